@@ -1,0 +1,75 @@
+"""Every error code: what it means, its HTTP status, what to do next.
+
+This one table drives HTTP answers, metrics, exit codes and `docs/errors.md`. A code is never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """One row: the HTTP status, a title for people, and the next thing to do."""
+
+    status: int
+    title: str
+    hint: str
+
+
+CODES: dict[str, Code] = {
+    # What a person sent.
+    "song_missing": Code(400, "No song was sent.", "Send the audio file as the form field `song`."),
+    "empty_file": Code(422, "The file is empty.", "Check the upload; the file has no bytes."),
+    "not_media": Code(422, "The file is not audio that can be decoded.", "Send MP3, M4A, WAV, FLAC or OGG."),
+    "unsafe_media": Code(
+        422,
+        "The file refers to other files or addresses.",
+        "Send the audio itself, not a playlist or a manifest.",
+    ),
+    "no_audio_stream": Code(422, "The file has no sound.", "Send a file with an audio stream."),
+    "song_too_short": Code(422, "The song is shorter than 5 seconds.", "Send at least 5 seconds of sound."),
+    "song_too_long": Code(422, "The song is longer than 15 minutes.", "Cut the song to 15 minutes or less."),
+    "file_too_large": Code(413, "The file is larger than allowed.", "Songs may have 200 MB, pictures 30 MB."),
+    "bad_image": Code(422, "The picture can't be decoded.", "Send a JPEG, PNG or WebP picture."),
+    "image_too_large": Code(
+        422, "The picture has too many pixels.", "Send a picture of at most 50 megapixels, 16,384 on a side."
+    ),
+    "bad_lyrics": Code(422, "The lyrics can't be read.", "Send UTF-8 text: plain, .lrc or .srt, at most 200 KB."),
+    "bad_options": Code(422, "The options are not valid.", "See the options of POST /api/v1/jobs at /schema."),
+    "bad_callback_url": Code(422, "The callback URL is not allowed.", "Use http or https to an allowed host."),
+    "bad_request": Code(400, "The request can't be read.", "See the API at /schema."),
+    "unknown_setting": Code(400, "A setting is not known.", "See docs/configuration.md."),
+    "idempotency_conflict": Code(
+        422, "This Idempotency-Key was used with another body.", "Use a new key for a new request."
+    ),
+    # What is asked of what exists.
+    "not_found": Code(404, "There is no such thing.", "Check the address."),
+    "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
+    "dead_letter_not_found": Code(404, "There is no such dead letter.", "`beatloom dead list` lists them."),
+    "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),
+    "job_ended": Code(409, "The job has ended already.", "Nothing is left to cancel."),
+    "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),
+    "conflict": Code(409, "Somebody else changed this at the same time.", "Read it again and repeat."),
+    # What happened during the work.
+    "input_missing": Code(500, "An input of the work is gone.", "It is made again; no action is needed."),
+    "media_tool_failed": Code(500, "ffmpeg failed.", "The details are in the job's error."),
+    "timeout": Code(504, "The work took longer than its limit.", "Retry the job; raise the limit if it repeats."),
+    "worker_lost": Code(500, "The worker died again and again on this work.", "Look at its log, then replay."),
+    "no_space": Code(507, "There is no space left on the disk.", "Free some space, then retry the job."),
+    "store_unavailable": Code(503, "The artifact store does not answer.", "Check the store; work is tried again."),
+    "bus_unavailable": Code(503, "The message bus does not answer.", "Check nats-server; work is tried again."),
+    "ledger_unavailable": Code(503, "The database does not answer.", "Check the database; try again."),
+    "output_check_failed": Code(500, "The finished file failed its checks.", "See the report; please report it."),
+    "budget_exceeded": Code(402, "The work would cost more than its ceiling.", "Raise the budget and retry."),
+    "delivery_failed": Code(502, "The webhook was not taken.", "Check the receiver, then replay the dead letter."),
+    "delivery_refused": Code(502, "The receiver refused the webhook.", "Check the callback URL."),
+    "job_cancelled": Code(409, "The job was cancelled.", "Retry the job to go on."),
+    "malformed_message": Code(500, "A message could not be read.", "Look at the dead letter."),
+    "superseded": Code(409, "A newer run took over.", "Follow the newer run."),
+    "unexpected": Code(500, "Something unexpected went wrong.", "It is tried again; the log has the details."),
+    # What is missing on the machine.
+    "tool_missing": Code(500, "A tool is missing on this machine.", "Run `beatloom doctor`."),
+    "data_dir_in_use": Code(409, "Another process uses this data directory.", "Stop it, or choose another one."),
+    "port_in_use": Code(409, "The port is taken.", "Choose another with --port."),
+    "stack_not_running": Code(503, "No stack answers at this address.", "Start one with `beatloom up`."),
+}

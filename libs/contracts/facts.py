@@ -1,0 +1,141 @@
+"""Facts: what happened, in the past tense. They are rows in the ledger, unique by
+(job, run, task, attempt, name)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from libs.contracts.analysis import Notice
+from libs.contracts.artifacts import Blob
+from libs.contracts.storyboard import Clip, Shot
+
+
+class TrackAnalyzed(msgspec.Struct, frozen=True, kw_only=True, tag="track.analyzed"):
+    """The song has been heard."""
+
+    analysis: Blob
+    duration: float
+    bpm: float
+    sections: int
+    notices: tuple[Notice, ...] = ()
+
+
+class StoryboardPlanned(msgspec.Struct, frozen=True, kw_only=True, tag="storyboard.planned"):
+    """The video has been directed; each shot is to be made."""
+
+    storyboard: Blob
+    fps: str
+    frames: int
+    width: int
+    height: int
+    shots: tuple[Shot, ...]
+
+
+class TakeRendered(msgspec.Struct, frozen=True, kw_only=True, tag="take.rendered"):
+    """A shot has become a clip."""
+
+    clip: Clip
+    backend: str
+    seed: int
+
+
+class VideoComposed(msgspec.Struct, frozen=True, kw_only=True, tag="video.composed"):
+    """The file is finished and has passed its checks."""
+
+    video: Blob
+    report: Blob
+    poster: Blob
+    frames: int
+    duration: float
+
+
+class DeliveryAttempted(msgspec.Struct, frozen=True, kw_only=True, tag="delivery.attempted"):
+    """The receiver took the webhook."""
+
+    webhook_id: str
+    status: int
+    """The HTTP status that it answered."""
+
+
+class TaskAttemptFailed(msgspec.Struct, frozen=True, kw_only=True, tag="task.attempt_failed"):
+    """One try of a task ended badly. The ledger decides whether there is another."""
+
+    code: str
+    message: str
+    retryable: bool
+    retry_after: float | None = None
+    """Seconds that the cause asks to wait."""
+    missing: str = ""
+    """With the code `input_missing`: the digest of the blob that is gone."""
+    detail: str = ""
+    """For operators: the end of a tool's output, a traceback. Never shown to clients."""
+
+
+class JobCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="job.completed"):
+    """The run ended well."""
+
+    video: Blob
+    report: Blob
+    poster: Blob
+
+
+class JobFailed(msgspec.Struct, frozen=True, kw_only=True, tag="job.failed"):
+    """The run ended badly."""
+
+    code: str
+    message: str
+    task: str = ""
+
+
+class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job.cancelled"):
+    """Somebody ended the run."""
+
+    reason: str = ""
+
+
+WorkFact = TrackAnalyzed | StoryboardPlanned | TakeRendered | VideoComposed | DeliveryAttempted
+"""What a handler may return: the task is done."""
+
+FactBody = (
+    TrackAnalyzed
+    | StoryboardPlanned
+    | TakeRendered
+    | VideoComposed
+    | DeliveryAttempted
+    | TaskAttemptFailed
+    | JobCompleted
+    | JobFailed
+    | JobCancelled
+)
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt cost. `reused` means that its result existed and nothing was done."""
+
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    reused: bool = False
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened, and to which attempt of which task. Ingest's own facts have task ""."""
+
+    job_id: str
+    run: int
+    task: str
+    attempt: int
+    at: datetime
+    body: FactBody
+    usage: Usage = Usage()
+
+    @property
+    def name(self) -> str:
+        """noun.verb, as in the subject."""
+        return str(self.body.__struct_config__.tag)
+
+    @property
+    def message_id(self) -> str:
+        """`Nats-Msg-Id`, and the identity of the row."""
+        return f"{self.job_id}/{self.run}/{self.task or 'job'}/{self.attempt}/{self.name}"

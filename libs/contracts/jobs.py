@@ -1,0 +1,83 @@
+"""Jobs as clients and the ledger speak of them: options, states, stages and their weights."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+
+Aspect = Literal["16:9", "9:16", "1:1", "4:5"]
+
+MAX_PROMPT_CHARS = 4000
+
+
+class State(StrEnum):
+    """Where a run is. The last three end it and absorb all that comes later."""
+
+    QUEUED = "queued"
+    ANALYZING = "analyzing"
+    PLANNING = "planning"
+    GENERATING = "generating"
+    REVIEWING = "reviewing"
+    AWAITING_FEEDBACK = "awaiting_feedback"
+    COMPOSING = "composing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True for the states that end a run."""
+        return self in (State.COMPLETED, State.FAILED, State.CANCELLED)
+
+
+STAGE_WEIGHTS: dict[State, float] = {
+    State.ANALYZING: 6,
+    State.PLANNING: 1,
+    State.GENERATING: 55,
+    State.COMPOSING: 38,
+}
+"""Share of the whole, in percent, of each stage that takes time; in order. The one table for progress."""
+
+
+def percent_of(state: State, fraction: float) -> float:
+    """Percent of the whole when `fraction` (0..1) of the stage `state` is done."""
+    if state is State.COMPLETED:
+        return 100.0
+    done = 0.0
+    for stage, weight in STAGE_WEIGHTS.items():
+        if stage is state:
+            return done + weight * min(max(fraction, 0.0), 1.0)
+        done += weight
+    return 0.0
+
+
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be asked for besides the files."""
+
+    prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARS)] = ""
+    style: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,40}$")] = "auto"
+    aspect: Aspect = "16:9"
+    height: Annotated[int, msgspec.Meta(ge=96, le=2160)] = 1080
+    """The shorter side in pixels; odd values are rounded up to even."""
+    fps: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3}|/[0-9]{1,4})?$")] = "30"
+    """Frames a second: "30", "29.97" or "30000/1001"; 10 to 60."""
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
+    """None: chosen when the job is accepted, and recorded."""
+    captions: bool = True
+    """Show the given lyrics as captions."""
+    lossless_audio: bool = False
+    """Copy a FLAC song into the video as it is, instead of AAC."""
+    title: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+
+ASPECTS: dict[str, Fraction] = {
+    "16:9": Fraction(16, 9),
+    "9:16": Fraction(9, 16),
+    "1:1": Fraction(1),
+    "4:5": Fraction(4, 5),
+}
+"""Width over height of each aspect that can be asked for."""

@@ -1,0 +1,98 @@
+"""The storyboard: what is seen when, in whole frames of a rational frame rate. Documented, versioned JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from libs.contracts.artifacts import Blob
+
+STORYBOARD_VERSION = 1
+
+TransitionKind = Literal["cut", "crossfade"]
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """How a scene begins. A crossfade of n frames (even) is centred on the scene's first frame."""
+
+    kind: TransitionKind = "cut"
+    frames: int = 0
+    """0 for a cut."""
+
+
+class Camera(msgspec.Struct, frozen=True, kw_only=True):
+    """A camera's move over a scene."""
+
+    move: str
+    """push, pull, pan_left, pan_right, tilt_up, tilt_down, orbit, handheld."""
+    amount: float
+    """0..1: how far it goes."""
+
+
+class Palette(msgspec.Struct, frozen=True, kw_only=True):
+    """Five roles of colour, as #rrggbb."""
+
+    ground: str
+    low: str
+    mid: str
+    accent: str
+    light: str
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """A span of the storyboard: frames start_frame (included) to end_frame (excluded)."""
+
+    id: str
+    """Stable within the project: s001, s002, ..."""
+    start_frame: int
+    end_frame: int
+    section: str
+    """Label of the section that it lies in."""
+    group: int
+    """The section's group: scenes of one group look related."""
+    energy: float
+    """0..1."""
+    camera: Camera
+    motion: float
+    """0..1: how lively the picture moves."""
+    look: str
+    """The treatment that draws the scene, or `auto`."""
+    palette: Palette
+    prompt: str
+    negative_prompt: str
+    seed: int
+    transition: Transition = Transition()
+
+
+class Storyboard(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan of the whole video. Scenes touch, in order, and add up to `frames` exactly."""
+
+    version: int = STORYBOARD_VERSION
+    fps: str
+    """A fraction as text: "30", "30000/1001"."""
+    frames: int
+    width: int
+    height: int
+    seed: int
+    scenes: tuple[Scene, ...]
+
+
+class Shot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the generator for a scene: its frames and the handles its transitions need.
+
+    The clip begins `lead` frames before the scene's first frame and has `frames` frames in all.
+    """
+
+    scene: Scene
+    lead: int
+    frames: int
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a take's clip lies within the video: clip frame `lead` is the scene's first frame."""
+
+    scene_id: str
+    lead: int
+    frames: int
+    blob: Blob

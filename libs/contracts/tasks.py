@@ -1,0 +1,110 @@
+"""Tasks: orders for one piece of work. A task names its inputs as references, never as bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from libs.contracts.artifacts import Blob
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Clip, Shot
+
+Priority = Literal["high", "low"]
+
+
+class Analyze(msgspec.Struct, frozen=True, kw_only=True, tag="analyze"):
+    """Hear the song. Done: `track.analyzed`."""
+
+    song: Blob
+    lyrics: Blob | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan"):
+    """Direct the video. Done: `storyboard.planned`."""
+
+    analysis: Blob
+    options: JobOptions
+    seed: int
+    image: Blob | None = None
+
+
+class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
+    """Make the clip of one shot. Done: `take.rendered`."""
+
+    shot: Shot
+    analysis: Blob
+    fps: str
+    width: int
+    height: int
+    image: Blob | None = None
+
+
+class StageUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stage has cost so far."""
+
+    stage: str
+    wall_seconds: float
+    cpu_seconds: float
+
+
+class Compose(msgspec.Struct, frozen=True, kw_only=True, tag="compose"):
+    """Cut the clips to the song. Done: `video.composed`."""
+
+    song: Blob
+    analysis: Blob
+    storyboard: Blob
+    clips: tuple[Clip, ...]
+    options: JobOptions
+    usage: tuple[StageUsage, ...] = ()
+    """For the report; does not change the picture and is no part of the result's key."""
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
+    """Call a webhook. Done: `delivery.attempted`."""
+
+    webhook_id: str
+    """The same over all tries."""
+    url: str
+    event: Literal["job_completed", "job_failed", "job_cancelled"]
+    timestamp: datetime
+    status: str
+    video_path: str = ""
+    """The download's path on the API, when there is one."""
+    error_code: str = ""
+    error_message: str = ""
+
+
+TaskBody = Analyze | Plan | Animate | Compose | Notify
+TaskKind = Literal["analyze", "plan", "animate", "compose", "notify"]
+TASK_KINDS: tuple[TaskKind, ...] = ("analyze", "plan", "animate", "compose", "notify")
+
+RUN_INDEPENDENT: frozenset[TaskKind] = frozenset({"notify"})
+"""Kinds that go on after their run has ended."""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """An order: `body` says what, the rest says for whom and which try it is."""
+
+    job_id: str
+    run: int
+    task: str
+    """Natural key within the run: analyze, plan, animate.s003, compose, notify."""
+    attempt: int
+    """From 1. Counted by the ledger; a redelivery is not an attempt."""
+    owner: str
+    """The user whose results may be reused."""
+    body: TaskBody
+    priority: Priority = "low"
+
+    @property
+    def kind(self) -> TaskKind:
+        """The body's kind, which chooses the stream's subject."""
+        kind: TaskKind = self.body.__struct_config__.tag  # type: ignore[assignment]
+        return kind
+
+    @property
+    def message_id(self) -> str:
+        """`Nats-Msg-Id`: the stream swallows a second publication of the same attempt."""
+        return f"{self.job_id}/{self.run}/{self.task}/{self.attempt}"

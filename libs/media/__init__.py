@@ -1,0 +1,1 @@
+"""Media as files: frame arithmetic, ffmpeg as a process, probes behind guards, decoded sound."""

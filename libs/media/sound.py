@@ -1,0 +1,90 @@
+"""Decoded sound. For a child process, or for files that have passed the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from libs.contracts.errors import Permanent
+from libs.media.formats import HEAD_BYTES, OPEN_OPTIONS, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Samples = npt.NDArray[np.float32]
+
+
+def open_media(path: Path) -> Any:
+    """The file as a PyAV container, opened by the one demuxer that its content names.
+
+    Raises `Permanent("not_media")` when the content is of no kind that we open, or can't be opened.
+    """
+    with path.open("rb") as file:
+        demuxer = sniff(file.read(HEAD_BYTES))
+    if demuxer is None:
+        raise Permanent("not_media")
+    try:
+        return av.open(str(path), format=demuxer, options=OPEN_OPTIONS, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise Permanent("not_media") from error
+
+
+def decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """The frames of a stream, past damaged packets, up to where the file breaks off."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError:
+            return
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
+
+
+def resampled(frames: Iterable[Any], rate: int) -> Iterator[Samples]:
+    """Chunks of float32 samples, shape (channels, n), at `rate` Hz, the channels as they are."""
+    resampler: Any = None
+    setup: tuple[str, str, int] | None = None
+    for frame in frames:
+        now = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if now != setup:
+            if resampler is not None:
+                for last in resampler.resample(None):
+                    yield last.to_ndarray()
+            resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+            setup = now
+        frame.pts = None
+        for out in resampler.resample(frame):
+            yield out.to_ndarray()
+    if resampler is not None:
+        for last in resampler.resample(None):
+            yield last.to_ndarray()
+
+
+def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
+    """Chunks of the first audio stream as mono float32 at `rate` Hz: the mean of its channels.
+
+    A truncated or damaged file gives what decodes. Raises `Permanent` not_media or no_audio_stream.
+    """
+    with open_media(path) as container:
+        if not container.streams.audio:
+            raise Permanent("no_audio_stream")
+        stream = container.streams.audio[0]
+        stream.thread_type = "NONE"
+        for chunk in resampled(decoded(container, stream), rate):
+            yield chunk.mean(axis=0, dtype=np.float32)
+
+
+def decode_mono(path: Path, rate: int) -> Samples:
+    """The whole first audio stream as mono float32 at `rate` Hz, shape (n,), -1..1: see `mono_chunks`."""
+    chunks = list(mono_chunks(path, rate))
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)

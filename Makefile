@@ -1,0 +1,70 @@
+# Beatloom. `make` alone prints this help.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup video test test-faults check docs lock clean
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?=
+BIN := .venv/bin
+TEST_JOBS ?= 2
+ARGS ?=
+
+# What a person names may hold quotes, `$` and spaces: it goes by the environment, never through make's
+# own expansion or the shell's.
+VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS STYLE ASPECT HEIGHT FPS SEED OUT
+unexport $(VIDEO_VARIABLES)
+$(foreach name,$(VIDEO_VARIABLES),$(eval export VIDEO_$(name) := $$(value $(name))))
+
+# Install one lock with the first Python that can.
+define install
+@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	exec "$$python" locks/manage.py install $(1); \
+done; \
+echo 'error: Beatloom needs Python 3.11 or newer with venv (Debian, Ubuntu: apt install python3-venv).' >&2; exit 1
+endef
+
+help: ## This help
+	@echo 'make video SONG=path/to/song.mp3   sets everything up, renders song.beatloom.mp4'
+	@echo '           IMAGE= PROMPT= LYRICS= STYLE= ASPECT= HEIGHT= FPS= SEED= OUT=   if wanted'
+	@echo '           without SONG: a short sample song'
+	@echo 'make test                          sets everything up, passes the tests, makes a video of the sample'
+	@echo
+	@echo 'make setup        .venv from the locks, nothing else'
+	@echo 'make check        format, lint, strict types, import contracts, unit tests: quick'
+	@echo 'make test-faults  each process killed at each stage: long'
+	@echo 'make docs         writes the pages that come from the code'
+	@echo 'make lock         the locks anew after a change of dependencies (ARGS=--upgrade: newest versions)'
+	@echo 'make clean        removes what tests and builds leave behind (.venv stays)'
+
+setup:
+	$(call install,dev)
+
+video:
+	$(call install,standalone)
+	@$(BIN)/python examples/make_video.py
+
+test: setup
+	@echo 'A video of the sample song first.'
+	@$(BIN)/python examples/make_video.py --try
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal -m 'not matrix' $(ARGS)
+
+test-faults: setup
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+check: setup
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -n $(TEST_JOBS) tests/unit $(ARGS)
+
+docs: setup
+	@$(BIN)/python -m docs.generate
+
+lock: setup
+	@$(BIN)/python locks/manage.py compile $(ARGS)
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,127 @@
+"""What goes into the ledger and what is read out of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from libs.contracts.analysis import Notice
+from libs.contracts.artifacts import Blob
+from libs.contracts.jobs import JobOptions, State
+
+EventName = Literal["stage_update", "message", "completed", "error"]
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """An order: a song that has been probed and stored, and what is wished for."""
+
+    owner: str
+    options: JobOptions
+    """With the seed filled in."""
+    song: Blob
+    song_name: str
+    """As the user called it; never part of a key or a path."""
+    lyrics: Blob | None = None
+    image: Blob | None = None
+    duration: float
+    """Seconds, as probed."""
+    notices: tuple[Notice, ...] = ()
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The job that stands for an order; `created` is false when an idempotency key found it."""
+
+    job_id: str
+    created: bool
+
+
+class StageTime(msgspec.Struct, frozen=True, kw_only=True):
+    """When the run was in a stage. `ended_at` is None for the one it is in."""
+
+    state: State
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run ended badly."""
+
+    code: str
+    """A slug of libs.contracts.codes.CODES."""
+    message: str
+    task: str = ""
+
+
+class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as its current run stands."""
+
+    job_id: str
+    project_id: str
+    owner: str
+    run: int
+    state: State
+    options: JobOptions
+    song_name: str
+    duration: float
+    """Seconds of song."""
+    created_at: datetime
+    """When the job was accepted."""
+    started_at: datetime
+    """When the current run was opened."""
+    ended_at: datetime | None
+    """When the current run ended."""
+    stages: tuple[StageTime, ...]
+    """In order, `queued` first, of the current run. Terminal states have none."""
+    scenes_total: int
+    """0 until the storyboard is there."""
+    scenes_done: int
+    error: Failure | None
+    """Set for failed and cancelled runs."""
+    notices: tuple[Notice, ...]
+    analysis: Blob | None
+    storyboard: Blob | None
+    video: Blob | None
+    report: Blob | None
+    poster: Blob | None
+    clips: dict[str, Blob]
+    """Scene id to clip. Empty in lists."""
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that clients see. `number` counts from 1 within the job, over all its runs."""
+
+    number: int
+    run: int
+    name: EventName
+    data: bytes
+    """JSON: one of the structs of services.ingest.events."""
+    at: datetime
+
+
+class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
+    """One failed try, as the ledger keeps it."""
+
+    attempt: int
+    at: datetime
+    code: str
+    message: str
+    retryable: bool
+    detail: str = ""
+    """For operators."""
+
+
+class DeadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that was given up. `id` is the message id of its last try; it holds slashes."""
+
+    id: str
+    kind: str
+    job_id: str
+    run: int
+    task: str
+    attempt: int
+    code: str
+    at: datetime
+    errors: tuple[AttemptError, ...] = ()
+    """The history, oldest first. Empty in lists."""

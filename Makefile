@@ -40,13 +40,30 @@ help: ## This help
 setup:
 	$(call install,dev)
 
+# An option for each variable that is set: --prompt="$VIDEO_PROMPT".
+define video_options
+set --; \
+[ -z "$$VIDEO_IMAGE" ] || set -- "$$@" "--image=$$VIDEO_IMAGE"; \
+[ -z "$$VIDEO_PROMPT" ] || set -- "$$@" "--prompt=$$VIDEO_PROMPT"; \
+[ -z "$$VIDEO_LYRICS" ] || set -- "$$@" "--lyrics=$$VIDEO_LYRICS"; \
+[ -z "$$VIDEO_STYLE" ] || set -- "$$@" "--style=$$VIDEO_STYLE"; \
+[ -z "$$VIDEO_ASPECT" ] || set -- "$$@" "--aspect=$$VIDEO_ASPECT"; \
+[ -z "$$VIDEO_HEIGHT" ] || set -- "$$@" "--height=$$VIDEO_HEIGHT"; \
+[ -z "$$VIDEO_FPS" ] || set -- "$$@" "--fps=$$VIDEO_FPS"; \
+[ -z "$$VIDEO_SEED" ] || set -- "$$@" "--seed=$$VIDEO_SEED"; \
+[ -z "$$VIDEO_OUT" ] || set -- "$$@" "--output=$$VIDEO_OUT"
+endef
+
 video:
 	$(call install,standalone)
-	@$(BIN)/python examples/make_video.py
+	@$(video_options); \
+	[ -n "$$VIDEO_SONG" ] || $(BIN)/python examples/make_sample.py build/sample.wav; \
+	exec $(BIN)/beatloom render "$$@" -- "$${VIDEO_SONG:-build/sample.wav}"
 
 test: setup
 	@echo 'A video of the sample song first.'
-	@$(BIN)/python examples/make_video.py --try
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && \
+	$(MAKE) video SONG= HEIGHT=360 OUT="$$place/sample.mp4"
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal -m 'not matrix' $(ARGS)
 
 test-faults: setup
@@ -60,7 +77,7 @@ check: setup
 	@$(BIN)/python -m pytest -q -n $(TEST_JOBS) tests/unit $(ARGS)
 
 docs: setup
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python docs/generate.py
 
 lock: setup
 	@$(BIN)/python locks/manage.py compile $(ARGS)

@@ -39,6 +39,9 @@ TOOLS = "hatchling\nuv\n"
 """locks/uv.txt, what installs: uv the packages, hatchling the project itself."""
 
 
+Command = list[str | Path]
+
+
 class SetupFailed(Exception):
     """Its text is for the person at the terminal."""
 
@@ -110,11 +113,11 @@ def install(lock: str) -> None:
         say(f"Setting up .venv from locks/{lock}.txt. This is done once and takes a few minutes.")
         make_venv()
         STAMP.unlink(missing_ok=True)
-        pip_install = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        pip_install: Command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         hashed = ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
         run([*pip_install, *hashed, "-r", LOCKS / "uv.txt"], os.environ)
         environ = uv_environment(pip_settings(), os.environ)
-        uv_install = [UV, "pip", "install", "--python", PYTHON]
+        uv_install: Command = [UV, "pip", "install", "--python", PYTHON]
         run([*uv_install, *hashed, "--compile-bytecode", "-r", LOCKS / f"{lock}.txt"], environ)
         run([*uv_install, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT], environ)
         say("Compiling the analyzer's inner loops.")
@@ -137,11 +140,11 @@ def compile_locks(options: list[str]) -> None:
     """Every lock anew, keeping the versions that still fit unless --upgrade is among the options."""
     environ = uv_environment({**pip_settings(), "find-links": "", "extra-index-url": ""}, os.environ)
     form = ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet"]
-    base = [UV, "pip", "compile", "--python-version", "3.11", *form]
+    base: Command = [UV, "pip", "compile", "--python-version", "3.11", *form]
     constraints = LOCKS / "dev.txt"
     for extra in EXTRAS:
         say(f"locks/{extra}.txt")
-        limits = [] if extra == "dev" else ["--constraints", constraints]
+        limits: Command = [] if extra == "dev" else ["--constraints", constraints]
         out = LOCKS / f"{extra}.txt"
         run([*base, *limits, *options, "--extra", extra, "-o", out, ROOT / "pyproject.toml"], environ)
     say("locks/uv.txt")
@@ -154,7 +157,7 @@ def pip_settings() -> dict[str, str]:
     return parse_pip_config(subprocess.run(listing, capture_output=True, text=True, check=False).stdout)
 
 
-def run(command: list[str | Path], environ: Mapping[str, str], *, stdin: str = "") -> None:
+def run(command: Command, environ: Mapping[str, str], *, stdin: str = "") -> None:
     """Run to the end, its output shown. Raises `SetupFailed` naming the command."""
     words = [str(word) for word in command]
     done = subprocess.run(words, env=environ, cwd=ROOT, check=False, input=stdin, text=True)
@@ -190,7 +193,9 @@ def main(arguments: list[str]) -> int:
                 say(__doc__ or "")
                 return 2
     except SetupFailed as error:
-        say(f"error: {error}\nhint: mend what it says above, then run the same command again; it goes on from there")
+        say(
+            f"error: {error}\nhint: mend what it says above, then run the same command again; it goes on from there"
+        )
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,0 +1,1 @@
+"""What a service stands on: settings, child processes, the HTTP shell, a graceful run."""

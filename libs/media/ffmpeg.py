@@ -1,0 +1,284 @@
+"""ffmpeg as a process: found, started with list arguments, watched, killed, its failures translated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, cast
+
+import ffmpeg as graph
+import imageio_ffmpeg
+import numpy as np
+import numpy.typing as npt
+
+from libs.contracts.errors import BeatloomError, Permanent, Retryable
+
+TAIL_BYTES = 4096
+"""How much of the end of stderr an error carries."""
+
+NEEDED_ENCODERS = frozenset({"libx264", "aac"})
+NEEDED_FILTERS = frozenset({"ass", "xfade", "scale", "setpts", "fps", "settb", "setsar", "trim"})
+
+_GLOBAL = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """A run that ended well."""
+
+    cpu_seconds: float
+    stderr_tail: str
+
+
+class ToolFailed(Permanent):
+    """ffmpeg ended badly. `detail` is the end of its stderr, for operators."""
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__("media_tool_failed", message)
+        self.detail = detail
+
+
+def find_ffmpeg(setting: str = "") -> Path:
+    """The ffmpeg to use: the wheel's, or the one that `setting` names (a path, or a name on PATH).
+
+    Raises `Permanent("tool_missing")` when it isn't there or can't do what we need.
+    """
+    if not setting:
+        try:
+            return Path(imageio_ffmpeg.get_ffmpeg_exe())
+        except RuntimeError as error:
+            raise Permanent("tool_missing", "The ffmpeg of the wheel imageio-ffmpeg is missing.") from error
+    found = shutil.which(setting)
+    if found is None:
+        raise Permanent("tool_missing", f"There is no ffmpeg at {setting!r}.")
+    lacking = _lacking(found)
+    if lacking:
+        raise Permanent("tool_missing", f"The ffmpeg at {setting!r} lacks {', '.join(lacking)}.")
+    return Path(found)
+
+
+@lru_cache(maxsize=8)
+def _lacking(binary: str) -> tuple[str, ...]:
+    """What the binary can't do of all that we need."""
+
+    def names(option: str) -> set[str]:
+        done = subprocess.run(
+            [binary, "-hide_banner", option], capture_output=True, text=True, timeout=20, check=False
+        )
+        return {line.split()[1] for line in done.stdout.splitlines() if len(line.split()) > 1}
+
+    try:
+        return tuple(sorted((NEEDED_ENCODERS - names("-encoders")) | (NEEDED_FILTERS - names("-filters"))))
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Permanent("tool_missing", f"The ffmpeg at {binary!r} can't be run.") from error
+
+
+def _start(binary: Path, args: Sequence[str], limits: object, *, stdin: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [str(binary), *_GLOBAL, *args],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> float:
+    """Waits for the end; sets the return code; answers the CPU seconds spent."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _attend(process: subprocess.Popen[bytes], on_line: Callable[[bytes], None] | None) -> tuple[float, bytes]:
+    """Reads both pipes to their end, then reaps: CPU seconds and the end of stderr. For a thread."""
+    tail = b""
+    rest = b""
+    with selectors.DefaultSelector() as selector, process:
+        for pipe in (process.stdout, process.stderr):
+            selector.register(cast(IO[bytes], pipe), selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stderr:
+                    tail = (tail + data)[-TAIL_BYTES:]
+                elif on_line is not None:
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        on_line(line)
+        cpu = _reap(process)
+    return cpu, tail
+
+
+_NO_SPACE = frozenset({256 - errno.ENOSPC, 256 - errno.EFBIG, 256 - errno.EDQUOT, -signal.SIGXFSZ})
+"""How ffmpeg ends when it can't write: its exit code is the negative errno, modulo 256."""
+
+
+def failure(returncode: int, stderr_tail: bytes) -> BeatloomError:
+    """The error that a bad end of ffmpeg stands for, by its exit code or signal alone."""
+    detail = stderr_tail.decode("utf-8", "replace")
+    if returncode in _NO_SPACE:
+        return Retryable("no_space")
+    if returncode == -signal.SIGXCPU:
+        return Retryable("timeout", "ffmpeg used up its CPU time.")
+    if returncode < 0 or returncode == 256 - errno.ENOMEM:
+        return Retryable("unexpected", "ffmpeg was killed.")
+    return ToolFailed(f"ffmpeg ended with code {returncode}.", detail)
+
+
+async def run_ffmpeg(
+    args: Sequence[str],
+    *,
+    timeout_s: float,
+    on_progress: Callable[[float], None] | None = None,
+    binary: str | Path = "",
+    limits: object = None,
+) -> ToolRun:
+    """Runs ffmpeg with these arguments to its end.
+
+    on_progress: called in the loop's thread with the seconds of output written so far, about twice a second.
+    Cancelling the call, or the timeout, kills the process at once; what it wrote is the caller's to remove.
+    Raises `Retryable` timeout, no_space or unexpected (killed); `ToolFailed` with the end of stderr.
+    """
+    tool = binary if isinstance(binary, Path) else find_ffmpeg(binary)
+    loop = asyncio.get_running_loop()
+
+    def on_line(line: bytes) -> None:
+        name, _, value = line.partition(b"=")
+        if on_progress is not None and name == b"out_time_us" and value.strip().isdigit():
+            loop.call_soon_threadsafe(on_progress, int(value) / 1e6)
+
+    progress = ("-progress", "pipe:1", "-nostats") if on_progress is not None else ()
+    process = _start(tool, [*progress, *args], limits, stdin=subprocess.DEVNULL)
+    attending = asyncio.ensure_future(asyncio.to_thread(_attend, process, on_line))
+    try:
+        cpu, tail = await asyncio.wait_for(asyncio.shield(attending), timeout_s)
+    except TimeoutError as error:
+        raise Retryable("timeout", f"ffmpeg took longer than {timeout_s:.0f} s.") from error
+    finally:
+        _kill(process)
+        if not attending.done():
+            await asyncio.wait([attending])
+    if process.returncode:
+        raise failure(process.returncode, tail)
+    return ToolRun(cpu, tail.decode("utf-8", "replace"))
+
+
+class FrameWriter:
+    """Writes drawn frames as a mezzanine clip: H.264, yuv420p, BT.709, short closed groups, no B-frames.
+
+    For a child process that draws: synchronous. Use `with`: an exception, or `abort()`, leaves no file; leaving
+    the block closes the clip. The file is at `path` only once it is whole.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        fps: Fraction,
+        *,
+        pix_fmt: str = "bgr24",
+        crf: int = 16,
+        preset: str = "veryfast",
+        threads: int = 1,
+        binary: str | Path = "",
+        limits: object = None,
+    ) -> None:
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._channels = {"bgr24": 3, "rgb24": 3, "gray": 1, "bgra": 4}[pix_fmt]
+        self._size = (height, width)
+        self._tail = b""
+        source: Any = graph.input("pipe:0", f="rawvideo", pix_fmt=pix_fmt, s=f"{width}x{height}", framerate=fps)
+        picture = source.video.filter(
+            "scale", out_color_matrix="bt709", out_range="tv", flags="bicubic+accurate_rnd+full_chroma_int"
+        ).filter("setsar", 1)
+        options = {
+            "fps_mode": "passthrough",
+            "c:v": "libx264",
+            "preset": preset,
+            "crf": crf,
+            "threads": threads,
+            "g": 15,
+            "bf": 0,
+            "x264-params": "open-gop=0",
+            **COLOUR,
+            "f": "mp4",
+        }
+        args = picture.output(str(self._part), **options).get_args()
+        tool = binary if isinstance(binary, Path) else find_ffmpeg(binary)
+        self._process = _start(tool, args, limits, stdin=subprocess.PIPE)
+        self.frames = 0
+
+    def __enter__(self) -> FrameWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, frame: npt.NDArray[np.uint8]) -> None:
+        """Appends a frame of shape (height, width, channels), uint8 (gray: (height, width) will do)."""
+        if frame.shape[:2] != self._size or frame.size != self._size[0] * self._size[1] * self._channels:
+            raise ValueError(f"a frame of shape {frame.shape} doesn't fit {self._size} x {self._channels}")
+        try:
+            cast(IO[bytes], self._process.stdin).write(np.ascontiguousarray(frame).data)
+        except OSError:
+            self._finish()
+            raise RuntimeError("ffmpeg stopped reading frames, and ended well") from None
+        self.frames += 1
+
+    def close(self) -> None:
+        """Ends the clip. Raises what `failure` says when ffmpeg ends badly; then there is no file."""
+        if self._process.returncode is None:
+            self._finish()
+            self._part.replace(self._path)
+
+    def abort(self) -> None:
+        """Stops at once and leaves no file."""
+        if self._process.returncode is None:
+            _kill(self._process)
+            with contextlib.suppress(OSError):
+                cast(IO[bytes], self._process.stdin).close()
+            _attend(self._process, None)
+        self._part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        with contextlib.suppress(OSError):
+            cast(IO[bytes], self._process.stdin).close()
+        _, tail = _attend(self._process, None)
+        if self._process.returncode:
+            self._part.unlink(missing_ok=True)
+            raise failure(cast(int, self._process.returncode), tail)
+
+
+COLOUR: dict[str, str] = {
+    "pix_fmt": "yuv420p",
+    "color_range": "tv",
+    "colorspace": "bt709",
+    "color_primaries": "bt709",
+    "color_trc": "bt709",
+}
+"""Output options that tag every picture that we encode: BT.709, limited range."""

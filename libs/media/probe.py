@@ -1,0 +1,212 @@
+"""What a user's file holds, found by decoding it in a guarded child.
+
+The content is matched by `guards` first; then a child process with limits of time and memory opens it with one
+named demuxer and no protocol but `file`. Whatever the decoder does, this process only waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import av
+import msgspec
+import numpy as np
+
+from libs.contracts.analysis import Notice
+from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.media.formats import OPEN_OPTIONS
+from libs.media.guards import (
+    MAX_SONG_SECONDS,
+    MIN_SONG_SECONDS,
+    LyricsFormat,
+    check_song_file,
+    memory_limit,
+    read_image_head,
+    read_lyrics,
+)
+from libs.media.sound import decoded, open_media
+
+if TYPE_CHECKING:
+    from libs.runtime.workers import WorkerPool
+
+T = TypeVar("T")
+
+SONG_TIMEOUT_S = 60.0
+IMAGE_TIMEOUT_S = 20.0
+SONG_MEMORY = 768 << 20
+IMAGE_MEMORY = 1 << 30
+
+_DECLARES_LENGTH = frozenset({"mov", "wav", "w64", "flac", "aiff", "caf", "matroska", "avi", "flv", "asf"})
+"""Demuxers whose files say how long they are, so that a missing end shows."""
+
+
+class SongProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """A song that can be taken."""
+
+    duration: float
+    """Seconds of sound that decode."""
+    codec: str
+    container: str
+    channels: int
+    sample_rate: int
+    silent: bool = False
+    notices: tuple[Notice, ...] = ()
+
+
+class ImageProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that can be taken: pixels, and jpeg, png or webp."""
+
+    width: int
+    height: int
+    format: str
+
+
+async def probe_song(path: Path, pool: WorkerPool | None = None) -> SongProbe:
+    """What the song holds, decoded to its end. Without a pool, a child is started for this alone.
+
+    Raises `Permanent`: empty_file, file_too_large, unsafe_media, not_media, no_audio_stream, song_too_short,
+    song_too_long.
+    """
+    check_song_file(path)
+    return await _in_child(pool, probe_song_here, path, SONG_TIMEOUT_S, "not_media")
+
+
+async def probe_image(path: Path, pool: WorkerPool | None = None) -> ImageProbe:
+    """What the picture is, decoded once.
+
+    Raises `Permanent`: empty_file, file_too_large, bad_image or image_too_large.
+    """
+    read_image_head(path)
+    return await _in_child(pool, probe_image_here, path, IMAGE_TIMEOUT_S, "bad_image")
+
+
+async def probe_lyrics(path: Path) -> LyricsFormat:
+    """lrc, srt or txt. Raises `Permanent`: empty_file, file_too_large, bad_lyrics."""
+    return read_lyrics(path)[1]
+
+
+async def _in_child(
+    pool: WorkerPool | None, work: Callable[[str], T], path: Path, timeout_s: float, code: str
+) -> T:
+    from libs.runtime.workers import WorkerPool as Pool  # noqa: PLC0415  - children that call the rest need no pool
+
+    try:
+        if pool is not None:
+            return (await pool.run(work, str(path), timeout_s=timeout_s)).value
+        async with Pool(1) as own:
+            return (await own.run(work, str(path), timeout_s=timeout_s)).value
+    except Retryable as error:
+        if error.code in ("timeout", "unexpected"):
+            raise Permanent(code, "Decoding the file takes too much time or memory.") from error
+        raise
+
+
+def probe_song_here(path: str) -> SongProbe:
+    """`probe_song` in this very process: for a child."""
+    try:
+        with memory_limit(SONG_MEMORY):
+            return _probe_song(Path(path))
+    except BeatloomError:
+        raise
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        raise Permanent("not_media") from error
+
+
+def _probe_song(path: Path) -> SongProbe:
+    demuxer = check_song_file(path)
+    with open_media(path) as container:
+        if not container.streams.audio:
+            raise Permanent("no_audio_stream")
+        stream = container.streams.audio[0]
+        stream.thread_type = "NONE"
+        channels, rate, seconds, peak = 0, 0, 0.0, 0.0
+        for frame in decoded(container, stream):
+            if not frame.sample_rate:
+                continue
+            if not rate:
+                rate, channels = frame.sample_rate, frame.layout.nb_channels
+            seconds += frame.samples / frame.sample_rate
+            peak = max(peak, _peak(frame))
+            if seconds > MAX_SONG_SECONDS + 0.1:
+                raise Permanent("song_too_long")
+        if not rate:
+            raise Permanent("not_media")
+        if seconds < MIN_SONG_SECONDS:
+            raise Permanent("song_too_short")
+        declared = _declared_seconds(container, stream, demuxer, path)
+        codec = stream.codec_context.name
+    notices: tuple[Notice, ...] = ()
+    if declared is not None and declared - seconds > max(0.5, 0.005 * declared):
+        text = f"The file ends after {seconds:.1f} of {declared:.1f} seconds; what is there is used."
+        notices = (Notice(code="truncated_song", message=text),)
+    return SongProbe(
+        duration=seconds,
+        codec=codec,
+        container=demuxer,
+        channels=channels,
+        sample_rate=rate,
+        silent=peak < 1e-4,
+        notices=notices,
+    )
+
+
+def _peak(frame: av.AudioFrame) -> float:
+    """The largest absolute sample, full scale being 1."""
+    samples = frame.to_ndarray()
+    if samples.size == 0:
+        return 0.0
+    kind = samples.dtype
+    if kind == np.uint8:
+        return float(np.abs(samples.astype(np.int16) - 128).max()) / 128
+    scale = 1.0 if kind.kind == "f" else 2.0 ** (8 * kind.itemsize - 1)
+    low, high = float(samples.min()), float(samples.max())
+    return max(-low, high) / scale
+
+
+def _declared_seconds(
+    container: av.container.InputContainer, stream: av.AudioStream, demuxer: str, path: Path
+) -> float | None:
+    """How long the file says its sound is; None where it doesn't say, or only a guess from the bit rate exists."""
+    if demuxer == "mp3":
+        with path.open("rb") as file:
+            head = file.read(10)
+            if head[:3] == b"ID3":
+                tag = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+                file.seek(10 + tag)
+                head = b""
+            first = head + file.read(512)
+        if b"Xing" not in first and b"Info" not in first:
+            return None
+    elif demuxer not in _DECLARES_LENGTH:
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    moving = [video for video in container.streams.video if not _is_cover(video)]
+    if moving or container.duration is None:
+        return None
+    return container.duration / 1_000_000
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def probe_image_here(path: str) -> ImageProbe:
+    """The same as `probe_image`, in this very process: for a child."""
+    head = read_image_head(Path(path))
+    demuxer = f"{head.format}_pipe"
+    try:
+        with (
+            memory_limit(IMAGE_MEMORY),
+            av.open(
+                path, format=demuxer, options={"protocol_whitelist": OPEN_OPTIONS["protocol_whitelist"]}
+            ) as file,
+        ):
+            frame = next(file.decode(video=0))
+            if (frame.width, frame.height) != (head.width, head.height):
+                raise Permanent("bad_image")
+    except (av.error.FFmpegError, StopIteration, ValueError, MemoryError, IndexError) as error:
+        raise Permanent("bad_image") from error
+    return ImageProbe(width=head.width, height=head.height, format=head.format)

@@ -39,11 +39,13 @@ CODES: dict[str, Code] = {
     "bad_callback_url": Code(422, "The callback URL is not allowed.", "Use http or https to an allowed host."),
     "bad_request": Code(400, "The request can't be read.", "See the API at /schema."),
     "unknown_setting": Code(400, "A setting is not known.", "See docs/configuration.md."),
+    "bad_setting": Code(400, "A setting has a value that is not valid.", "See docs/configuration.md."),
     "idempotency_conflict": Code(
         422, "This Idempotency-Key was used with another body.", "Use a new key for a new request."
     ),
     # What is asked of what exists.
     "not_found": Code(404, "There is no such thing.", "Check the address."),
+    "method_not_allowed": Code(405, "The address does not take this method.", "See the API at /schema."),
     "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
     "dead_letter_not_found": Code(404, "There is no such dead letter.", "`beatloom dead list` lists them."),
     "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),

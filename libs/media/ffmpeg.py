@@ -23,6 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.runtime import spawn
+from libs.runtime.disk import FULL
+from libs.runtime.spawn import Limits
 
 TAIL_BYTES = 4096
 """How much of the end of stderr an error carries."""
@@ -84,20 +87,15 @@ def _lacking(binary: str) -> tuple[str, ...]:
         raise Permanent("tool_missing", f"The ffmpeg at {binary!r} can't be run.") from error
 
 
-def _start(binary: Path, args: Sequence[str], limits: object, *, stdin: int) -> subprocess.Popen[bytes]:
+def _start(argv: list[str], *, stdin: int, own_group: bool) -> subprocess.Popen[bytes]:
+    """Started in the thread that outlives it: see `libs.runtime.spawn`."""
     return subprocess.Popen(
-        [str(binary), *_GLOBAL, *args],
+        argv,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,
+        process_group=0 if own_group else None,
     )
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> float:
@@ -129,7 +127,7 @@ def _attend(process: subprocess.Popen[bytes], on_line: Callable[[bytes], None] |
     return cpu, tail
 
 
-_NO_SPACE = frozenset({256 - errno.ENOSPC, 256 - errno.EFBIG, 256 - errno.EDQUOT, -signal.SIGXFSZ})
+_NO_SPACE = frozenset({-signal.SIGXFSZ, *(256 - number for number in FULL)})
 """How ffmpeg ends when it can't write: its exit code is the negative errno, modulo 256."""
 
 
@@ -151,7 +149,7 @@ async def run_ffmpeg(
     timeout_s: float,
     on_progress: Callable[[float], None] | None = None,
     binary: str | Path = "",
-    limits: object = None,
+    limits: Limits | None = None,
 ) -> ToolRun:
     """Runs ffmpeg with these arguments to its end.
 
@@ -168,14 +166,16 @@ async def run_ffmpeg(
             loop.call_soon_threadsafe(on_progress, int(value) / 1e6)
 
     progress = ("-progress", "pipe:1", "-nostats") if on_progress is not None else ()
-    process = _start(tool, [*progress, *args], limits, stdin=subprocess.DEVNULL)
+    argv = spawn.command([str(tool), *_GLOBAL, *progress, *args], limits=limits)
+    process = _start(argv, stdin=subprocess.DEVNULL, own_group=True)
     attending = asyncio.ensure_future(asyncio.to_thread(_attend, process, on_line))
     try:
         cpu, tail = await asyncio.wait_for(asyncio.shield(attending), timeout_s)
     except TimeoutError as error:
         raise Retryable("timeout", f"ffmpeg took longer than {timeout_s:.0f} s.") from error
     finally:
-        _kill(process)
+        if process.returncode is None:
+            spawn.kill_group(process.pid)
         if not attending.done():
             await asyncio.wait([attending])
     if process.returncode:
@@ -186,8 +186,9 @@ async def run_ffmpeg(
 class FrameWriter:
     """Writes drawn frames as a mezzanine clip: H.264, yuv420p, BT.709, short closed groups, no B-frames.
 
-    For a child process that draws: synchronous. Use `with`: an exception, or `abort()`, leaves no file; leaving
-    the block closes the clip. The file is at `path` only once it is whole.
+    For a child process that draws: synchronous, and ffmpeg stays in the child's process group. Use `with`: an
+    exception, or `abort()`, leaves no file; leaving the block closes the clip. The file is at `path` only once
+    it is whole.
     """
 
     def __init__(
@@ -202,7 +203,7 @@ class FrameWriter:
         preset: str = "veryfast",
         threads: int = 1,
         binary: str | Path = "",
-        limits: object = None,
+        limits: Limits | None = None,
     ) -> None:
         self._path = path
         self._part = path.with_name(path.name + ".part")
@@ -227,7 +228,8 @@ class FrameWriter:
         }
         args = picture.output(str(self._part), **options).get_args()
         tool = binary if isinstance(binary, Path) else find_ffmpeg(binary)
-        self._process = _start(tool, args, limits, stdin=subprocess.PIPE)
+        argv = spawn.command([str(tool), *_GLOBAL, *args], limits=limits)
+        self._process = _start(argv, stdin=subprocess.PIPE, own_group=False)
         self.frames = 0
 
     def __enter__(self) -> FrameWriter:
@@ -259,7 +261,7 @@ class FrameWriter:
     def abort(self) -> None:
         """Stops at once and leaves no file."""
         if self._process.returncode is None:
-            _kill(self._process)
+            self._process.kill()
             with contextlib.suppress(OSError):
                 cast(IO[bytes], self._process.stdin).close()
             _attend(self._process, None)

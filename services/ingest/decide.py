@@ -1,0 +1,239 @@
+"""decide: what is due now. The whole pipeline, its fan-out and fan-in, its retries and its ends.
+
+song ─▶ analyze ─▶ plan ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
+             (a task that can't be tried again) ─▶ failed ──────────────▲
+             (somebody ends it)                 ─▶ cancelled ───────────┘
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from libs.contracts.codes import CODES
+from libs.contracts.facts import (
+    Fact,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    StoryboardPlanned,
+    TaskAttemptFailed,
+    TrackAnalyzed,
+    VideoComposed,
+)
+from libs.contracts.jobs import State
+from libs.contracts.messages import Control, DeadLetter
+from libs.contracts.tasks import Analyze, Animate, Compose, Notify, Plan, StageUsage, Task, TaskBody
+from services.ingest.apply import apply, next_seq, record_given_up, record_order
+from services.ingest.retries import Hopeless, Remake, Try, verdict
+from services.ingest.state import STAGE_OF, RunState, kind_of
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Order a task, `wait` seconds from now. `anew`: see state.Ordered."""
+
+    task: Task
+    wait: float = 0.0
+    anew: bool = False
+
+
+class GiveUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing more is tried: a dead letter."""
+
+    letter: DeadLetter
+
+
+Decision = Order | Fact | GiveUp | Control
+
+
+def decide(state: RunState, now: datetime) -> list[Decision]:
+    """What is due now; empty when the run waits for facts, or for nothing any more."""
+    video = state.result("compose", VideoComposed)
+    if state.ending is not None:
+        tasks = _after_the_end(state, state.ending)
+    elif video is not None:
+        return [_own_fact(state, JobCompleted(video=video.video, report=video.report, poster=video.poster), now)]
+    else:
+        tasks = dict(_pipeline(state, now))
+    decisions: list[Decision] = []
+    for key in tasks:
+        decisions += _next_step(state, tasks, key, now)
+        if any(isinstance(it, GiveUp) or (isinstance(it, Order) and it.anew) for it in decisions):
+            break  # what comes after may not be due any more
+    return decisions
+
+
+def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
+    """Every task whose inputs are there, in order. All have priority low: high is for work on single
+    takes that a person waits for at the screen."""
+    brief = state.brief
+    yield "analyze", Analyze(song=brief.song, lyrics=brief.lyrics)
+    track = state.result("analyze", TrackAnalyzed)
+    if track is None:
+        return
+    seed = brief.options.seed or 0
+    yield "plan", Plan(analysis=track.analysis, options=brief.options, seed=seed, image=brief.image)
+    board = state.result("plan", StoryboardPlanned)
+    if board is None:
+        return
+    for shot in board.shots:
+        yield (
+            f"animate.{shot.scene.id}",
+            Animate(
+                shot=shot,
+                analysis=track.analysis,
+                fps=board.fps,
+                width=board.width,
+                height=board.height,
+                image=brief.image,
+            ),
+        )
+    clips = state.clips
+    if all(shot.scene.id in clips for shot in board.shots):
+        yield (
+            "compose",
+            Compose(
+                song=brief.song,
+                analysis=track.analysis,
+                storyboard=board.storyboard,
+                clips=tuple(clips[shot.scene.id] for shot in board.shots),
+                options=brief.options,
+                usage=_usage(state, now),
+            ),
+        )
+
+
+def _after_the_end(state: RunState, ending: Fact) -> dict[str, TaskBody]:
+    """The task that goes on after the run: telling the one who asked to be told."""
+    if not state.brief.options.callback_url:
+        return {}
+    events: dict[State, Literal["job_completed", "job_failed", "job_cancelled"]] = {
+        State.COMPLETED: "job_completed",
+        State.FAILED: "job_failed",
+        State.CANCELLED: "job_cancelled",
+    }
+    job_id, stage, error = state.brief.job_id, state.stage, state.error
+    body = Notify(
+        webhook_id=f"msg_{job_id}_{state.run}",
+        url=state.brief.options.callback_url,
+        event=events[stage],
+        timestamp=ending.at,
+        status=stage.value,
+        video_path=f"/api/v1/jobs/{job_id}/download" if stage is State.COMPLETED else "",
+        error_code=error.code if error else "",
+        error_message=error.message if error else "",
+    )
+    return {"notify": body}
+
+
+def _next_step(state: RunState, tasks: Mapping[str, TaskBody], key: str, now: datetime) -> list[Decision]:
+    """The first try, the next one, nothing while one is out, or the end."""
+    match verdict(state, key, tasks):
+        case None:
+            return []
+        case Try(wait=wait):
+            return [Order(task=_task(state, key, tasks[key]), wait=wait)]
+        case Remake(producer=producer):
+            return [Order(task=_task(state, producer, tasks[producer]), anew=True)]
+        case Hopeless(attempt=attempt, failure=failure):
+            return _give_up(state, key, attempt, failure, now)
+
+
+def _give_up(state: RunState, key: str, attempt: int, failure: TaskAttemptFailed, now: datetime) -> list[Decision]:
+    """A dead letter; and unless the run has ended already, its end."""
+    brief = state.brief
+    letter_id = f"{brief.job_id}/{state.run}/{key}/{attempt}"
+    if letter_id in state.given_up:
+        return []
+    code = failure.code if failure.code in CODES else "unexpected"
+    letter = DeadLetter(
+        id=letter_id,
+        kind=kind_of(key),
+        job_id=brief.job_id,
+        run=state.run,
+        task=key,
+        attempt=attempt,
+        code=code,
+        at=now,
+    )
+    if state.ending is not None:
+        return [GiveUp(letter=letter)]
+    failed = JobFailed(code=code, message=failure.message, task=key)
+    return [GiveUp(letter=letter), *_end(state, failed, "failed", now)]
+
+
+def cancel(state: RunState, now: datetime, reason: str = "") -> list[Decision]:
+    """End the run because somebody says so; nothing when it has ended."""
+    return [] if state.ending is not None else _end(state, JobCancelled(reason=reason), "cancelled", now)
+
+
+def supersede(state: RunState, now: datetime) -> list[Decision]:
+    """Tell the workers that a newer run has taken over from this one."""
+    return [Control(job_id=state.brief.job_id, ended_run=state.run, state="superseded", at=now)]
+
+
+def notify_again(state: RunState, now: datetime) -> list[Decision]:
+    """Call the webhook of an ended run again, with the same id and three new tries."""
+    tasks = {} if state.ending is None else _after_the_end(state, state.ending)
+    return [Order(task=_task(state, key, body), anew=True) for key, body in tasks.items()]
+
+
+def settle(state: RunState, now: datetime, first: list[Decision] | None = None) -> tuple[RunState, list[Decision]]:
+    """Carry out `first`, then decide until nothing more is due. The state then, and all that was decided."""
+    decided: list[Decision] = []
+    seq = next_seq(state)
+    batch = decide(state, now) if first is None else first
+    while batch:
+        decided += batch
+        for decision in batch:
+            match decision:
+                case Order(task=task, anew=anew):
+                    state = record_order(state, task, now, seq=seq, anew=anew)
+                    seq += 1
+                case Fact():
+                    state = apply(state, decision)
+                case GiveUp(letter=letter):
+                    state = record_given_up(state, letter.id)
+                case Control():
+                    pass
+        batch = decide(state, now)
+    return state, decided
+
+
+def _task(state: RunState, key: str, body: TaskBody) -> Task:
+    """The next attempt of a task."""
+    number = max((try_.number for try_, _ in state.task(key).ordered), default=0) + 1
+    brief = state.brief
+    return Task(job_id=brief.job_id, run=state.run, task=key, attempt=number, owner=brief.owner, body=body)
+
+
+def _end(
+    state: RunState, body: JobFailed | JobCancelled, word: Literal["failed", "cancelled"], now: datetime
+) -> list[Decision]:
+    control = Control(job_id=state.brief.job_id, ended_run=state.run, state=word, at=now)
+    return [_own_fact(state, body, now), control]
+
+
+def _own_fact(state: RunState, body: JobCompleted | JobFailed | JobCancelled, now: datetime) -> Fact:
+    return Fact(job_id=state.brief.job_id, run=state.run, task="", attempt=0, at=now, body=body)
+
+
+def _usage(state: RunState, now: datetime) -> tuple[StageUsage, ...]:
+    """What the stages before this one cost: time from their first order to the next stage's, CPU of all tries."""
+    entered = state.entered
+    bounds = [*entered.items(), (State.COMPOSING, now)]
+    cpu = dict.fromkeys(entered, 0.0)
+    for key, task in state.tasks.items():
+        stage = STAGE_OF.get(kind_of(key))
+        if stage in cpu:
+            facts = (fact for try_ in task.attempts.values() for fact in (try_.done, try_.failed) if fact)
+            cpu[stage] += sum(fact.usage.cpu_seconds for fact in facts)
+    return tuple(
+        StageUsage(stage=stage.value, wall_seconds=max((end - start).total_seconds(), 0.0), cpu_seconds=cpu[stage])
+        for (stage, start), (_, end) in itertools.pairwise(bounds)
+        if stage is not State.COMPOSING
+    )

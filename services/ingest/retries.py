@@ -1,0 +1,128 @@
+"""What becomes of a task whose last try is known: tried again, its input made again, or given up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+
+import msgspec
+
+from libs.contracts.facts import TaskAttemptFailed
+from services.ingest.state import RunState, blobs_in
+
+TRIES = 3
+WAITS = (2.0, 4.0)
+"""Seconds before the second and the third try."""
+JITTER = 0.25
+"""The largest share by which a wait is longer, so that what failed together doesn't return together."""
+MAX_WAIT = 900.0
+"""Seconds: the longest wait that an error may ask for."""
+REMAKES = 2
+"""How often a run makes the same lost result again."""
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """Order the task's next attempt, `wait` seconds from now."""
+
+    wait: float = 0.0
+
+
+class Remake(msgspec.Struct, frozen=True, kw_only=True):
+    """Order the task `producer` anew first: what it made is gone."""
+
+    producer: str
+
+
+class Hopeless(msgspec.Struct, frozen=True, kw_only=True):
+    """Trying again can't help, or was tried often enough."""
+
+    attempt: int
+    failure: TaskAttemptFailed
+
+
+Verdict = Try | Remake | Hopeless | None
+
+
+def verdict(state: RunState, key: str, due: Collection[str]) -> Verdict:
+    """What to do with a task whose inputs are there. None: it is done, or a try is under way.
+
+    due: keys of all tasks whose inputs are there; only these can be made again.
+    """
+    task = state.task(key)
+    if task.winner is not None:
+        return None
+    if not task.ordered:
+        return Try()
+    last, order = task.ordered[-1]
+    if last.failed is None or not isinstance(last.failed.body, TaskAttemptFailed):
+        return None
+    return _after_failure(state, key, last.number, order.seq, last.failed.body, due)
+
+
+def _after_failure(
+    state: RunState, key: str, number: int, seq: int, failure: TaskAttemptFailed, due: Collection[str]
+) -> Verdict:
+    hopeless = Hopeless(attempt=number, failure=failure)
+    if failure.code == "input_missing" and failure.missing in state.brief.uploads:
+        return hopeless
+    if _made_again_since(state, seq, failure):
+        return Try()
+    producer = _producer(state, failure, due)
+    if producer is not None:
+        return Remake(producer=producer) if _remakes(state, producer) < REMAKES else hopeless
+    tries = _tries(state, key)
+    if not failure.retryable or tries >= TRIES:
+        return hopeless
+    return Try(wait=_wait(f"{state.brief.job_id}/{state.run}/{key}/{number}", tries, failure))
+
+
+def _producer(state: RunState, failure: TaskAttemptFailed, due: Collection[str]) -> str | None:
+    """The task whose result, as it counts now, holds the missing blob."""
+    if failure.code != "input_missing" or not failure.missing:
+        return None
+    for key in due:
+        winner = state.task(key).winner
+        if winner is not None and _holds(winner.body, failure.missing):
+            return key
+    return None
+
+
+def _made_again_since(state: RunState, seq: int, failure: TaskAttemptFailed) -> bool:
+    """True when the missing blob's task was ordered anew after the try with this order number: that try
+    worked from the lost result, so it says nothing of the new one."""
+    if failure.code != "input_missing":
+        return False
+    return any(
+        order.anew and order.seq > seq
+        for task in state.tasks.values()
+        if any(_holds(try_.done.body, failure.missing) for try_ in task.attempts.values() if try_.done)
+        for _, order in task.ordered
+    )
+
+
+def _holds(body: object, sha256: str) -> bool:
+    return any(blob.sha256 == sha256 for blob in blobs_in(body))
+
+
+def _remakes(state: RunState, key: str) -> int:
+    return sum(order.anew for _, order in state.task(key).ordered)
+
+
+def _tries(state: RunState, key: str) -> int:
+    """Failed tries that count: since the task was last ordered anew, and not for an input made again since."""
+    task = state.task(key)
+    floor = task.floor.number if task.floor else 0
+    return sum(
+        isinstance(try_.failed.body, TaskAttemptFailed)
+        and not _made_again_since(state, order.seq, try_.failed.body)
+        for try_, order in task.ordered
+        if try_.number >= floor and try_.failed is not None
+    )
+
+
+def _wait(seed: str, tries: int, failure: TaskAttemptFailed) -> float:
+    """Seconds before the next try: what the cause asks for, or the table with jitter seeded by the try."""
+    if failure.retry_after is not None:
+        return min(max(failure.retry_after, 0.0), MAX_WAIT)
+    jitter = random.Random(seed).random()  # noqa: S311 (it spreads load, it keeps no secret)
+    return WAITS[min(tries, len(WAITS)) - 1] * (1 + JITTER * jitter)

@@ -1,0 +1,223 @@
+"""What is known of one run: its order, the tries of each task, and how it ended. Immutable.
+
+Everything else (stage, results, notices, error) is computed from these, so it can't disagree with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from libs.contracts.analysis import Notice
+from libs.contracts.artifacts import Blob
+from libs.contracts.codes import CODES
+from libs.contracts.facts import (
+    DeliveryAttempted,
+    Fact,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    StoryboardPlanned,
+    TakeRendered,
+    TaskAttemptFailed,
+    TrackAnalyzed,
+    VideoComposed,
+    WorkFact,
+)
+from libs.contracts.jobs import JobOptions, State
+from libs.contracts.storyboard import Clip
+
+DONE_BY: dict[str, type[WorkFact]] = {
+    "analyze": TrackAnalyzed,
+    "plan": StoryboardPlanned,
+    "animate": TakeRendered,
+    "compose": VideoComposed,
+    "notify": DeliveryAttempted,
+}
+"""The fact that says that a task of this kind is done."""
+
+STAGE_OF: dict[str, State] = {
+    "analyze": State.ANALYZING,
+    "plan": State.PLANNING,
+    "animate": State.GENERATING,
+    "compose": State.COMPOSING,
+}
+"""The stage that a task belongs to, in the order of the pipeline. A notify task belongs to none."""
+
+W = TypeVar("W", TrackAnalyzed, StoryboardPlanned, TakeRendered, VideoComposed, DeliveryAttempted)
+
+
+def kind_of(task: str) -> str:
+    """The kind in a task's key: animate.s003 is an animate."""
+    return task.partition(".")[0]
+
+
+def blobs_in(value: object) -> Iterator[Blob]:
+    """Every blob that a struct refers to, at any depth."""
+    if isinstance(value, Blob):
+        yield value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from blobs_in(getattr(value, name))
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from blobs_in(item)
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """What was ordered. The same for every run of a job."""
+
+    job_id: str
+    owner: str
+    options: JobOptions
+    song: Blob
+    lyrics: Blob | None = None
+    image: Blob | None = None
+    duration: float
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def uploads(self) -> frozenset[str]:
+        """Digests of what the user sent: nobody can make it again."""
+        return frozenset(blob.sha256 for blob in (self.song, self.lyrics, self.image) if blob is not None)
+
+
+class Ordered(msgspec.Struct, frozen=True, kw_only=True):
+    """That an attempt was ordered. Only the ledger orders, so these have an order of their own."""
+
+    seq: int
+    """Counts the orders of the run from 1."""
+    at: datetime
+    anew: bool = False
+    """What earlier attempts made is lost or wanted again: they count neither as results nor as tries."""
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of a task, and what is known of it. Facts may come before the order, or twice."""
+
+    number: int
+    ordered: Ordered | None = None
+    done: Fact | None = None
+    failed: Fact | None = None
+
+
+class TaskState(msgspec.Struct, frozen=True, kw_only=True):
+    """A task and its tries, by number."""
+
+    key: str
+    attempts: Mapping[int, Attempt]
+
+    @property
+    def ordered(self) -> list[tuple[Attempt, Ordered]]:
+        """The tries that were ordered, oldest first."""
+        return [(try_, try_.ordered) for _, try_ in sorted(self.attempts.items()) if try_.ordered is not None]
+
+    @property
+    def floor(self) -> Attempt | None:
+        """The newest try that was ordered anew; those before it don't count."""
+        return next((try_ for try_, order in reversed(self.ordered) if order.anew), None)
+
+    @property
+    def winner(self) -> Fact | None:
+        """The result that counts: any success wins over failures, the lowest try over the later ones."""
+        floor = self.floor.number if self.floor else 0
+        return next(
+            (
+                try_.done
+                for number, try_ in sorted(self.attempts.items())
+                if number >= floor and try_.done is not None
+            ),
+            None,
+        )
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a job."""
+
+    brief: Brief
+    run: int
+    opened_at: datetime
+    tasks: Mapping[str, TaskState] = msgspec.field(default_factory=dict)
+    ending: Fact | None = None
+    """The terminal fact."""
+    given_up: frozenset[str] = frozenset()
+    """Message ids of the tries that have become dead letters."""
+
+    def task(self, key: str) -> TaskState:
+        """The task of this key, known or not."""
+        return self.tasks.get(key) or TaskState(key=key, attempts={})
+
+    def result(self, key: str, kind: type[W]) -> W | None:
+        """What a finished task came to, or None."""
+        winner = self.task(key).winner
+        return winner.body if winner is not None and isinstance(winner.body, kind) else None
+
+    @property
+    def stage(self) -> State:
+        """The furthest stage that was ordered; making something lost again is no step back."""
+        if self.ending is not None:
+            return ENDINGS[type(self.ending.body)]
+        entered = {STAGE_OF.get(kind_of(key)) for key, task in self.tasks.items() if task.ordered}
+        return next((stage for stage in reversed(STAGE_OF.values()) if stage in entered), State.QUEUED)
+
+    @property
+    def entered(self) -> dict[State, datetime]:
+        """When the first task of each stage was ordered."""
+        times: dict[State, datetime] = {}
+        for key, task in self.tasks.items():
+            stage = STAGE_OF.get(kind_of(key))
+            for _, order in task.ordered[:1]:
+                if stage is not None:
+                    times[stage] = min(times.get(stage, order.at), order.at)
+        return {stage: times[stage] for stage in STAGE_OF.values() if stage in times}
+
+    @property
+    def clips(self) -> dict[str, Clip]:
+        """The clip that counts of each scene that has one. The storyboard may not be known yet."""
+        takes = {key: self.result(key, TakeRendered) for key in self.tasks if kind_of(key) == "animate"}
+        return {key.partition(".")[2]: take.clip for key, take in takes.items() if take is not None}
+
+    @property
+    def scenes(self) -> tuple[int, int]:
+        """Finished scenes and all scenes; (0, 0) until the storyboard is planned."""
+        board = self.result("plan", StoryboardPlanned)
+        if board is None:
+            return 0, 0
+        clips = self.clips
+        return sum(shot.scene.id in clips for shot in board.shots), len(board.shots)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Those of the order, then those of the analysis, each once."""
+        track = self.result("analyze", TrackAnalyzed)
+        return tuple(dict.fromkeys(self.brief.notices + (track.notices if track else ())))
+
+    @property
+    def failures(self) -> Iterator[tuple[str, int, TaskAttemptFailed]]:
+        """Every failed try that was ordered: key, number, failure."""
+        for key, task in self.tasks.items():
+            for try_, _ in task.ordered:
+                if try_.failed is not None and isinstance(try_.failed.body, TaskAttemptFailed):
+                    yield key, try_.number, try_.failed.body
+
+    @property
+    def error(self) -> JobFailed | None:
+        """Why the run ended without a video."""
+        match self.ending.body if self.ending else None:
+            case JobFailed() as failed:
+                return failed
+            case JobCancelled(reason=reason):
+                return JobFailed(code="job_cancelled", message=reason or CODES["job_cancelled"].title)
+            case _:
+                return None
+
+
+ENDINGS: dict[type, State] = {
+    JobCompleted: State.COMPLETED,
+    JobCancelled: State.CANCELLED,
+    JobFailed: State.FAILED,
+}
+"""The state that each terminal fact leads to; of two, the one that stands first here counts."""

@@ -56,13 +56,11 @@ def verdict(state: RunState, key: str, due: Collection[str]) -> Verdict:
     last, order = task.ordered[-1]
     if last.failed is None or not isinstance(last.failed.body, TaskAttemptFailed):
         return None
-    return _after_failure(state, key, last.number, order.seq, last.failed.body, due)
+    return _after_failure(state, key, order.seq, Hopeless(attempt=last.number, failure=last.failed.body), due)
 
 
-def _after_failure(
-    state: RunState, key: str, number: int, seq: int, failure: TaskAttemptFailed, due: Collection[str]
-) -> Verdict:
-    hopeless = Hopeless(attempt=number, failure=failure)
+def _after_failure(state: RunState, key: str, seq: int, hopeless: Hopeless, due: Collection[str]) -> Verdict:
+    failure = hopeless.failure
     if failure.code == "input_missing" and failure.missing in state.brief.uploads:
         return hopeless
     if _made_again_since(state, seq, failure):
@@ -73,7 +71,7 @@ def _after_failure(
     tries = _tries(state, key)
     if not failure.retryable or tries >= TRIES:
         return hopeless
-    return Try(wait=_wait(f"{state.brief.job_id}/{state.run}/{key}/{number}", tries, failure))
+    return Try(wait=_wait(f"{state.brief.job_id}/{state.run}/{key}/{hopeless.attempt}", tries, failure))
 
 
 def _producer(state: RunState, failure: TaskAttemptFailed, due: Collection[str]) -> str | None:

@@ -1,0 +1,146 @@
+"""Where the scenes change: dynamic programming over the beat grid, in whole frames. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from libs.contracts.analysis import Analysis
+from libs.media.frames import frame_at
+
+SHORTEST = 2
+"""Seconds: no scene is shorter, unless the song is."""
+LONGEST = 12
+"""Seconds: no scene is longer."""
+SEVERAL_FROM = 8
+"""Seconds of song from which there are at least three scenes."""
+_CALM_SCENE, _LOUD_SCENE = 6.5, 3.0
+"""Seconds that a scene takes where the song is calm, and where it is at its loudest."""
+_GRID = 0.5
+"""Seconds between places for a cut where there are no beats."""
+
+_SECTION_GAIN = 3.0
+_DOWNBEAT_GAIN = 1.2
+_OFF_GRID_COST = 5.0
+_LENGTH_COST = 4.0
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a cut may fall: rising frames, the first is 0 and the last the song's end."""
+
+    frames: npt.NDArray[np.int64]
+    gain: Numbers
+    """What a cut there is worth, against the cost of scenes that are too long or too short."""
+
+
+def find_cuts(analysis: Analysis, fps: Fraction) -> list[int]:
+    """Frames at which scenes begin, and last the song's frames: [0, ..., total], at least two numbers.
+
+    Every scene has at least two seconds and at most twelve, where the song is long enough; from eight
+    seconds of song on there are at least three scenes.
+    """
+    total = max(1, frame_at(analysis.duration, fps))
+    least = math.ceil(SHORTEST * fps)
+    if total < 2 * least:
+        return [0, total]
+    most = math.floor(LONGEST * fps)
+    if analysis.duration >= SEVERAL_FROM:
+        most = min(most, math.floor(total * Fraction(9, 20)))
+    places = find_places(analysis, fps, total)
+    return _best_path(places, Loudness(analysis, fps), least, max(most, least), fps)
+
+
+def find_places(analysis: Analysis, fps: Fraction, total: int) -> Places:
+    """Beats with what they are worth, and even places between where beats are far apart."""
+    gains: dict[int, float] = {0: 0.0, total: 0.0}
+    times = [beat.time for beat in analysis.beats]
+    for beat in analysis.beats:
+        frame = frame_at(beat.time, fps)
+        if 0 < frame < total:
+            gains[frame] = max(gains.get(frame, -9.0), 0.6 * beat.strength + _DOWNBEAT_GAIN * beat.downbeat)
+    for section in analysis.sections[1:]:
+        # A bound pulls its nearest beat up; where the pulse is away it is a place of its own.
+        near = min(times, key=lambda time: abs(time - section.start), default=math.inf)
+        frame = frame_at(near if abs(near - section.start) < 0.5 else section.start, fps)
+        if 0 < frame < total:
+            gains[frame] = gains.get(frame, 0.0) + _SECTION_GAIN
+    cost = _OFF_GRID_COST if len(gains) > 2 else 0.0
+    step = float(_GRID * fps)
+    everywhere = total < 16 * fps
+    known = sorted(gains)
+    for left, right in zip(known, known[1:], strict=False):
+        if everywhere or right - left > SHORTEST * fps:
+            count = max(1, round((right - left) / step))
+            for i in range(1, count):
+                gains.setdefault(left + round((right - left) * i / count), -cost)
+    frames = sorted(gains)
+    return Places(frames=np.array(frames, dtype=np.int64), gain=np.array([gains[frame] for frame in frames]))
+
+
+class Loudness:
+    """The song's energy by frames: the mean over any span, in constant time."""
+
+    def __init__(self, analysis: Analysis, fps: Fraction) -> None:
+        self._fps = float(fps)
+        values = [point.value for point in analysis.energy] or [0.5]
+        self._times = np.array([point.time for point in analysis.energy] or [0.0])
+        self._sums = np.concatenate([[0.0], np.cumsum(values)])
+
+    def mean(self, start: npt.ArrayLike, end: npt.ArrayLike) -> Numbers:
+        """The mean energy of each span of frames, 0..1; of the last point before it where it has none."""
+        first = np.searchsorted(self._times, np.asarray(start) / self._fps)
+        first = np.minimum(first, len(self._times) - 1)
+        last = np.maximum(np.searchsorted(self._times, np.asarray(end) / self._fps), first + 1)
+        means: Numbers = (self._sums[last] - self._sums[first]) / (last - first)
+        return means
+
+
+def _best_path(places: Places, loudness: Loudness, least: int, most: int, fps: Fraction) -> list[int]:
+    frames, gain = places.frames, places.gain
+    count = len(frames)
+    best = np.full(count, -np.inf)
+    best[0] = 0.0
+    back = np.zeros(count, dtype=np.int64)
+    for j in range(1, count):
+        first = int(np.searchsorted(frames, frames[j] - most, side="left"))
+        last = int(np.searchsorted(frames, frames[j] - least, side="right"))
+        if first >= last:
+            continue
+        before = frames[first:last]
+        wanted = _wanted_seconds(loudness.mean(before, np.full(len(before), frames[j])))
+        value = best[first:last] - _length_cost((frames[j] - before) / float(fps), wanted)
+        choice = int(value.argmax())
+        best[j] = value[choice] + gain[j]
+        back[j] = first + choice
+    if not np.isfinite(best[-1]):
+        return _even(int(frames[-1]), least, most)
+    path = [count - 1]
+    while path[-1]:
+        path.append(int(back[path[-1]]))
+    return [int(frames[i]) for i in reversed(path)]
+
+
+def _wanted_seconds(energy: Numbers) -> Numbers:
+    """How long a scene of this energy should be: calm ones longer, in the range of four to eight seconds
+    up to three quarters of the song's loudest, and shorter above."""
+    wanted: Numbers = np.interp(energy, [0.4, 0.75, 0.95], [_CALM_SCENE, 4.5, _LOUD_SCENE])
+    return wanted
+
+
+def _length_cost(seconds: Numbers, wanted: Numbers) -> Numbers:
+    over = np.maximum(0.0, seconds - 8.0)
+    cost: Numbers = _LENGTH_COST * np.log2(seconds / wanted) ** 2 + 0.8 * over**2
+    return cost
+
+
+def _even(total: int, least: int, most: int) -> list[int]:
+    """Scenes of one length, as near to the middle of the allowed lengths as the song lets them be."""
+    count = max(1, min(total // least, -(-total // max(least, (least + most) // 2))))
+    return [total * i // count for i in range(count + 1)]

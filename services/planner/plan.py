@@ -1,0 +1,32 @@
+"""Direction by rules: from what was heard and asked for to a storyboard and its shots. Pure."""
+
+from __future__ import annotations
+
+from libs.contracts.analysis import Analysis
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Shot, Storyboard
+from libs.media.frames import fps_text, frame_size, parse_fps
+from services.planner.cuts import find_cuts
+from services.planner.scenes import make_scenes
+from services.planner.shots import make_shots
+
+VERSION = "1"
+"""Raised whenever the same analysis would be directed otherwise."""
+
+
+def plan(
+    analysis: Analysis, options: JobOptions, seed: int, *, has_image: bool = False
+) -> tuple[Storyboard, tuple[Shot, ...]]:
+    """The storyboard of the whole song and what to ask the generator for.
+
+    The scenes add up to the song's frames exactly. The same arguments give the same storyboard.
+    Raises `Permanent("bad_options")` for a frame rate or an aspect that can't be used.
+    """
+    fps = parse_fps(options.fps)
+    width, height = frame_size(options.aspect, options.height)
+    cuts = find_cuts(analysis, fps)
+    scenes = make_scenes(analysis, options, seed, cuts, fps, has_image=has_image)
+    storyboard = Storyboard(
+        fps=fps_text(fps), frames=cuts[-1], width=width, height=height, seed=seed, scenes=scenes
+    )
+    return storyboard, make_shots(scenes)

@@ -1,0 +1,1 @@
+"""JetStream: topology, publishing, consuming, outcome -> ack, control, dead letters. Nothing else knows NATS."""

@@ -1,0 +1,115 @@
+"""One task in work: heartbeats, the handler, and what ends it early."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from nats.aio.msg import Msg
+
+from libs.bus.connection import TRANSIENT
+from libs.bus.handler import Handler, TaskContext
+from libs.bus.settle import Done, Ended, Failed, GivenBack, Outcome
+from libs.contracts.facts import Usage, WorkFact
+from libs.contracts.tasks import Task
+
+log = logging.getLogger(__name__)
+
+Why = Literal["ended", "stopped"]
+
+CLEAN_UP_S = 8.0
+"""How long a cancelled handler may take to kill its children and remove its files."""
+
+
+class Flight:
+    """A delivered task on its way through a handler.
+
+    When the server delivers the task again meanwhile (heartbeats were lost), `message` is replaced by the newer
+    delivery: one piece of work, answered once.
+    """
+
+    def __init__(self, message: Msg, task: Task, context: TaskContext) -> None:
+        self.message = message
+        self.task = task
+        self.context = context
+        self._began = time.monotonic()
+        self._why: Why | None = None
+        self._early = asyncio.Event()
+
+    def end_early(self, why: Why) -> None:
+        """Cancel the handler: the run has ended, or the process stops. The first reason stands."""
+        if self._why is None:
+            self._why = why
+            self._early.set()
+
+    async def run(self, handler: Handler) -> Outcome:
+        """Call the handler. Never raises what it raises; a cancelled one gets some time to clean up."""
+        if self._why is None:
+            running = asyncio.ensure_future(handler(self.task, self.context))
+            try:
+                await self._until_done(running)
+            finally:
+                self.context.close()
+                running.cancel()
+            if self._why is None:
+                return _outcome_of(running)
+        return Ended() if self._why == "ended" else GivenBack()
+
+    async def _until_done(self, running: asyncio.Future[list[WorkFact]]) -> None:
+        early = asyncio.ensure_future(self._early.wait())
+        try:
+            await asyncio.wait((running, early), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            early.cancel()
+        if not running.done():
+            running.cancel()
+            await asyncio.wait((running,), timeout=CLEAN_UP_S)
+        if not running.done():
+            log.error("a cancelled handler of %s does not end", self.task.kind)
+        running.add_done_callback(_look_at)
+
+    @property
+    def usage(self) -> Usage:
+        """What it has cost so far."""
+        return Usage(
+            wall_seconds=time.monotonic() - self._began,
+            cpu_seconds=self.context.cpu_seconds,
+            reused=self.context.reused,
+        )
+
+
+@asynccontextmanager
+async def heartbeats(every_s: float, flight: Flight) -> AsyncIterator[None]:
+    """Tell the server each `every_s` that the flight's message is still being worked on."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await flight.message.in_progress()
+            except TRANSIENT as error:
+                log.debug("a heartbeat was lost: %s", error)
+
+    beating = asyncio.create_task(beat(), name="heartbeat")
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+def _outcome_of(running: asyncio.Future[list[WorkFact]]) -> Outcome:
+    if running.cancelled():
+        return Failed(RuntimeError("the handler was cancelled from within"))
+    error = running.exception()
+    return Done(running.result()) if error is None else Failed(error)
+
+
+def _look_at(running: asyncio.Future[list[WorkFact]]) -> None:
+    """Whatever a cancelled handler raised is of no interest; asyncio complains when nobody looks."""
+    if not running.cancelled():
+        running.exception()

@@ -1,0 +1,73 @@
+"""What a service gives to the bus: for each kind of task a plain function from the task to facts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from libs.contracts.facts import WorkFact
+from libs.contracts.messages import Progress
+from libs.contracts.tasks import Task
+
+PROGRESS_EVERY_S = 0.25
+
+
+class TaskContext:
+    """What a handler may tell while it works. It belongs to the event loop: call it from there only."""
+
+    def __init__(self, task: Task, emit: Callable[[Progress], None] | None = None) -> None:
+        """emit: takes each progress message that is let through; None drops them."""
+        self.task = task
+        self.cpu_seconds = 0.0
+        self.reused = False
+        self._emit = emit
+        self._sent_at = -PROGRESS_EVERY_S
+        self._waiting: Progress | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """The task is so far, 0..1. At most four a second go out: of those between, the latest."""
+        if self._emit is None:
+            return
+        self._waiting = Progress(
+            job_id=self.task.job_id,
+            run=self.task.run,
+            task=self.task.task,
+            attempt=self.task.attempt,
+            fraction=min(max(fraction, 0.0), 1.0),
+            message=message,
+        )
+        wait = self._sent_at + PROGRESS_EVERY_S - time.monotonic()
+        if wait <= 0:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._flush)
+
+    def spend(self, cpu_seconds: float) -> None:
+        """Add CPU time, of children too."""
+        self.cpu_seconds += cpu_seconds
+
+    def mark_reused(self) -> None:
+        """The result existed; nothing was done."""
+        self.reused = True
+
+    def close(self) -> None:
+        """Nothing is sent after this."""
+        self._emit = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _flush(self) -> None:
+        self._timer = None
+        if self._emit is not None and self._waiting is not None:
+            self._sent_at = time.monotonic()
+            self._emit(self._waiting)
+            self._waiting = None
+
+
+Handler = Callable[[Task, TaskContext], Awaitable[list[WorkFact]]]
+"""Takes a task, returns the facts of its success, or raises an error of `libs.contracts.errors`.
+
+It may be called twice for the same task, at the same time too, and may be cancelled at any await."""

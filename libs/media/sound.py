@@ -88,3 +88,16 @@ def decode_mono(path: Path, rate: int) -> Samples:
     """The whole first audio stream as mono float32 at `rate` Hz, shape (n,), -1..1: see `mono_chunks`."""
     chunks = list(mono_chunks(path, rate))
     return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+
+
+def sound_starts(path: Path) -> float:
+    """Seconds on the file's own clock at which its first decoded sample is heard (0 where no time is given)."""
+    with open_media(path) as container:
+        if not container.streams.audio:
+            raise Permanent("no_audio_stream")
+        stream = container.streams.audio[0]
+        for frame in decoded(container, stream):
+            if frame.pts is None or frame.time_base is None:
+                return 0.0
+            return float(frame.pts * frame.time_base)
+    return 0.0

@@ -1,0 +1,152 @@
+"""Given lyrics as captions: words with times become lines on the screen, and those an ASS script. Pure.
+
+The text comes from a user: everything that ASS could take for a command is made harmless here, and the script
+reaches ffmpeg as a file.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from itertools import groupby
+from typing import NamedTuple
+
+from libs.contracts.analysis import Word
+
+FONT = "Manrope"
+MIN_SECONDS = 0.8
+"""A caption stays at least so long, unless the next one comes earlier."""
+LINGER_SECONDS = 0.35
+"""How long a caption stays after its last word, if nothing follows."""
+MAX_ROWS = 2
+
+
+class Caption(NamedTuple):
+    """Rows of text shown from `start` to `end`, in seconds."""
+
+    start: float
+    end: float
+    rows: tuple[str, ...]
+
+
+class Layout(NamedTuple):
+    """Sizes of captions in pixels of the picture."""
+
+    size: int
+    side: int
+    below: int
+    columns: int
+    """Letters that fit into a row."""
+
+
+def layout(width: int, height: int) -> Layout:
+    """Sizes that can be read and stay clear of the edges, and of what phones lay over upright video."""
+    short = min(width, height)
+    upright = height > width * 1.3
+    size = max(10, round(short * (0.058 if width > height else 0.056)))
+    side = round(width * (0.1 if width > height else 0.08))
+    below = round(height * (0.17 if upright else 0.08))
+    columns = max(8, int((width - 2 * side) / (0.56 * size)))
+    return Layout(size, side, below, columns)
+
+
+def captions(words: Iterable[Word], columns: int) -> list[Caption]:
+    """Captions of at most two rows, at the times of their words; those of one line of lyrics stay together.
+
+    Lines that don't fit are shown in turns, each at the time of its own first word. No two captions overlap.
+    """
+    timed = [word for word in words if plain(word.text) and math.isfinite(word.start) and math.isfinite(word.end)]
+    shown: list[tuple[float, float, tuple[str, ...]]] = []
+    for _, line in groupby(timed, key=lambda word: word.line):
+        for group in _turns(list(line), columns):
+            rows = _rows([plain(word.text) for word in group], columns)
+            shown.append((group[0].start, max(word.end for word in group), tuple(rows)))
+    shown.sort(key=lambda caption: caption[0])
+    found = []
+    for index, (start, end, text_rows) in enumerate(shown):
+        latest = shown[index + 1][0] if index + 1 < len(shown) else math.inf
+        stop = min(max(end + LINGER_SECONDS, start + MIN_SECONDS), latest)
+        if stop - max(start, 0.0) >= 0.05:
+            found.append(Caption(max(start, 0.0), stop, text_rows))
+    return found
+
+
+def _turns(line: Sequence[Word], columns: int) -> list[list[Word]]:
+    """A line's words in groups that each fit into `MAX_ROWS` rows."""
+    turns: list[list[Word]] = [[]]
+    for word in line:
+        group = [*turns[-1], word]
+        if turns[-1] and len(_rows([plain(one.text) for one in group], columns)) > MAX_ROWS:
+            turns.append([word])
+        else:
+            turns[-1] = group
+    return turns
+
+
+def _rows(texts: Sequence[str], columns: int) -> list[str]:
+    """The words in as few rows as they need, of about equal length."""
+    text = " ".join(texts)
+    rows = textwrap.wrap(text, columns)
+    for narrower in range(max(8, len(text) // max(len(rows), 1)), columns):
+        closer = textwrap.wrap(text, narrower)
+        if len(closer) == len(rows):
+            return closer
+    return rows
+
+
+def plain(text: str) -> str:
+    """The text without control characters and line ends, its white space as single spaces."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def escaped(text: str) -> str:
+    """Text that ASS shows as it stands: no override blocks, no line breaks, no escapes.
+
+    A backslash has no escape of its own in ASS, so a word joiner of no width parts it from what follows.
+    """
+    return text.replace("\\", "\\\u2060").replace("{", "\\{").replace("}", "\\}")
+
+
+def within(all_captions: Iterable[Caption], start: int, end: int, fps: Fraction) -> list[Caption]:
+    """The captions that are seen in frames start (included) to end (excluded)."""
+    return [one for one in all_captions if one.start < float(end / fps) and one.end > float(start / fps)]
+
+
+def script(shown: Iterable[Caption], width: int, height: int) -> str:
+    """The ASS script that shows these captions on a picture of this size. Times are those of the whole video."""
+    sizes = layout(width, height)
+    outline = max(1.0, sizes.size * 0.055)
+    style = (
+        f"Style: Line,{FONT},{sizes.size},&H00FFFFFF,&H00FFFFFF,&H30000000,&H80000000,-1,0,0,0,100,100,0,0,1,"
+        f"{outline:.2f},{outline / 2:.2f},2,{sizes.side},{sizes.side},{sizes.below},1"
+    )
+    lines = [
+        "[Script Info]",
+        "ScriptType: v4.00+",
+        f"PlayResX: {width}",
+        f"PlayResY: {height}",
+        "WrapStyle: 0",
+        "ScaledBorderAndShadow: yes",
+        "YCbCr Matrix: TV.709",
+        "",
+        "[V4+ Styles]",
+        "Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic,"
+        " Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL,"
+        " MarginR, MarginV, Encoding",
+        style,
+        "",
+        "[Events]",
+        "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text",
+    ]
+    for one in shown:
+        text = "\\N".join(escaped(row) for row in one.rows)
+        lines.append(f"Dialogue: 0,{_clock(one.start)},{_clock(one.end)},Line,,0,0,0,,{{\\fad(90,90)}}{text}")
+    return "\n".join(lines) + "\n"
+
+
+def _clock(seconds: float) -> str:
+    """ASS writes hundredths of a second."""
+    hundredths = round(seconds * 100)
+    return f"{hundredths // 360000}:{hundredths // 6000 % 60:02}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"

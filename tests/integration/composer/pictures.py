@@ -1,0 +1,124 @@
+"""Pictures that carry their own number, and storyboards made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from libs.contracts.artifacts import Blob
+from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Storyboard, Transition
+from libs.media.ffmpeg import FrameWriter
+from libs.media.frames import fps_text
+
+WIDTH, HEIGHT = 128, 96
+BITS = 16
+BLOB = Blob(sha256="0" * 64, size=1, media_type="video/mp4")
+
+Frame = npt.NDArray[np.uint8]
+
+
+def numbered(number: int, level: int = 200) -> Frame:
+    """A picture (96, 128, 3) that shows `number` as 16 blocks, dark or bright, over a ground of its own colour."""
+    frame = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    frame[:] = (40 + number * 37 % 120, 60 + number // 256 * 60 % 120, 90)
+    for bit in range(BITS):
+        row, column = divmod(bit, 4)
+        frame[row * 24 + 2 : row * 24 + 22, column * 32 + 2 : column * 32 + 30] = level if number >> bit & 1 else 16
+    return frame
+
+
+def read_number(frame: Frame) -> int:
+    """The number that a picture shows."""
+    number = 0
+    for bit in range(BITS):
+        row, column = divmod(bit, 4)
+        block = frame[row * 24 + 6 : row * 24 + 18, column * 32 + 8 : column * 32 + 24]
+        number |= int(block.mean() > 100) << bit
+    return number
+
+
+def scene(number: int, start: int, end: int, overlap: int = 0) -> Scene:
+    """A scene that begins with a crossfade of `overlap` frames, or a cut."""
+    return Scene(
+        id=f"s{number:03}",
+        start_frame=start,
+        end_frame=end,
+        section="part",
+        group=0,
+        energy=0.5,
+        camera=Camera(move="push", amount=0.5),
+        motion=0.5,
+        look="auto",
+        palette=Palette(ground="#101010", low="#202020", mid="#808080", accent="#ff0000", light="#ffffff"),
+        prompt="",
+        negative_prompt="",
+        seed=number,
+        transition=Transition(kind="crossfade", frames=overlap) if overlap else Transition(),
+    )
+
+
+def storyboard(lengths: Sequence[int], overlaps: Sequence[int], fps: Fraction) -> Storyboard:
+    """Scenes of these lengths; `overlaps[i]` is the crossfade with which scene i begins."""
+    scenes, at = [], 0
+    for number, (length, overlap) in enumerate(zip(lengths, overlaps, strict=True)):
+        scenes.append(scene(number, at, at + length, overlap))
+        at += length
+    return Storyboard(fps=fps_text(fps), frames=at, width=WIDTH, height=HEIGHT, seed=1, scenes=tuple(scenes))
+
+
+def needed(board: Storyboard, number: int) -> tuple[int, int]:
+    """The span of video frames that scene `number`'s clip has to cover."""
+    scenes = board.scenes
+    lead = scenes[number].transition.frames // 2 if number else 0
+    tail = scenes[number + 1].transition.frames // 2 if number + 1 < len(scenes) else 0
+    return scenes[number].start_frame - lead, scenes[number].end_frame + tail
+
+
+def shown(number: int, frame: int) -> int:
+    """The number that scene `number` shows at frame `frame` of the video."""
+    return number * 1024 + frame
+
+
+def write_clip(path: Path, board: Storyboard, number: int, blob: Blob = BLOB) -> Clip:
+    """The clip of a scene, each frame carrying its number."""
+    start, end = needed(board, number)
+    with FrameWriter(path, WIDTH, HEIGHT, Fraction(board.fps), crf=8) as writer:
+        for frame in range(start, end):
+            writer.write(numbered(shown(number, frame)))
+    return Clip(
+        scene_id=board.scenes[number].id,
+        lead=board.scenes[number].start_frame - start,
+        frames=end - start,
+        blob=blob,
+    )
+
+
+def expected(board: Storyboard, frame: int) -> Frame:
+    """What frame `frame` of the video shows: one numbered picture, or a mixture of two."""
+    index = max(i for i, one in enumerate(board.scenes) if one.start_frame <= frame)
+    for later in (index, index + 1):
+        if 0 < later < len(board.scenes):
+            one = board.scenes[later]
+            half = one.transition.frames // 2
+            if one.start_frame - half <= frame < one.start_frame + half:
+                share = (frame - one.start_frame + half) / one.transition.frames
+                old, new = numbered(shown(later - 1, frame)), numbered(shown(later, frame))
+                mixed: Frame = np.rint(old * (1 - share) + new * share).astype(np.uint8)
+                return mixed
+    return numbered(shown(index, frame))
+
+
+def pictures_of(path: Path) -> tuple[list[Frame], list[Fraction]]:
+    """All pictures of a file with their times."""
+    frames, times = [], []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            assert frame.pts is not None and frame.time_base is not None
+            frames.append(frame.to_ndarray(format="bgr24"))
+            times.append(Fraction(frame.pts * frame.time_base))
+    return frames, times

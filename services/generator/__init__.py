@@ -1,0 +1,1 @@
+"""The generator: makes the clip of a shot, through a backend."""

@@ -1,0 +1,29 @@
+"""The builtin backend: each shot is drawn by one call in a worker child."""
+
+from __future__ import annotations
+
+from libs.runtime.workers import WorkerPool
+from services.generator.backend import ClipOrder, Progress, RenderedClip
+from services.generator.builtin.render import render_clip
+
+
+class BuiltinBackend:
+    """Draws on the CPU with NumPy and OpenCV."""
+
+    name = "builtin"
+    version = "1"
+
+    def __init__(self, pool: WorkerPool, *, ffmpeg: str, timeout_s: float) -> None:
+        self._pool = pool
+        self._ffmpeg = ffmpeg
+        self._timeout_s = timeout_s
+
+    async def render(self, order: ClipOrder, progress: Progress) -> RenderedClip:
+        """Draw and encode the shot in a child, which is killed with its ffmpeg when the await is cancelled."""
+        work = await self._pool.run(
+            render_clip, order, self._ffmpeg, timeout_s=self._timeout_s, on_progress=progress
+        )
+        return RenderedClip(frames=work.value, seed=order.shot.scene.seed, cpu_seconds=work.cpu_seconds)
+
+    async def check(self) -> None:
+        """It needs nothing but this machine."""

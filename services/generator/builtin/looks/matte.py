@@ -1,0 +1,57 @@
+"""Matte: two gradings of one picture, mixed by a soft shape that wanders through it."""
+
+from __future__ import annotations
+
+from math import pi
+
+import cv2
+import numpy as np
+
+from services.generator.builtin.colour import mix, ramp
+from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.view import View
+from services.generator.builtin.picture import Picture
+
+COUNT = 4
+SHORT = 90
+
+
+class Matte:
+    """Both gradings share their lightness, so that the shape's edge changes the colour and not the picture."""
+
+    def __init__(self, stage: Stage, picture: Picture) -> None:
+        random = stage.random()
+        self.stage = stage
+        self.view = View(stage, picture)
+        dark, low, mid, high, light = stage.inks.by_lightness
+        warm, cool = stage.inks.accent, stage.inks.low
+        first = mix(mix(dark, cool, 0.7), light, 0.12)
+        second = mix(dark, warm, 0.75)
+        level = float(first[0] + second[0]) / 2.0
+        first, second = (np.array([level, ink[1], ink[2]]) for ink in (first, second))
+        self.outside = ramp([(0.0, dark), (0.45, first), (0.78, mix(low, light, 0.55)), (1.0, light)])
+        self.inside = ramp(
+            [(0.0, mix(dark, mid, 0.2)), (0.45, second), (0.78, mix(high, light, 0.45)), (1.0, light)]
+        )
+        self.width, self.height = stage.grid(SHORT)
+        self.aspect = (self.width / SHORT, self.height / SHORT)
+        self.home = random.uniform(0.2, 0.8, (2, COUNT)) * np.array(self.aspect)[:, None]
+        self.reach = random.uniform(0.16, 0.34, (2, COUNT)) * np.array(self.aspect)[:, None]
+        self.speed = random.uniform(0.5, 0.95, (2, COUNT)) * stage.pace
+        self.phase = random.uniform(0, 2 * pi, (2, COUNT))
+        self.radius = random.uniform(0.20, 0.32, COUNT)
+        self.x = (np.arange(self.width) + 0.5) / SHORT
+        self.y = (np.arange(self.height) + 0.5) / SHORT
+
+    def frame(self, moment: Moment) -> Frame:
+        stage = self.stage
+        tone = cv2.add(self.view.tone(moment), self.view.light(moment, 9.0), dtype=cv2.CV_8U)
+        centre = self.home + self.reach * np.sin(self.speed * moment.time + self.phase)
+        radius = self.radius * (1.0 + 0.12 * stage.depth * moment.pulse)
+        wide = np.exp(-((self.x[None, :] - centre[0][:, None]) ** 2) / (2.0 * radius[:, None] ** 2))
+        high = np.exp(-((self.y[None, :] - centre[1][:, None]) ** 2) / (2.0 * radius[:, None] ** 2))
+        shape = np.clip((high.T @ wide - 0.62) * 7.0 + 0.5, 0.0, 1.0).astype(np.float32)
+        share = cv2.resize(shape, (stage.width, stage.height), interpolation=cv2.INTER_LINEAR)
+        inside = cv2.applyColorMap(tone, self.inside)
+        outside = cv2.applyColorMap(tone, self.outside)
+        return np.asarray(cv2.blendLinear(inside, outside, share, np.float32(1.0) - share), dtype=np.uint8)

@@ -1,0 +1,91 @@
+"""What a look is: parameters in, the frame at a moment out. Each look is a module of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from libs.contracts.storyboard import Camera
+from services.generator.builtin.camera import Pose, pose_at
+from services.generator.builtin.colour import Inks
+from services.generator.builtin.picture import Picture
+
+Frame: TypeAlias = npt.NDArray[np.uint8]
+"""Height x width x 3, BGR."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What stays the same over a shot."""
+
+    width: int
+    height: int
+    seconds: float
+    """The clip's length, handles included."""
+    inks: Inks
+    seed: int
+    variant: int
+    """Counts the scenes: neighbours of one look get another framing or layout."""
+    motion: float
+    energy: float
+    camera: Camera
+    picture: Picture | None = None
+
+    @property
+    def unit(self) -> float:
+        """Pixels of this frame for one pixel of a frame with a shorter side of 720."""
+        return min(self.width, self.height) / 720.0
+
+    @property
+    def pace(self) -> float:
+        """How fast things drift: about 1, more in lively scenes."""
+        return 0.75 + 0.35 * _part(self.energy) + 0.4 * _part(self.motion)
+
+    @property
+    def depth(self) -> float:
+        """How strongly things answer to the beat, 0.5..1."""
+        return 0.5 + 0.5 * _part(self.energy)
+
+    def random(self) -> np.random.Generator:
+        """The shot's own random numbers, the same every time."""
+        return np.random.default_rng(self.seed)
+
+    def grid(self, short: int) -> tuple[int, int]:
+        """Width and height of a small grid of the frame's shape, `short` cells on the shorter side."""
+        side = min(self.width, self.height)
+        return max(2, round(self.width * short / side)), max(2, round(self.height * short / side))
+
+    def pose(self, seconds: float) -> Pose:
+        """Where the camera is, `seconds` into the shot."""
+        return pose_at(self.camera, seconds, self.seconds, (self.seed % 1009) / 1009.0)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of a shot, as the music has it."""
+
+    time: float
+    """Seconds of the song."""
+    shot: float
+    """Seconds into the clip."""
+    pulse: float
+    """0..1, jumps on the beat and decays."""
+    count: float
+    """Beats so far, going on evenly."""
+    step: float
+    """Beats so far, hitting and settling."""
+
+
+class Look(Protocol):
+    """A way to draw a shot. Frames may be asked for in any order."""
+
+    def frame(self, moment: Moment) -> Frame:
+        """The frame at a moment."""
+        ...
+
+
+def _part(value: float) -> float:
+    return min(max(value, 0.0), 1.0)

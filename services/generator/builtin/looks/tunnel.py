@@ -1,0 +1,56 @@
+"""Tunnel: nested solid polygons that come nearer by one step on each beat."""
+
+from __future__ import annotations
+
+from math import pi
+
+import cv2
+import numpy as np
+
+from services.generator.builtin.colour import Lab, solid
+from services.generator.builtin.looks.stage import Frame, Moment, Stage
+
+RATIO = 1.6
+SUBPIXEL = 4
+LIGHTNESS = (0.32, 0.66)
+"""A narrower range than the palette's: whole fields change place here, and wide steps would flash."""
+
+
+class Tunnel:
+    """Each polygon is RATIO times the one inside it; sides and turn change with the variant."""
+
+    def __init__(self, stage: Stage) -> None:
+        random = stage.random()
+        self.stage = stage
+        self.sides = (6, 4, 5)[stage.variant % 3]
+        self.spin = float(random.choice([-1.0, 1.0])) * (0.10 + 0.1 * stage.motion)
+        self.turn = float(random.uniform(0, 2 * pi))
+        self.colours = [_calmed(ink) for ink in (*stage.inks.row[1:4], stage.inks.ground, stage.inks.accent)]
+
+    def frame(self, moment: Moment) -> Frame:
+        stage = self.stage
+        pose = stage.pose(moment.shot)
+        place = 0.5 * (0.65 * moment.step + 0.35 * moment.count)
+        born = int(np.floor(place))
+        within = place - born
+        x = (0.5 - 2.5 * pose.right + 0.03 * np.sin(0.6 * moment.time)) * stage.width
+        y = (0.5 - 2.5 * pose.down + 0.03 * np.cos(0.5 * moment.time)) * stage.height
+        innermost = 0.035 * min(stage.width, stage.height) * pose.scale * RATIO**within
+        far = float(np.hypot(max(x, stage.width - x), max(y, stage.height - y))) / np.cos(pi / self.sides)
+        count = int(np.ceil(np.log(far / innermost) / np.log(RATIO))) + 1
+        image = np.empty((stage.height, stage.width, 3), np.uint8)
+        image[:] = solid(self.colours[(born - count) % len(self.colours)])
+        corners = np.arange(self.sides) * 2.0 * pi / self.sides
+        for step in range(count - 1, -1, -1):
+            radius = innermost * RATIO**step * (1.0 + 0.03 * stage.depth * moment.pulse)
+            angle = corners + self.turn + self.spin * moment.time + 0.09 * (step + within)
+            points = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=-1)
+            colour = solid(self.colours[(born - step) % len(self.colours)])
+            shape = np.rint(np.clip(points, -30000, 30000) * (1 << SUBPIXEL)).astype(np.int32)
+            cv2.fillPoly(image, [shape], colour, cv2.LINE_AA, SUBPIXEL)
+        return image
+
+
+def _calmed(ink: Lab) -> Lab:
+    lightness = LIGHTNESS[0] + (LIGHTNESS[1] - LIGHTNESS[0]) * float(ink[0])
+    return np.array([lightness, ink[1], ink[2]])

@@ -1,0 +1,81 @@
+"""A shot as frames: from the storyboard's words to a look, and from frame numbers to pictures. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+import cv2
+
+from libs.contracts.analysis import Analysis
+from libs.contracts.storyboard import Shot
+from services.generator.builtin import looks
+from services.generator.builtin.colour import Inks
+from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.picture import Picture
+from services.generator.builtin.rhythm import Rhythm
+
+
+class Painter:
+    """Paints the frames of one shot. Frame 0 lies `shot.lead` frames before the scene's start.
+
+    The same shot, analysis, picture and size give the same bytes, whatever the number of cores.
+    """
+
+    def __init__(
+        self,
+        shot: Shot,
+        analysis: Analysis,
+        *,
+        fps: Fraction,
+        width: int,
+        height: int,
+        picture: Picture | None,
+        turn: int,
+    ) -> None:
+        cv2.setNumThreads(1)
+        scene = shot.scene
+        usable = picture if picture is not None and picture.telling else None
+        self.shot = shot
+        self.fps = fps
+        self.first = scene.start_frame - shot.lead
+        self.rhythm = Rhythm.of(analysis)
+        self.look_name = looks.choose(scene, turn=turn, pictured=usable is not None)
+        stage = Stage(
+            width=width,
+            height=height,
+            seconds=float(shot.frames / fps),
+            inks=Inks.of(scene.palette),
+            seed=scene.seed,
+            variant=ordinal(scene.id),
+            motion=scene.motion,
+            energy=scene.energy,
+            camera=scene.camera,
+            picture=usable,
+        )
+        self.look = looks.make(self.look_name, stage)
+
+    def frame(self, index: int) -> Frame:
+        """Frame `index` of the clip: height x width x 3, BGR."""
+        time = float((self.first + index) / self.fps)
+        return self.look.frame(
+            Moment(
+                time=time,
+                shot=float(index / self.fps),
+                pulse=self.rhythm.pulse(time),
+                count=self.rhythm.count(time),
+                step=self.rhythm.step(time),
+            )
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames of the shot, in order."""
+        for index in range(self.shot.frames):
+            yield self.frame(index)
+
+
+def ordinal(scene_id: str) -> int:
+    """The number in a scene's id: s007 -> 7; 0 without one."""
+    found = re.search(r"(\d{1,9})$", scene_id)
+    return int(found.group(1)) if found else 0

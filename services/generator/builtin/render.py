@@ -1,0 +1,46 @@
+"""One shot from first to last frame: runs in a worker child."""
+
+from __future__ import annotations
+
+import msgspec
+
+from libs.contracts.analysis import Analysis
+from libs.media.ffmpeg import FrameWriter
+from libs.media.frames import parse_fps
+from libs.runtime.worker import report
+from services.generator.backend import ClipOrder
+from services.generator.builtin.colour import oklab_of
+from services.generator.builtin.painter import Painter
+from services.generator.builtin.picture import load_picture
+
+PRESET = "ultrafast"
+CRF = 15
+REPORT_EVERY = 6
+"""Frames between two words on how far it is."""
+
+
+def render_clip(order: ClipOrder, ffmpeg: str) -> int:
+    """Draw the order's shot and encode it to `order.out`; returns the frames written.
+
+    Raises Permanent("bad_image") for a picture that can't be decoded, and what FrameWriter raises.
+    """
+    shot = order.shot
+    analysis = msgspec.json.decode(order.analysis.read_bytes(), type=Analysis)
+    picture = None
+    if order.image is not None:
+        picture = load_picture(order.image, oklab_of(shot.scene.palette.ground))
+    fps = parse_fps(order.fps)
+    painter = Painter(
+        shot, analysis, fps=fps, width=order.width, height=order.height, picture=picture, turn=order.turn
+    )
+    message = f"{shot.scene.id}: {painter.look_name}"
+    report(0.0, message)
+    writer = FrameWriter(
+        order.out, order.width, order.height, fps, pix_fmt="bgr24", crf=CRF, preset=PRESET, threads=1, binary=ffmpeg
+    )
+    with writer:
+        for frame in painter.frames():
+            writer.write(frame)
+            if writer.frames % REPORT_EVERY == 0:
+                report(writer.frames / shot.frames, message)
+    return writer.frames

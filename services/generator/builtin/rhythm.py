@@ -1,0 +1,94 @@
+"""Rhythm: what the picture does with the beat at a moment. Pure functions of the analysis and the time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+
+from libs.contracts.analysis import Analysis
+
+ATTACK_S = 0.03
+"""The pulse rises this long before its beat, so that it doesn't pop."""
+FAST_BPM = 150.0
+"""Above it the picture pulses on every second beat."""
+IDLE_BEAT_S = 0.75
+"""The step of the picture's own slow count where the song has no beats."""
+REACH = 4
+"""Beats before the moment that still sound in it."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Beats and energy of the song as the picture follows them. Times in seconds of the song."""
+
+    beats: tuple[float, ...]
+    weights: tuple[float, ...]
+    """0..1 for each beat."""
+    energy_times: tuple[float, ...]
+    energy_values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Rhythm:
+        """The rhythm of an analysis; very fast songs count in pairs of beats."""
+        beats = list(analysis.beats)
+        if analysis.tempo.bpm > FAST_BPM and len(beats) > 2:
+            first = next((index % 2 for index, beat in enumerate(beats) if beat.downbeat), 0)
+            beats = beats[first::2]
+        return cls(
+            beats=tuple(beat.time for beat in beats),
+            weights=tuple(0.55 + 0.25 * beat.strength + (0.2 if beat.downbeat else 0.0) for beat in beats),
+            energy_times=tuple(point.time for point in analysis.energy),
+            energy_values=tuple(point.value for point in analysis.energy),
+        )
+
+    def pulse(self, time: float, tau: float = 0.22) -> float:
+        """0..1: jumps up on each beat, with a short smooth attack before it, and decays with `tau` seconds."""
+        last = bisect_right(self.beats, time)
+        level = 0.0
+        for index in range(max(0, last - REACH), last):
+            level = max(level, self.weights[index] * exp(-(time - self.beats[index]) / tau))
+        if last < len(self.beats) and (ahead := self.beats[last] - time) < ATTACK_S:
+            rise = _smooth(1.0 - ahead / ATTACK_S)
+            level = max(level, self.weights[last] * rise)
+        return min(level, 1.0)
+
+    def count(self, time: float) -> float:
+        """Beats since the song's start, going on evenly before the first and after the last beat."""
+        return _place(self.beats, time)
+
+    def step(self, time: float) -> float:
+        """Like `count`, but it hits and settles: most of each step is done right after its beat."""
+        count = self.count(time)
+        whole = float(np.floor(count))
+        return whole + ease_out(1.5 * (count - whole))
+
+    def energy(self, time: float) -> float:
+        """0..1; a middle value where the song tells nothing."""
+        if not self.energy_times:
+            return 0.5
+        return float(np.interp(time, self.energy_times, self.energy_values))
+
+
+def ease_out(phase: float) -> float:
+    """Cubic ease-out of 0..1, held outside."""
+    return 1.0 - (1.0 - min(max(phase, 0.0), 1.0)) ** 3
+
+
+def _smooth(phase: float) -> float:
+    return phase * phase * (3.0 - 2.0 * phase)
+
+
+def _place(beats: Sequence[float], time: float) -> float:
+    if len(beats) < 2:
+        return time / IDLE_BEAT_S
+    last = bisect_right(beats, time)
+    if last == 0:
+        return (time - beats[0]) / (beats[1] - beats[0])
+    if last == len(beats):
+        return last - 1 + (time - beats[-1]) / (beats[-1] - beats[-2])
+    before, after = beats[last - 1], beats[last]
+    return last - 1 + (time - before) / (after - before)

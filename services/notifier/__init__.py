@@ -1,0 +1,1 @@
+"""The notifier: tells the outside that a job has ended, by a signed webhook."""

@@ -1,0 +1,33 @@
+"""The notifier's settings: `BEATLOOM_NOTIFIER_*`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from libs.runtime.settings import Port, Settings, Shared, secret
+
+
+class NotifierSettings(Settings, frozen=True, kw_only=True):
+    """How the notifier runs."""
+
+    shared: Shared = Shared()
+    host: Annotated[str, Meta(description="Address of health and metrics.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of health and metrics.")] = 8085
+    concurrency: Annotated[int, Meta(ge=1, le=64, description="Webhooks under way at once.")] = 8
+    secret: Annotated[
+        str,
+        secret(
+            "Key that webhooks are signed with, as `whsec_` and base64 (Standard Webhooks). Empty: they are sent"
+            " without a signature."
+        ),
+    ] = ""
+    public_url: Annotated[
+        str, Meta(description="Address of the API as receivers reach it, for the video's link.")
+    ] = "http://127.0.0.1:8080"
+    allow_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Hosts and addresses that may be called although they are private; `*` allows all."),
+    ] = ()
+    timeout_s: Annotated[float, Meta(gt=0, le=300, description="Seconds that one webhook may take in all.")] = 10.0

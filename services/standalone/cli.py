@@ -1,0 +1,149 @@
+"""The command line `beatloom`. Imports what a command needs when it is called, so that --help is quick.
+
+Exit codes: 0 done, 1 something is missing (doctor), 2 bad input, 3 failed, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from libs.contracts.errors import BeatloomError, Permanent
+
+DONE, MISSING, BAD_INPUT, FAILED, CANCELLED = 0, 1, 2, 3, 130
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code. Errors become two lines for people, never a traceback."""
+    arguments = parser().parse_args(argv)
+    command: Command = arguments.command
+    try:
+        return command(arguments)
+    except KeyboardInterrupt:
+        return CANCELLED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except BeatloomError as error:
+        _complain(error.message, error.hint)
+        return exit_code_of(error)
+    except Exception as error:
+        _complain(f"{type(error).__name__}: {error}", "Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
+        return FAILED
+
+
+def exit_code_of(error: BeatloomError) -> int:
+    """2 for what the caller has to change, 3 for what went wrong on the way."""
+    return BAD_INPUT if isinstance(error, Permanent) and error.entry.status < 500 else FAILED
+
+
+def _complain(message: str, hint: str) -> None:
+    if os.environ.get("BEATLOOM_LOG_LEVEL") == "debug":
+        traceback.print_exc()
+    sys.stderr.write(f"error: {' '.join(message.split())}\nhint: {' '.join(hint.split())}\n")
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from services.standalone.render import render
+
+    return render(arguments)
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from services.standalone.up import up
+
+    return up(arguments)
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    from services.standalone.documents import analyze
+
+    return analyze(arguments)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from services.standalone.documents import plan
+
+    return plan(arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from services.standalone.doctor import doctor
+
+    return doctor(arguments)
+
+
+def _dead(arguments: argparse.Namespace) -> int:
+    from services.standalone.dead import dead
+
+    return dead(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="beatloom", description="A song in, a finished music video out, cut on the beat."
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    render = commands.add_parser("render", help="make a video of a song")
+    render.set_defaults(command=_render)
+    render.add_argument("song", type=Path, metavar="SONG", help="MP3, M4A, WAV, FLAC, OGG, or the sound of a video")
+    render.add_argument("--image", type=Path, metavar="F", help="theme picture: JPEG, PNG or WebP")
+    render.add_argument("--prompt", default="", metavar="TEXT", help="what the video should look like")
+    render.add_argument("--lyrics", type=Path, metavar="F", help="lyrics as .lrc, .srt or plain text")
+    render.add_argument(
+        "-o", "--output", type=Path, metavar="OUT.mp4", help="default: SONG.beatloom.mp4 in this folder"
+    )
+    render.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep analysis, storyboard, poster and clips there"
+    )
+    render.add_argument("--json", action="store_true", help="one object on stdout; progress goes to stderr")
+    _add_options(render)
+
+    up = commands.add_parser("up", help="run the whole stack on this machine")
+    up.set_defaults(command=_up)
+    up.add_argument("--host", metavar="ADDRESS", help="where the API listens (default 127.0.0.1)")
+    up.add_argument("--port", type=int, metavar="N", help="default 8080; 0: a free one")
+    up.add_argument("--data-dir", type=Path, metavar="DIR", help="where everything is kept")
+
+    analyze = commands.add_parser("analyze", help="what is heard in a song: beats, sections, energy, key")
+    analyze.set_defaults(command=_analyze)
+    analyze.add_argument("song", type=Path, metavar="SONG")
+    analyze.add_argument("--lyrics", type=Path, metavar="F", help="lyrics as .lrc, .srt or plain text")
+    analyze.add_argument("--json", action="store_true", help="the whole analysis as JSON")
+
+    plan = commands.add_parser("plan", help="the storyboard for a song, in whole frames")
+    plan.set_defaults(command=_plan)
+    plan.add_argument("song", type=Path, metavar="SONG")
+    plan.add_argument(
+        "--analysis", type=Path, metavar="F.json", help="what `analyze --json` printed; not heard again"
+    )
+    plan.add_argument("--prompt", default="", metavar="TEXT", help="what the video should look like")
+    plan.add_argument("--json", action="store_true", help="the whole storyboard as JSON")
+    _add_options(plan)
+
+    doctor = commands.add_parser("doctor", help="what is here, what is missing, how to get it")
+    doctor.set_defaults(command=_doctor)
+
+    dead = commands.add_parser("dead", help="work that a running stack has given up")
+    dead.set_defaults(command=_dead)
+    dead.add_argument("action", choices=("list", "show", "replay", "drop"))
+    dead.add_argument("id", nargs="?", default="", metavar="ID")
+    dead.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
+    return top
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    """What `libs.contracts.jobs.JobOptions` knows; it checks the values."""
+    command.add_argument("--style", default="auto", metavar="NAME", help="default: auto")
+    command.add_argument("--aspect", default="16:9", choices=("16:9", "9:16", "1:1", "4:5"))
+    command.add_argument("--height", type=int, default=1080, metavar="N", help="the shorter side (default 1080)")
+    command.add_argument("--fps", default="30", metavar="N", help="frames a second: 30, 29.97, 24000/1001")
+    command.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same pictures")

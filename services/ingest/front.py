@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from libs.bus import Bus
-    from libs.runtime.workers import WorkerPool
-    from litestar import Router
+from litestar import Router
+from litestar.di import Provide
 
-    from libs.artifacts import ArtifactStore
-    from services.ingest.ledger import Ledger
+from libs.artifacts.store import ArtifactStore
+from libs.bus.connection import Bus
+from libs.bus.follow import follow_progress, follow_wakes
+from libs.contracts.errors import Retryable
+from libs.contracts.urls import ANY_HOST
+from libs.runtime.workers import WorkerPool
+from services.ingest.ledger import Ledger
+from services.ingest.parts import Parts
+from services.ingest.progress import ProgressBoard
+from services.ingest.routes import dead, files, jobs, stream
+from services.ingest.scratch import open_room
+from services.ingest.streams import Hub
 
 
 class Front:
-    """Holds what the routes work with. In app.py:
+    """Routes, and what they work with.
 
-    front = Front()
-    service_app("ingest", route_handlers=[front.router()], lifespan=[...])
-    # in the lifespan, once all is connected:
-    async with front.open(ledger=..., store=..., bus=..., pool=..., scratch=Path(...)):
-        yield
+    `router` goes to `service_app`; `open` is entered in the lifespan once the parts are there. Until then, and
+    after, every route answers 503.
     """
 
+    def __init__(self) -> None:
+        self.hub = Hub(ProgressBoard())
+        self._parts: Parts | None = None
+
     def router(self) -> Router:
-        """All routes of /api/v1, to be given to `service_app`."""
-        raise NotImplementedError
+        """All routes of /api/v1."""
+        return Router(
+            "/api/v1",
+            route_handlers=[*jobs.HANDLERS, *stream.HANDLERS, *files.HANDLERS, *dead.HANDLERS],
+            dependencies={"parts": Provide(self._current, sync_to_thread=False, use_cache=False)},
+        )
+
+    def _current(self) -> Parts:
+        if self._parts is None:
+            raise Retryable("ledger_unavailable", "The service is starting or stopping.")
+        return self._parts
+
+    def stop_streams(self) -> None:
+        """End all event streams: to be called when the process is told to stop, or they keep the server up."""
+        self.hub.close()
 
     @asynccontextmanager
     async def open(
-        self, *, ledger: Ledger, store: ArtifactStore, bus: Bus, pool: WorkerPool, scratch: Path
+        self,
+        *,
+        ledger: Ledger,
+        store: ArtifactStore,
+        bus: Bus,
+        pool: WorkerPool,
+        scratch: Path,
+        callback_allow: Collection[str] = (ANY_HOST,),
     ) -> AsyncIterator[None]:
         """Serve with these parts until the end: follows wakes and progress, keeps a folder for uploads."""
-        raise NotImplementedError
-        yield
+        async with AsyncExitStack() as stack:
+            room = stack.enter_context(open_room(scratch))
+            for following in (
+                await follow_wakes(bus, self.hub.woken),
+                await follow_progress(bus, self.hub.progressed),
+            ):
+                stack.push_async_callback(following.stop)
+            poll = asyncio.create_task(self.hub.poll())
+            stack.callback(poll.cancel)
+            self._parts = Parts(ledger, store, pool, self.hub, room, callback_allow)
+            try:
+                yield
+            finally:
+                self._parts = None
+                self.hub.close()

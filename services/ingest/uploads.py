@@ -20,14 +20,17 @@ from multipart import (  # type: ignore[import-untyped]  # it ships no types
 )
 
 from libs.contracts.errors import Permanent, Retryable
+from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from services.ingest.names import display_name
 
-MB = 1024 * 1024
+MB = 1_000_000
 
-LIMITS = MappingProxyType({"song": 200 * MB, "image": 30 * MB, "lyrics": 200 * 1024, "options": 64 * 1024})
+LIMITS = MappingProxyType(
+    {"song": MAX_SONG_BYTES, "image": MAX_IMAGE_BYTES, "lyrics": MAX_LYRICS_BYTES, "options": 64_000}
+)
 """The parts that an order may have, once each, and the most bytes of each."""
 
-TOTAL_LIMIT = sum(LIMITS.values()) + 64 * 1024
+TOTAL_LIMIT = sum(LIMITS.values()) + 64_000
 """The most bytes of a whole body: all parts, their headers and boundaries."""
 
 IDLE_SECONDS = 60.0
@@ -196,7 +199,7 @@ def _digest(parts: dict[str, Upload]) -> str:
 
 
 def _human(size: int) -> str:
-    return f"{size / MB:.0f} MB" if size >= MB else f"{size / 1024:.0f} KB"
+    return f"{size / MB:.0f} MB" if size >= MB else f"{size / 1000:.0f} KB"
 
 
 async def drain(chunks: AsyncIterator[bytes], *, seconds: float) -> None:

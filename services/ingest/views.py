@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
 from libs.contracts.analysis import Notice
+from libs.contracts.artifacts import Blob
 from libs.contracts.codes import CODES
+from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions, State
 from services.ingest.events import download_path, files_path
+from services.ingest.progress import Live
+from services.ingest.records import AttemptError, DeadRow, JobSnapshot
 
 Meta = msgspec.Meta
 
@@ -74,6 +80,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         None
     )
     created_at: datetime
+    started_at: Annotated[datetime, Meta(description="When the current run was opened.")]
+    ended_at: Annotated[datetime | None, Meta(description="When the current run ended.")] = None
     song_name: Annotated[str, Meta(description="Name of the uploaded file, cleaned for display.")]
     duration: Annotated[float, Meta(description="Seconds of the song.")]
     options: JobOptions
@@ -129,6 +137,7 @@ class DeadView(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     hint: str
     at: datetime
+    errors: Annotated[tuple[AttemptError, ...], Meta(description="Each failed try, the oldest first.")] = ()
     link: Annotated[str, Meta(description="Path of this dead letter; its id is in base64url there.")]
 
 
@@ -155,3 +164,102 @@ def job_error(code: str, message: str) -> JobError:
     """An error with the words of the table of codes."""
     entry = CODES.get(code, CODES["unexpected"])
     return JobError(code=code, title=entry.title, message=message or entry.title, hint=entry.hint)
+
+
+def job_view(snapshot: JobSnapshot, live: Live) -> JobView:
+    """A snapshot and its live progress, as clients get them."""
+    error = snapshot.error
+    return JobView(
+        job_id=snapshot.job_id,
+        run=snapshot.run,
+        status=snapshot.state,
+        stage=snapshot.state,
+        percent=live.percent,
+        doing=live.doing,
+        seconds_left=live.seconds_left,
+        created_at=snapshot.created_at,
+        started_at=snapshot.started_at,
+        ended_at=snapshot.ended_at,
+        song_name=snapshot.song_name,
+        duration=snapshot.duration,
+        options=snapshot.options,
+        stages=tuple(
+            StageView(
+                stage=stage.state,
+                started_at=stage.started_at,
+                ended_at=stage.ended_at,
+                seconds=_seconds(stage.started_at, stage.ended_at),
+            )
+            for stage in snapshot.stages
+        ),
+        scenes_done=snapshot.scenes_done,
+        scenes_total=snapshot.scenes_total,
+        error=job_error(error.code, error.message) if error else None,
+        notices=snapshot.notices,
+        links=links(snapshot.job_id, snapshot.state),
+    )
+
+
+def _seconds(start: datetime, end: datetime | None) -> float | None:
+    return None if end is None else round((end - start).total_seconds(), 3)
+
+
+def files_of(snapshot: JobSnapshot) -> dict[str, Blob]:
+    """What the job has made so far, by the name below /files/."""
+    named = {
+        "report.json": snapshot.report,
+        "poster.jpg": snapshot.poster,
+        "analysis.json": snapshot.analysis,
+        "storyboard.json": snapshot.storyboard,
+        **{f"clips/{scene}.mp4": blob for scene, blob in sorted(snapshot.clips.items())},
+    }
+    return {name: blob for name, blob in named.items() if blob is not None}
+
+
+def file_list(snapshot: JobSnapshot) -> FileList:
+    """The files that are ready, the video last."""
+    base = files_path(snapshot.job_id)
+    found = [(name, blob, f"{base}/{name}") for name, blob in files_of(snapshot).items()]
+    if snapshot.video is not None and snapshot.state is State.COMPLETED:
+        found.append(("video.mp4", snapshot.video, download_path(snapshot.job_id)))
+    return FileList(
+        job_id=snapshot.job_id,
+        files=tuple(
+            FileView(name=name, size=blob.size, media_type=blob.media_type, sha256=blob.sha256, link=link)
+            for name, blob, link in found
+        ),
+    )
+
+
+def dead_token(letter_id: str) -> str:
+    """A dead letter's id as one segment of a path: base64url without padding, since ids hold slashes."""
+    return base64.urlsafe_b64encode(letter_id.encode()).rstrip(b"=").decode()
+
+
+def dead_id(token: str) -> str:
+    """The id in a path's segment. Raises Permanent("dead_letter_not_found") when it is none."""
+    try:
+        if not token.isascii() or len(token) > 2000:
+            raise Permanent("dead_letter_not_found")
+        return base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Permanent("dead_letter_not_found") from error
+
+
+def dead_view(row: DeadRow) -> DeadView:
+    """A dead letter with the words of the table of codes."""
+    entry = CODES.get(row.code, CODES["unexpected"])
+    return DeadView(
+        id=row.id,
+        kind=row.kind,
+        job_id=row.job_id,
+        run=row.run,
+        task=row.task,
+        attempt=row.attempt,
+        code=row.code,
+        title=entry.title,
+        hint=entry.hint,
+        at=row.at,
+        errors=row.errors,
+        link=f"/api/v1/dead/{dead_token(row.id)}",
+    )

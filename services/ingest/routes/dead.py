@@ -1,0 +1,80 @@
+"""Dead letters, for operators: work that was given up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import delete, get, post
+from litestar.params import Parameter
+
+from services.ingest import views
+from services.ingest.parts import Parts
+from services.ingest.routes.documents import problem
+
+TAG = "Dead letters"
+NONE = problem("There is no such dead letter.")
+
+Token = Annotated[str, Parameter(description="The dead letter's id in base64url without padding; see `link`.")]
+
+
+@get(
+    "/dead",
+    operation_id="listDeadLetters",
+    tags=[TAG],
+    summary="List the dead letters",
+    description="Work that was given up, and that nobody has replayed or dropped; the newest first.",
+)
+async def list_dead(
+    parts: Parts, limit: Annotated[int, Parameter(ge=1, le=1000, description="Letters at most.")] = 200
+) -> views.DeadList:
+    """List the dead letters."""
+    rows = await parts.ledger.dead_letters(limit=limit)
+    return views.DeadList(letters=tuple(views.dead_view(row) for row in rows))
+
+
+@get(
+    "/dead/{token:str}",
+    operation_id="getDeadLetter",
+    tags=[TAG],
+    summary="Look at a dead letter",
+    description="With the history of its failed tries.",
+    responses={404: NONE},
+)
+async def get_dead(token: Token, parts: Parts) -> views.DeadView:
+    """Look at a dead letter."""
+    return views.dead_view(await parts.ledger.dead_letter(views.dead_id(token)))
+
+
+@post(
+    "/dead/{token:str}/replay",
+    status_code=202,
+    operation_id="replayDeadLetter",
+    tags=[TAG],
+    summary="Do it again",
+    description="Opens a new run of its job (a webhook is only sent again), and takes it off the list.",
+    responses={404: NONE, 409: problem("The job is running.")},
+)
+async def replay_dead(token: Token, parts: Parts) -> views.RunOpened:
+    """Do it again."""
+    letter = await parts.ledger.dead_letter(views.dead_id(token))
+    run = await parts.ledger.replay(letter.id)
+    snapshot = await parts.ledger.snapshot(letter.job_id)
+    return views.RunOpened(
+        job_id=letter.job_id, run=run, status=snapshot.state, links=views.links(letter.job_id, snapshot.state)
+    )
+
+
+@delete(
+    "/dead/{token:str}",
+    operation_id="dropDeadLetter",
+    tags=[TAG],
+    summary="Take it off the list",
+    description="The job stays as it is.",
+    responses={404: NONE},
+)
+async def drop_dead(token: Token, parts: Parts) -> None:
+    """Take it off the list."""
+    await parts.ledger.drop(views.dead_id(token))
+
+
+HANDLERS = (list_dead, get_dead, replay_dead, drop_dead)

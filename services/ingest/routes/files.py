@@ -1,0 +1,149 @@
+"""What a job has made, with ranges."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+from litestar import Response, get, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from libs.artifacts.store import ArtifactStore
+from libs.contracts.artifacts import Blob
+from libs.contracts.errors import InputMissing, Permanent
+from libs.contracts.jobs import State
+from services.ingest import ranges, views
+from services.ingest.names import content_disposition, stem
+from services.ingest.parts import Parts, now
+from services.ingest.routes.documents import NO_JOB, binary, problem
+from services.ingest.routes.jobs import AnyRequest, JobId, job_id_of
+
+TAG = "Files"
+
+
+def _operation_id(base: str) -> object:
+    def name(handler: HTTPRouteHandler, method: object, path: object) -> str:
+        return f"{'head' if str(getattr(method, 'value', method)) == 'HEAD' else 'get'}{base}"
+
+    return name
+
+
+async def _after_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    yield first
+    async for chunk in rest:
+        yield chunk
+
+
+async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str) -> Response[bytes]:
+    """The answer that carries a blob, or the part of it that was asked for, under a name for saving.
+
+    Raises InputMissing when its bytes are gone.
+    """
+    headers = {
+        "ETag": ranges.etag(blob.sha256),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": content_disposition(name),
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    asked = ranges.answer(
+        size=blob.size,
+        tag=headers["ETag"],
+        range_=request.headers.get("Range", "") if request.method == "GET" else "",
+        if_range=request.headers.get("If-Range", ""),
+        if_none_match=request.headers.get("If-None-Match", ""),
+    )
+    start, end = asked.span
+    if asked.status == 304:
+        return Response(b"", status_code=304, headers=headers)
+    if asked.status == 416:
+        headers["Content-Range"] = f"bytes */{blob.size}"
+        return Response(b"", status_code=416, headers=headers, media_type="text/plain")
+    if asked.status == 206:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
+    headers["Content-Length"] = str(end - start)
+    if request.method == "HEAD" or end == start:
+        if not await store.has(blob.key):
+            raise InputMissing(blob.sha256)
+        return Response(b"", status_code=asked.status, headers=headers, media_type=blob.media_type)
+    chunks = store.read_range(blob.key, start, end)
+    first = await anext(aiter(chunks), None)  # so that what is gone is an error, not a broken answer
+    if first is None:
+        raise InputMissing(blob.sha256)
+    return Stream(  # type: ignore[return-value]  # bytes all the same
+        _after_first(first, chunks), status_code=asked.status, headers=headers, media_type=blob.media_type
+    )
+
+
+@route(
+    "/jobs/{job_id:str}/download",
+    http_method=["GET", "HEAD"],
+    operation_id=_operation_id("Video"),
+    tags=[TAG],
+    summary="Download the video",
+    description="The finished MP4. Takes one byte range, If-Range and If-None-Match; several ranges get the whole.",
+    responses={
+        200: binary("The video.", "video/mp4"),
+        206: binary("The part of it that was asked for.", "video/mp4"),
+        304: ResponseSpec(None, description="It has not changed."),
+        404: NO_JOB,
+        409: problem("The video is not ready; the detail says how far the job is."),
+        416: ResponseSpec(None, description="The range lies behind the end."),
+    },
+)
+async def download(request: AnyRequest, job_id: JobId, parts: Parts) -> Response[bytes]:
+    """Download the video."""
+    snapshot = await parts.ledger.snapshot(job_id_of(job_id))
+    if snapshot.state is not State.COMPLETED or snapshot.video is None:
+        percent = parts.hub.board.live(snapshot, now()).percent
+        raise Permanent("not_ready", f"The job is {snapshot.state} ({percent:.0f} %).")
+    return await send(request, parts.store, snapshot.video, f"{stem(snapshot.song_name)}.beatloom.mp4")
+
+
+@get(
+    "/jobs/{job_id:str}/files",
+    operation_id="listFiles",
+    tags=[TAG],
+    summary="List a job's files",
+    description="Those that are ready so far; clips come one by one.",
+    responses={404: NO_JOB},
+)
+async def list_files(job_id: JobId, parts: Parts) -> views.FileList:
+    """List a job's files."""
+    return views.file_list(await parts.ledger.snapshot(job_id_of(job_id)))
+
+
+@route(
+    "/jobs/{job_id:str}/files/{name:path}",
+    http_method=["GET", "HEAD"],
+    operation_id=_operation_id("File"),
+    tags=[TAG],
+    summary="Download one of a job's files",
+    description="`report.json`, `poster.jpg`, `analysis.json`, `storyboard.json` or `clips/SCENE.mp4`.",
+    responses={
+        200: binary("The file."),
+        206: binary("The part of it that was asked for."),
+        304: ResponseSpec(None, description="It has not changed."),
+        404: problem("There is no such job, or no such file yet."),
+        416: ResponseSpec(None, description="The range lies behind the end."),
+    },
+)
+async def get_file(
+    request: AnyRequest,
+    job_id: JobId,
+    name: Annotated[str, Parameter(description="The name as /files lists it.")],
+    parts: Parts,
+) -> Response[bytes]:
+    """Download one of a job's files."""
+    snapshot = await parts.ledger.snapshot(job_id_of(job_id))
+    wanted = name.removeprefix("/")
+    blob = views.files_of(snapshot).get(wanted)
+    if blob is None:
+        raise Permanent("not_found", "The job has no such file, or not yet.")
+    return await send(request, parts.store, blob, f"{stem(snapshot.song_name)}.{wanted.rsplit('/', 1)[-1]}")
+
+
+HANDLERS = (download, list_files, get_file)

@@ -1,0 +1,164 @@
+"""Orders: taken, listed, looked at, cancelled, run again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import State as AppState
+from litestar.exceptions import InternalServerException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from libs.contracts.errors import BeatloomError, Permanent
+from services.ingest import orders, uploads, views
+from services.ingest.parts import Parts, now
+from services.ingest.routes.documents import NO_JOB, OrderOperation, problem
+
+TAG = "Jobs"
+MAX_PAGE = 200
+DRAIN_SECONDS = 3.0
+"""How long a refused upload is read on, so that its sender gets to read the answer."""
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+AnyRequest = Request[object, object, AppState]
+JobId = Annotated[str, Parameter(description="The job's id, as POST /api/v1/jobs answered it.")]
+
+
+def job_id_of(text: str) -> str:
+    """A job id as it stands in a path. Raises Permanent("job_not_found") for what can't be one."""
+    if not _JOB_ID.fullmatch(text):
+        raise Permanent("job_not_found")
+    return text
+
+
+async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException as error:
+        raise Permanent("bad_request", "The request ended early.") from error
+
+
+@post(
+    "/jobs",
+    status_code=202,
+    request_max_body_size=None,  # uploads.receive has limits of its own, for each part
+    operation_id="createJob",
+    operation_class=OrderOperation,
+    tags=[TAG],
+    summary="Order a video",
+    description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it.",
+    responses={
+        200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
+        400: problem("The body can't be read, or holds no song."),
+        413: problem("A part is too large."),
+        422: problem("A file or an option is not valid, or the Idempotency-Key was used with another body."),
+        507: problem("There is no space left."),
+    },
+)
+async def create_job(
+    request: AnyRequest,
+    parts: Parts,
+    idempotency_key: Annotated[
+        str,
+        Parameter(
+            header="Idempotency-Key",
+            description="1 to 200 visible ASCII characters; the same key within 24 hours finds the same job.",
+        ),
+    ] = "",
+) -> Response[views.JobAccepted]:
+    """Order a video."""
+    body = _body(request)
+    try:
+        key = orders.check_key(idempotency_key)
+        async with parts.room.folder() as folder:
+            order = await uploads.receive(
+                body,
+                content_type=request.headers.get("Content-Type", ""),
+                content_length=request.content_length,
+                folder=folder,
+            )
+            accepted = await orders.place(parts, order, key=key)
+    except BeatloomError:
+        await uploads.drain(request.stream(), seconds=DRAIN_SECONDS)
+        raise
+    snapshot = await parts.ledger.snapshot(accepted.job_id)
+    found = views.JobAccepted(
+        job_id=snapshot.job_id, status=snapshot.state, links=views.links(snapshot.job_id, snapshot.state)
+    )
+    headers = {"Location": found.links.self_}
+    return Response(found, status_code=202 if accepted.created else 200, headers=headers)
+
+
+@get(
+    "/jobs",
+    operation_id="listJobs",
+    tags=[TAG],
+    summary="List the jobs",
+    description="The newest first. `next` leads to the older ones.",
+)
+async def list_jobs(
+    parts: Parts,
+    limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE, description="Jobs on a page.")] = 50,
+    before: Annotated[str, Parameter(description="The last job id of the page before.")] = "",
+) -> views.JobList:
+    """List the jobs."""
+    found = await parts.ledger.snapshots(limit=limit, before=job_id_of(before) if before else None)
+    at, board = now(), parts.hub.board
+    return views.JobList(
+        jobs=tuple(views.job_view(snapshot, board.live(snapshot, at)) for snapshot in found),
+        next=f"/api/v1/jobs?limit={limit}&before={found[-1].job_id}" if len(found) == limit else None,
+    )
+
+
+@get(
+    "/jobs/{job_id:str}",
+    operation_id="getJob",
+    tags=[TAG],
+    summary="Look at a job",
+    description="Status, progress, stages with their times, error, notices and links.",
+    responses={404: NO_JOB},
+)
+async def get_job(job_id: JobId, parts: Parts) -> views.JobView:
+    """Look at a job."""
+    snapshot = await parts.ledger.snapshot(job_id_of(job_id))
+    return views.job_view(snapshot, parts.hub.board.live(snapshot, now()))
+
+
+@post(
+    "/jobs/{job_id:str}/cancel",
+    status_code=202,
+    operation_id="cancelJob",
+    tags=[TAG],
+    summary="Cancel a job",
+    description="Ends the current run. Work under way stops within seconds; what is finished is kept for a retry.",
+    responses={404: NO_JOB, 409: problem("The job has ended already.")},
+)
+async def cancel_job(job_id: JobId, parts: Parts) -> views.JobAccepted:
+    """Cancel a job."""
+    await parts.ledger.cancel(job_id_of(job_id))
+    snapshot = await parts.ledger.snapshot(job_id)
+    return views.JobAccepted(job_id=job_id, status=snapshot.state, links=views.links(job_id, snapshot.state))
+
+
+@post(
+    "/jobs/{job_id:str}/retry",
+    status_code=202,
+    operation_id="retryJob",
+    tags=[TAG],
+    summary="Run an ended job again",
+    description="Opens a new run of the same job; finished work is not done again.",
+    responses={404: NO_JOB, 409: problem("The job is still running.")},
+)
+async def retry_job(job_id: JobId, parts: Parts) -> views.RunOpened:
+    """Run an ended job again."""
+    run = await parts.ledger.retry(job_id_of(job_id))
+    snapshot = await parts.ledger.snapshot(job_id)
+    return views.RunOpened(job_id=job_id, run=run, status=snapshot.state, links=views.links(job_id, snapshot.state))
+
+
+HANDLERS = (create_job, list_jobs, get_job, cancel_job, retry_job)

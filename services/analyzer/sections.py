@@ -76,8 +76,9 @@ def beat_features(heard: Spectra, energy: Array, grid: Times) -> Features:
 
 
 def _mean(rows: npt.NDArray[np.float32], fps: float, start: float, end: float) -> npt.NDArray[np.float32]:
-    first = min(int(round(start * fps)), len(rows) - 1)
-    return rows[first : max(first + 1, int(round(end * fps)))].mean(axis=0)
+    first = min(round(start * fps), len(rows) - 1)
+    mean: npt.NDArray[np.float32] = rows[first : max(first + 1, round(end * fps))].mean(axis=0)
+    return mean
 
 
 def _scaled(rows: Features) -> Features:

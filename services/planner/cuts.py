@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -75,7 +76,7 @@ def find_places(analysis: Analysis, fps: Fraction, total: int) -> Places:
     step = float(_GRID * fps)
     everywhere = total < 16 * fps
     known = sorted(gains)
-    for left, right in zip(known, known[1:], strict=False):
+    for left, right in itertools.pairwise(known):
         if everywhere or right - left > SHORTEST * fps:
             count = max(1, round((right - left) / step))
             for i in range(1, count):

@@ -1,0 +1,100 @@
+"""What the planner does on each task: `plan` becomes a storyboard in the store, and the shots to make."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+
+from libs.artifacts.results import Made, find_or_make
+from libs.artifacts.store import ArtifactStore
+from libs.bus.handler import Handler, TaskContext
+from libs.contracts.analysis import Analysis
+from libs.contracts.artifacts import result_key
+from libs.contracts.errors import InputMissing, Permanent
+from libs.contracts.facts import StoryboardPlanned, Usage, WorkFact
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Shot, Storyboard
+from libs.contracts.tasks import Plan, Task, TaskKind
+from libs.runtime.workers import WorkerPool
+from services.planner.plan import VERSION, plan
+from services.planner.settings import PlannerSettings
+
+JSON_TYPE = "application/json"
+
+log = logging.getLogger(__name__)
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What a child gives back."""
+
+    storyboard: Storyboard
+    shots: tuple[Shot, ...]
+
+
+def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSettings) -> Mapping[TaskKind, Handler]:
+    """The handlers by task kind."""
+
+    async def direct(task: Task, context: TaskContext) -> list[WorkFact]:
+        order = task.body
+        assert isinstance(order, Plan)
+
+        async def make() -> Made:
+            return await make_plan(order, store, pool, context, timeout_s=settings.plan_timeout_s)
+
+        found = await find_or_make(store, plan_key(task.owner, order), make)
+        if found.reused:
+            context.mark_reused()
+        return list(found.facts)
+
+    return {"plan": direct}
+
+
+def plan_key(owner: str, order: Plan) -> str:
+    """The key of the record of a plan: the analysis, the seed and the options that the picture depends on."""
+    options = order.options
+    inputs = {
+        "analysis": order.analysis.sha256,
+        "seed": order.seed,
+        "image": order.image.sha256 if order.image is not None else None,
+        "options": [options.prompt, options.style, options.aspect, options.height, options.fps],
+    }
+    return result_key("plan", VERSION, owner, inputs)
+
+
+async def make_plan(
+    order: Plan, store: ArtifactStore, pool: WorkerPool, context: TaskContext, *, timeout_s: float
+) -> Made:
+    """Direct the video in a child and put the storyboard into the store."""
+    heard = await store.get_bytes(order.analysis.key)
+    if heard is None:
+        raise InputMissing(order.analysis.sha256)
+    work = await pool.run(plan_json, heard, order.options, order.seed, order.image is not None, timeout_s=timeout_s)
+    context.spend(work.cpu_seconds)
+    planned = msgspec.json.decode(work.value, type=Planned)
+    board = planned.storyboard
+    blob = await store.put_bytes(msgspec.json.encode(board), JSON_TYPE)
+    log.info("planned %d scenes over %d frames", len(board.scenes), board.frames)
+    fact = StoryboardPlanned(
+        storyboard=blob,
+        fps=board.fps,
+        frames=board.frames,
+        width=board.width,
+        height=board.height,
+        shots=planned.shots,
+    )
+    return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
+
+
+def plan_json(heard: bytes, options: JobOptions, seed: int, has_image: bool) -> bytes:
+    """Storyboard and shots as JSON, from the JSON of an analysis: for a child.
+
+    Raises `Permanent("unexpected")` for an analysis that can't be read.
+    """
+    try:
+        analysis = msgspec.json.decode(heard, type=Analysis)
+    except msgspec.DecodeError as error:
+        raise Permanent("unexpected", "The analysis can't be read.") from error
+    storyboard, shots = plan(analysis, options, seed, has_image=has_image)
+    return msgspec.json.encode(Planned(storyboard, shots))

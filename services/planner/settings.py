@@ -1,0 +1,19 @@
+"""The planner's settings: `BEATLOOM_PLANNER_*`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from libs.runtime.settings import Port, Settings, Shared
+
+
+class PlannerSettings(Settings, frozen=True, kw_only=True):
+    """How the planner runs."""
+
+    shared: Shared = Shared()
+    host: Annotated[str, Meta(description="Address of health and metrics.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of health and metrics.")] = 8082
+    concurrency: Annotated[int, Meta(ge=1, le=64, description="Songs in work at once.")] = 4
+    plan_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Seconds that one plan may take.")] = 60.0

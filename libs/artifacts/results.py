@@ -1,0 +1,136 @@
+"""Exactly-once effect on top of at-least-once delivery: records of results that already exist.
+
+A record stands at `result/<digest of everything that determines the bytes>`, see
+`libs.contracts.artifacts.result_key`. It is written last, after all of its blobs, and only if absent: the loser of a race adopts the winner's facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from libs.artifacts.store import ArtifactStore
+from libs.contracts.artifacts import Blob, blob_key
+from libs.contracts.facts import Usage, WorkFact
+
+RECORD_VERSION = 1
+_RACES = 5
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What a handler made: its facts, and what making them cost. Its blobs are in the store already."""
+
+    facts: list[WorkFact]
+    usage: Usage
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What stands: the facts, what they cost when they were made, and whether that was done before."""
+
+    facts: list[WorkFact]
+    usage: Usage
+    reused: bool
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    version: int = RECORD_VERSION
+    facts: list[WorkFact]
+    usage: Usage
+    blobs: list[str]
+    """Digests of every blob that the facts name."""
+
+
+class _BlobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    version: int = RECORD_VERSION
+    blob: Blob
+
+
+async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaitable[Made]]) -> Found:
+    """The facts recorded at `key`, or those that `make` gives, recorded there.
+
+    A record that can't be read, or names a blob that is gone, is made again and replaced. Two that make the same
+    at once both return the facts of the one that recorded first.
+    """
+    stale = await store.get_bytes(key)
+    if stale is not None:
+        record = await _usable(store, stale)
+        if record is not None:
+            return Found(record.facts, record.usage, True)
+    made = await make()
+    ours = _Record(facts=made.facts, usage=made.usage, blobs=sorted(set(_digests(made.facts))))
+    data = msgspec.json.encode(ours)
+    for _ in range(_RACES):
+        if stale is not None:
+            await _remove(store, key, stale)
+        standing = await store.put_if_absent(key, data)
+        if standing == data:
+            break
+        record = await _usable(store, standing)
+        if record is not None:
+            return Found(record.facts, record.usage, False)
+        stale = standing
+    return Found(made.facts, made.usage, False)
+
+
+async def find_blob(store: ArtifactStore, key: str) -> Blob | None:
+    """The blob recorded at `key` by `keep_blob`, when both record and blob are still there."""
+    data = await store.get_bytes(key)
+    if data is None:
+        return None
+    try:
+        record = msgspec.json.decode(data, type=_BlobRecord)
+    except msgspec.DecodeError:
+        return None
+    return record.blob if await store.has(record.blob.key) else None
+
+
+async def keep_blob(store: ArtifactStore, key: str, blob: Blob) -> Blob:
+    """Record a blob, which is in the store already, at `key`. Returns the blob to use: ours, or the winner's."""
+    data = msgspec.json.encode(_BlobRecord(blob=blob))
+    for _ in range(_RACES):
+        standing = await store.put_if_absent(key, data)
+        if standing == data:
+            return blob
+        winner = await find_blob(store, key)
+        if winner is not None:
+            return winner
+        await _remove(store, key, standing)
+    return blob
+
+
+async def _usable(store: ArtifactStore, data: bytes) -> _Record | None:
+    """The record in `data`, when it can be read and all of its blobs are there."""
+    try:
+        record = msgspec.json.decode(data, type=_Record)
+    except msgspec.DecodeError:
+        return None
+    if record.version != RECORD_VERSION:
+        return None
+    there = await asyncio.gather(*(store.has(blob_key(sha256)) for sha256 in record.blobs))
+    return record if all(there) else None
+
+
+async def _remove(store: ArtifactStore, key: str, stale: bytes) -> None:
+    """Remove a record that is of no use, unless somebody has replaced it meanwhile.
+
+    Between the look and the removal a good record may still be lost; then the same work is only done once more.
+    """
+    if await store.get_bytes(key) == stale:
+        await store.delete(key)
+
+
+def _digests(value: Any) -> Iterator[str]:
+    """The digests of all blobs within facts, however deep."""
+    if isinstance(value, Blob):
+        yield value.sha256
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _digests(getattr(value, name))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _digests(item)
+    elif isinstance(value, dict):
+        yield from _digests(list(value.values()))

@@ -28,9 +28,9 @@ _INTRO = f"""# Events
 
 Generated from `services/ingest/events.py`.
 
-`GET /api/v1/jobs/{{id}}/stream` answers server-sent events: what happened so far, in order, and then what happens,
-until the run ends. The data of each is one JSON object; fields may be added later, so ignore those that you don't
-know.
+`GET /api/v1/jobs/{{id}}/stream` answers server-sent events: what has happened in the current run, in order, and
+then what happens, until the run ends. The data of each is one JSON object; fields may be added later, so ignore
+those that you don't know.
 
 - **Resume.** Every event but `progress` has an id, its number within the job. Send the last one that you saw as the
   header `Last-Event-ID` (browsers do so by themselves) or as `?last_event_id=`, to any replica: nothing is missed.

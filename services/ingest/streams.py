@@ -126,11 +126,15 @@ def parse_event_id(text: str) -> int | None:
 async def find_start(rows: Rows, job_id: str, last_event_id: str) -> Start | None:
     """Where to begin for a client that saw `last_event_id` ("" for none); None when it has seen the end.
 
+    A newcomer begins with the current run, or with a snapshot when its first events may be gone.
+
     Raises Permanent("job_not_found").
     """
     after = parse_event_id(last_event_id)
     snapshot = await rows.snapshot(job_id)
     first = await rows.first_event(job_id)
+    if not last_event_id.strip() and first in (None, 1):
+        return Start(await _before_run(rows, job_id, snapshot.run), None)
     if after is not None:
         follows_on = (first or 1) == after + 1 or bool(after and await _has(rows, job_id, after))
         seen_all = bool(last_event_id.strip()) and not await rows.events(job_id, after=after, limit=1)
@@ -147,6 +151,17 @@ async def find_start(rows: Rows, job_id: str, last_event_id: str) -> Start | Non
 async def _has(rows: Rows, job_id: str, number: int) -> bool:
     found = await rows.events(job_id, after=number - 1, limit=1)
     return bool(found) and found[0].number == number
+
+
+async def _before_run(rows: Rows, job_id: str, run: int) -> int:
+    """The last event before a run began: a newcomer isn't told of the ends of older runs."""
+    after = 0
+    while run > 1 and (page := await rows.events(job_id, after=after, limit=PAGE)):
+        older = [row.number for row in page if row.run < run]
+        after = older[-1] if older else after
+        if len(older) < len(page):
+            break
+    return after
 
 
 async def _last(rows: Rows, job_id: str, after: int) -> int:

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
+from litestar.types import OperationIDCreator
 
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.artifacts import Blob
@@ -24,9 +25,9 @@ from services.ingest.routes.jobs import AnyRequest, JobId, job_id_of
 TAG = "Files"
 
 
-def _operation_id(base: str) -> object:
+def _operation_id(base: str) -> OperationIDCreator:
     def name(handler: HTTPRouteHandler, method: object, path: object) -> str:
-        return f"{'head' if str(getattr(method, 'value', method)) == 'HEAD' else 'get'}{base}"
+        return f"{'head' if str(method).upper().endswith('HEAD') else 'get'}{base}"
 
     return name
 

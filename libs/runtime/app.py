@@ -1,0 +1,159 @@
+"""The HTTP shell of a service: health, metrics, problems, and one span and one observation a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from litestar import Litestar, Response, get
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Middleware, Receive, Scope, Send
+from opentelemetry.trace import SpanKind
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from libs.contracts.errors import BeatloomError, code_of
+from libs.runtime.problems import exception_handlers
+from libs.telemetry import names, tracing
+from libs.telemetry.metrics import HttpMetrics
+
+Check = Callable[[], Awaitable[None]]
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[Any]]
+
+CHECK_S = 2.0
+"""How long one readiness check may take."""
+
+_OWN_PATHS = ("/healthz/live", "/healthz/ready", "/metrics")
+_VITAL = "beatloom_vital"
+
+_log = logging.getLogger(__name__)
+
+
+def service_app(
+    name: str,
+    *,
+    route_handlers: Sequence[ControllerRouterHandler] = (),
+    checks: Mapping[str, Check],
+    vital: Mapping[str, Check] | None = None,
+    lifespan: Sequence[Lifespan] = (),
+    registry: CollectorRegistry,
+    openapi: OpenAPIConfig | None = None,
+    dependencies: Mapping[str, Provide] | None = None,
+    middleware: Sequence[Middleware] = (),
+    state: Mapping[str, Any] | None = None,
+) -> Litestar:
+    """A service as an ASGI app.
+
+    checks: what must hold for the service to be ready, by name; each returns, or raises what is wrong.
+    vital: what must hold for the process to live on, such as its consumers: asked each second by `run`, which
+    ends the process with 1 when one raises. lifespan: context managers around the app's life, in order.
+    registry: the app's own metrics, shown at /metrics. openapi: None for no schema.
+    """
+    return Litestar(
+        route_handlers=[*_own_routes(name, checks, registry), *route_handlers],
+        lifespan=list(lifespan),
+        exception_handlers=exception_handlers(),
+        middleware=[_telemetry(HttpMetrics(registry)), *middleware],
+        openapi_config=openapi,
+        dependencies=dict(dependencies or {}),
+        state=State({**(state or {}), _VITAL: dict(vital or {})}),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def vital_checks(app: Litestar) -> Mapping[str, Check]:
+    """What `service_app` was told is vital."""
+    checks: Mapping[str, Check] = app.state.get(_VITAL, {})
+    return checks
+
+
+async def readiness(checks: Mapping[str, Check]) -> dict[str, str]:
+    """What is not ready: the name of each failed check with what is wrong. Empty when all is well."""
+    results = await asyncio.gather(*(_asked(name, check) for name, check in checks.items()))
+    return {name: problem for name, problem in zip(checks, results, strict=True) if problem}
+
+
+async def _asked(name: str, check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await check()
+    except TimeoutError:
+        return f"timeout: no answer within {CHECK_S:g} s"
+    except BeatloomError as error:
+        return str(error)
+    except Exception:
+        _log.exception("the check %s failed unexpectedly", name)
+        return "unexpected: see the log"
+    return ""
+
+
+def _own_routes(
+    service: str, checks: Mapping[str, Check], registry: CollectorRegistry
+) -> list[ControllerRouterHandler]:
+    @get(_OWN_PATHS[0], include_in_schema=False, sync_to_thread=False)
+    def live() -> dict[str, str]:
+        return {"status": "live", "service": service}
+
+    @get(_OWN_PATHS[1], include_in_schema=False)
+    async def ready() -> Response[dict[str, Any]]:
+        problems = await readiness(checks)
+        body = {
+            "status": "not_ready" if problems else "ready",
+            "service": service,
+            "checks": {name: problems.get(name, "ok") for name in checks},
+        }
+        return Response(body, status_code=503 if problems else 200)
+
+    @get(_OWN_PATHS[2], include_in_schema=False, sync_to_thread=False)
+    def metrics() -> Response[bytes]:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [live, ready, metrics]
+
+
+def _telemetry(metrics: HttpMetrics) -> Middleware:
+    """A span and an observation around each request, except for those that only watch us."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] is ScopeType.WEBSOCKET or scope["path"] in _OWN_PATHS:
+                await app(scope, receive, send)
+                return
+            began = time.perf_counter()
+            route = str(scope.get("path_template", "")) or "unmatched"
+            method = str(scope.get("method", ""))
+
+            async def noted(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    metrics.answered(method, route, message["status"], time.perf_counter() - began)
+                await send(message)
+
+            carried = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+            with tracing.span(
+                f"{names.SPAN_HTTP} {method} {route}", parent=tracing.extract(carried), kind=SpanKind.SERVER
+            ):
+                await app(scope, receive, noted)
+
+        return observed
+
+    return wrap
+
+
+async def watch(checks: Mapping[str, Check], *, every_s: float = 1.0) -> str:
+    """Ask vital checks for ever. Returns what is wrong once one of them fails."""
+    while True:
+        await asyncio.sleep(every_s)
+        for name, check in checks.items():
+            try:
+                await check()
+            except Exception as error:
+                _log.critical("%s died", name, exc_info=error, extra={"code": code_of(error)})
+                return f"{name}: {error}"

@@ -1,0 +1,176 @@
+"""Runs a service until it is told to stop: SIGTERM or SIGINT let it finish, a second signal ends it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from litestar import Litestar
+
+from libs.contracts.errors import BeatloomError, Permanent
+from libs.runtime.app import vital_checks, watch
+
+HTTP_GRACE_S = 3.0
+"""Seconds that open requests get at a stop; event streams never end by themselves, and clients resume."""
+
+_LIFESPAN_SLACK_S = 10.0
+_BACKLOG = 2048
+
+_log = logging.getLogger(__name__)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 chooses a free one. Raises Permanent("port_in_use")."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Permanent("port_in_use", f"Port {port} on {host} is taken.") from error
+        raise Permanent("bad_setting", f"Can't listen on {host}, port {port}: {error.strerror}.") from error
+    return sock
+
+
+async def serve(
+    app: Litestar, sock: socket.socket, *, stop: asyncio.Event, on_ready: Callable[[int], None] | None = None
+) -> bool:
+    """Serve `app` on `sock` until `stop` is set or something vital dies. Takes no signals.
+
+    on_ready: told the port once requests are taken. Returns True after an ordered stop; False when the app did
+    not come up, or something vital died. The socket is closed at the end.
+    """
+    port: int = sock.getsockname()[1]
+    server = _Server(
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=int(HTTP_GRACE_S),
+        )
+    )
+    serving = asyncio.create_task(server.serve([sock]))
+    stopping = asyncio.create_task(stop.wait())
+    coming_up = asyncio.create_task(server.up.wait())
+    tasks: set[asyncio.Task[Any]] = {serving, stopping, coming_up}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if coming_up.done():
+            tasks = {serving, stopping, asyncio.create_task(watch(vital_checks(app)))}
+            if on_ready is not None:
+                on_ready(port)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ordered = stop.is_set()
+        server.should_exit = True
+        await serving
+        return ordered
+    finally:
+        await _cancelled({*tasks, coming_up})
+        sock.close()
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def run(
+    app: Litestar, host: str, port: int, grace: float = 20.0, *, on_ready: Callable[[int], None] | None = None
+) -> int:
+    """Run a service in this process until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when it died.
+
+    grace: seconds that the app's lifespan may take to finish what is in flight; beyond that and a little slack
+    the process ends by force. Raises Permanent("port_in_use").
+    """
+    sock = listen(host, port)
+    return asyncio.run(_run(app, sock, grace, on_ready))
+
+
+def main(build: Callable[[], tuple[Litestar, str, int, float]]) -> None:
+    """The whole of a service's `__main__`: build it, run it, exit. Errors of ours are told in one line, exit 2.
+
+    build: loads the settings and returns the app, host, port and grace.
+    """
+    try:
+        code = run(*build())
+    except BeatloomError as error:
+        sys.stderr.write(f"{error} {error.hint}\n")
+        code = 2
+    sys.exit(code)
+
+
+async def _run(app: Litestar, sock: socket.socket, grace: float, on_ready: Callable[[int], None] | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ready(chosen: int) -> None:
+        _log.info("ready", extra={"port": chosen})
+        if on_ready is not None:
+            on_ready(chosen)
+
+    def told() -> None:
+        loop.call_later(HTTP_GRACE_S + grace + _LIFESPAN_SLACK_S, os._exit, 1)
+        stop.set()
+
+    with _signals(loop, told):
+        return 0 if await serve(app, sock, stop=stop, on_ready=ready) else 1
+
+
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> Iterator[None]:
+    """The first signal calls `told`; the second ends the process at once, and its children with it."""
+    seen: list[int] = []
+
+    def take(number: int) -> None:
+        if seen:
+            os._exit(128 + number)
+        seen.append(number)
+        _log.info("stopping", extra={"signal": signal.Signals(number).name})
+        told()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, take, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which exit by raising the signal again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        except SystemExit:
+            _log.error("the service did not come up")

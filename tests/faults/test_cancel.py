@@ -1,0 +1,68 @@
+"""Cancel at each stage: it reaches everything, nothing is left behind, nothing comes after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.fleet import OPTIONS, STAGES, Fleet, wait_until
+from tests.faults.processes import command, descendants
+from tests.receiver import Receiver
+from tests.songs import make_song
+
+pytestmark = pytest.mark.xdist_group("fleet")
+
+LEFT_OVER_WITHIN_S = 10.0
+
+
+def encoders(fleet: Fleet) -> list[str]:
+    """Command lines of every ffmpeg below the fleet."""
+    below = [pid for process in fleet.processes.values() for pid in descendants(process.pid)]
+    return [line for line in map(command, below) if "ffmpeg" in line.split(" ", 1)[0]]
+
+
+def left_over(fleet: Fleet) -> list[Path]:
+    """Files in work that are still there."""
+    return [path for path in (fleet.folder / "scratch").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_cancel_reaches_everything(fleet: Fleet, hooks: Receiver, stage: str, tmp_path: Path) -> None:
+    song = make_song(tmp_path, seconds=20, seed=200 + STAGES.index(stage))
+    job_id = fleet.client.submit(song.path, options={**OPTIONS, "callback_url": hooks.url})
+    fleet.client.wait_for_stage(job_id, stage)
+
+    answer = httpx.post(f"{fleet.client.url}/api/v1/jobs/{job_id}/cancel", timeout=10)
+
+    assert answer.status_code == 202, answer.text
+    assert fleet.client.stage(job_id) == "cancelled"
+    wait_until(lambda: not encoders(fleet), seconds=LEFT_OVER_WITHIN_S, what=f"no ffmpeg: {encoders(fleet)}")
+    wait_until(lambda: not left_over(fleet), seconds=LEFT_OVER_WITHIN_S, what=f"no file: {left_over(fleet)}")
+    again = httpx.post(f"{fleet.client.url}/api/v1/jobs/{job_id}/cancel", timeout=10)
+    assert again.status_code == 409
+    assert again.json()["code"] == "job_ended"
+    assert fleet.effects(job_id).endings == {"job.cancelled": 1}
+    wait_until(lambda: f"msg_{job_id}_1" in hooks.bodies, seconds=30, what="webhook")
+    data = hooks.bodies[f"msg_{job_id}_1"]["data"]
+    assert isinstance(data, dict)
+    assert data["status"] == "cancelled"
+
+
+def test_a_cancelled_job_can_be_taken_up_again(fleet: Fleet, tmp_path: Path) -> None:
+    song = make_song(tmp_path, seconds=6, seed=300)
+    job_id = fleet.client.submit(song.path, options=OPTIONS)
+    fleet.client.wait_for_stage(job_id, "generating")
+    httpx.post(f"{fleet.client.url}/api/v1/jobs/{job_id}/cancel", timeout=10)
+    before = fleet.effects(job_id).records
+
+    answer = httpx.post(f"{fleet.client.url}/api/v1/jobs/{job_id}/retry", timeout=10)
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["run"] == 2
+    job = fleet.client.wait_for_end(job_id)
+    assert job["status"] == "completed", job
+    after = fleet.effects(job_id).records
+    assert after["track.analyzed"] == before["track.analyzed"], "the song was heard again"
+    assert after["storyboard.planned"] == before["storyboard.planned"]

@@ -1,0 +1,55 @@
+"""The one-machine stack killed -9 at each stage: after `up` again on the same folder, the job completes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.fleet import OPTIONS, STAGES, Client, count_effects, free_port, wait_until
+from tests.faults.processes import alive, descendants
+from tests.songs import make_song
+
+
+@contextmanager
+def running_up(data: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`beatloom up`, ready; killed -9 at the end with all that it has started."""
+    with (data.parent / "up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.standalone", "up", "--port", str(port), "--data-dir", str(data)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(Client(f"http://127.0.0.1:{port}").ready, seconds=60, what="up")
+        yield process
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_the_stack_goes_on_where_it_died(stage: str, tmp_path: Path) -> None:
+    song = make_song(tmp_path, seconds=6, seed=STAGES.index(stage))
+    data, port = tmp_path / "data", free_port()
+    client = Client(f"http://127.0.0.1:{port}")
+    with running_up(data, port) as process:
+        job_id = client.submit(song.path, options=OPTIONS)
+        client.wait_for_stage(job_id, stage)
+        children = descendants(process.pid)
+    assert children
+    wait_until(lambda: not any(map(alive, children)), seconds=10, what="end of the children")
+
+    with running_up(data, port):
+        job = client.wait_for_end(job_id)
+    assert job["status"] == "completed", job
+    effects = count_effects(data / "ledger.sqlite3", data / "artifacts", job_id)
+    effects.assert_once(scenes=job["scenes_total"])
+    assert effects.records["take.rendered"] == job["scenes_total"]
+    assert effects.records["video.composed"] == 1

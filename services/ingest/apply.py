@@ -7,7 +7,6 @@ from datetime import datetime
 import msgspec
 
 from libs.contracts.facts import Fact, TaskAttemptFailed
-from libs.contracts.tasks import Task
 from services.ingest.state import DONE_BY, ENDINGS, Attempt, Ordered, RunState, TaskState, kind_of
 
 RANK: tuple[type, ...] = tuple(ENDINGS)
@@ -34,11 +33,10 @@ def apply(state: RunState, fact: Fact) -> RunState:
     return state
 
 
-def record_order(state: RunState, task: Task, at: datetime, *, seq: int, anew: bool = False) -> RunState:
+def record_order(state: RunState, key: str, number: int, order: Ordered) -> RunState:
     """The run once this attempt is ordered."""
-    attempt = state.task(task.task).attempts.get(task.attempt, Attempt(number=task.attempt))
-    ordered = Ordered(seq=seq, at=at, anew=anew)
-    return _with_attempt(state, task.task, msgspec.structs.replace(attempt, ordered=ordered))
+    attempt = state.task(key).attempts.get(number, Attempt(number=number))
+    return _with_attempt(state, key, msgspec.structs.replace(attempt, ordered=order))
 
 
 def record_given_up(state: RunState, letter_id: str) -> RunState:

@@ -30,7 +30,7 @@ from libs.contracts.messages import Control, DeadLetter
 from libs.contracts.tasks import Analyze, Animate, Compose, Notify, Plan, StageUsage, Task, TaskBody
 from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.retries import Hopeless, Remake, Try, verdict
-from services.ingest.state import STAGE_OF, RunState, kind_of
+from services.ingest.state import STAGE_OF, Ordered, RunState, kind_of
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +192,7 @@ def settle(state: RunState, now: datetime, first: list[Decision] | None = None) 
         for decision in batch:
             match decision:
                 case Order(task=task, anew=anew):
-                    state = record_order(state, task, now, seq=seq, anew=anew)
+                    state = record_order(state, task.task, task.attempt, Ordered(seq=seq, at=now, anew=anew))
                     seq += 1
                 case Fact():
                     state = apply(state, decision)

@@ -2,70 +2,330 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import Fact
+from libs.contracts.jobs import State
+from libs.contracts.tasks import RUN_INDEPENDENT
+from libs.telemetry.metrics import LedgerMetrics
+from services.ingest import queries
+from services.ingest import tables as t
+from services.ingest.apply import apply
+from services.ingest.database import Database
+from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
+from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
+from services.ingest.rows import (
+    Change,
+    Conflict,
+    JobRow,
+    insert_fact,
+    load_run,
+    lock_job,
+    refer,
+    write_change,
+)
+from services.ingest.state import Brief, RunState
 
 __all__ = ["Accepted", "DeadRow", "EventRow", "JobSnapshot", "Ledger", "NewJob"]
 
+log = logging.getLogger(__name__)
+
+CONFLICT_TRIES = 5
+LONGEST_KEY = 128
+"""Characters of a task's key; a fact with a longer one is none of ours."""
+
+R = TypeVar("R")
+
+
+def utc_now() -> datetime:
+    """The time, with its offset."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An id that grows with time: 12 hex digits of milliseconds, 20 of chance."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
 
 class Ledger:
-    """The one owner of the database. Every method raises `Retryable("ledger_unavailable")` when it is away."""
+    """The one owner of the database. Every method raises `Retryable("ledger_unavailable")` when it is away.
+
+    on_commit: called with the job's id after each commit that changed something; must not raise. What it does
+    is only a matter of speed: the outbox and the streams poll as well.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_commit: Callable[[str], Awaitable[None]] | None = None,
+        metrics: LedgerMetrics | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._database = database
+        self._on_commit = on_commit
+        self._metrics = metrics
+        self._clock = clock
+
+    # What changes a job.
 
     async def accept(self, order: NewJob, *, key: str = "", body_digest: str = "") -> Accepted:
         """Open a job. `key` is the client's idempotency key (kept 24 h, by owner), `body_digest` its body's digest.
 
         Raises `Permanent("idempotency_conflict")` when the key was used with another digest.
         """
-        raise NotImplementedError
+        job_id = new_id()
+
+        async def change(connection: AsyncConnection) -> Accepted:
+            now = self._clock()
+            if key:
+                claim = Key(order.owner, key, body_digest)
+                known = await claim_key(self._database, connection, claim, job_id, now)
+                if known is not None:
+                    return known
+            await self._insert_job(connection, order, job_id, now)
+            job = await lock_job(self._database, connection, job_id)
+            assert job is not None
+            brief = Brief(
+                job_id=job_id,
+                owner=order.owner,
+                options=order.options,
+                song=order.song,
+                lyrics=order.lyrics,
+                image=order.image,
+                duration=order.duration,
+                notices=order.notices,
+            )
+            await refer(self._database, connection, job.project_id, brief, now)
+            await self._open_run(connection, job, brief, 1, now)
+            return Accepted(job_id=job_id, created=True)
+
+        accepted = await self._transaction(change)
+        if accepted.created:
+            await self._committed(job_id)
+        return accepted
 
     async def accepted_before(self, owner: str, key: str, body_digest: str) -> Accepted | None:
         """The job that an idempotency key stands for, before any work on the upload. Raises as `accept` does."""
-        raise NotImplementedError
+        async with self._database.read() as connection:
+            return await find_key(connection, Key(owner, key, body_digest), self._clock())
 
     async def apply(self, fact: Fact) -> None:
-        """Take a fact in. When this returns, all that it calls for is committed."""
-        raise NotImplementedError
+        """Take a fact in. When this returns, all that it calls for is committed.
+
+        Facts of jobs and runs that are not in the ledger change nothing.
+        """
+
+        async def change(connection: AsyncConnection) -> str:
+            now = self._clock()
+            job = await lock_job(self._database, connection, fact.job_id)
+            before = None if job is None else await load_run(connection, fact.job_id, fact.run)
+            if job is None or before is None or len(fact.task) > LONGEST_KEY:
+                return "stale"
+            if not await insert_fact(self._database, connection, fact, now):
+                return "duplicate"
+            known = apply(before, fact)
+            after, decided = settle(known, now)
+            change = Change(before=before, after=after, taken=(fact,), decided=decided)
+            await write_change(self._database, connection, job, change, now)
+            self._count_end(before, after)
+            return "applied" if fact.run == job.run else "stale"
+
+        outcome = await self._transaction(change)
+        if self._metrics is not None:
+            self._metrics.fact(fact.name, outcome)
+        if outcome != "duplicate":
+            await self._committed(fact.job_id)
 
     async def cancel(self, job_id: str) -> None:
         """End the current run. Raises `Permanent` job_not_found or job_ended."""
-        raise NotImplementedError
+
+        async def change(connection: AsyncConnection) -> None:
+            now = self._clock()
+            job, state = await self._current(connection, job_id)
+            if state.ending is not None:
+                raise Permanent("job_ended")
+            after, decided = settle(state, now, cancel(state, now))
+            await write_change(
+                self._database, connection, job, Change(before=state, after=after, decided=decided), now
+            )
+            self._count_end(state, after)
+
+        await self._transaction(change)
+        await self._committed(job_id)
 
     async def retry(self, job_id: str) -> int:
         """Open the next run of an ended job; its number. Raises `Permanent` job_not_found, job_running."""
-        raise NotImplementedError
-
-    async def snapshot(self, job_id: str) -> JobSnapshot:
-        """The job as its current run stands. Raises `Permanent("job_not_found")`."""
-        raise NotImplementedError
-
-    async def snapshots(self, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
-        """The newest jobs first; `before` is the last job id of the page before. `clips` are left empty."""
-        raise NotImplementedError
-
-    async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]:
-        """Events with a number above `after`, in order."""
-        raise NotImplementedError
-
-    async def first_event(self, job_id: str) -> int | None:
-        """The oldest event that is kept; None when there is none."""
-        raise NotImplementedError
-
-    async def dead_letters(self, *, limit: int = 200) -> list[DeadRow]:
-        """Dead letters that nobody has replayed or dropped, newest first."""
-        raise NotImplementedError
-
-    async def dead_letter(self, letter_id: str) -> DeadRow:
-        """One with its error history. Raises `Permanent("dead_letter_not_found")`."""
-        raise NotImplementedError
+        run = await self._transaction(lambda connection: self._next_run(connection, job_id))
+        await self._committed(job_id)
+        return run
 
     async def replay(self, letter_id: str) -> int:
         """Do it again: a new run, or for a notify task a new attempt of it. Returns the run. Raises as `retry`."""
-        raise NotImplementedError
+        letter = await self.dead_letter(letter_id)
+
+        async def change(connection: AsyncConnection) -> int:
+            now = self._clock()
+            job, _ = await self._current(connection, letter.job_id)
+            await self._close_letter(connection, letter_id, "replay", now)
+            if letter.kind not in RUN_INDEPENDENT:
+                return await self._next_run(connection, letter.job_id)
+            state = await load_run(connection, letter.job_id, letter.run)
+            assert state is not None
+            after, decided = settle(state, now, notify_again(state, now))
+            await write_change(
+                self._database, connection, job, Change(before=state, after=after, decided=decided), now
+            )
+            return letter.run
+
+        run = await self._transaction(change)
+        await self._committed(letter.job_id)
+        return run
 
     async def drop(self, letter_id: str) -> None:
         """Take it off the list. Raises `Permanent("dead_letter_not_found")`."""
-        raise NotImplementedError
+        await self._transaction(lambda connection: self._close_letter(connection, letter_id, "drop", self._clock()))
+
+    # What is read.
+
+    async def snapshot(self, job_id: str) -> JobSnapshot:
+        """The job as its current run stands. Raises `Permanent("job_not_found")`."""
+        async with self._database.read() as connection:
+            found = await queries.read_snapshot(connection, job_id)
+        if found is None:
+            raise Permanent("job_not_found")
+        return found
+
+    async def snapshots(self, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
+        """The newest jobs first; `before` is the last job id of the page before. `clips` are left empty."""
+        async with self._database.read() as connection:
+            return await queries.read_snapshots(connection, limit=limit, before=before)
+
+    async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]:
+        """Events with a number above `after`, in order."""
+        async with self._database.read() as connection:
+            return await queries.read_events(connection, job_id, after=after, limit=limit)
+
+    async def first_event(self, job_id: str) -> int | None:
+        """The oldest event that is kept; None when there is none."""
+        async with self._database.read() as connection:
+            return await queries.read_first_event(connection, job_id)
+
+    async def dead_letters(self, *, limit: int = 200) -> list[DeadRow]:
+        """Dead letters that nobody has replayed or dropped, newest first."""
+        async with self._database.read() as connection:
+            return await queries.read_letters(connection, limit=limit)
+
+    async def dead_letter(self, letter_id: str) -> DeadRow:
+        """One with its error history. Raises `Permanent("dead_letter_not_found")`."""
+        async with self._database.read() as connection:
+            found = await queries.read_letter(connection, letter_id)
+        if found is None:
+            raise Permanent("dead_letter_not_found")
+        return found
 
     async def check(self) -> None:
         """Readiness: raises `Retryable("ledger_unavailable")`."""
-        raise NotImplementedError
+        await self._database.check()
+
+    # How.
+
+    async def _transaction(self, change: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+        """Run `change` in a transaction, again from the start when another got in between."""
+        for tried in range(1, CONFLICT_TRIES + 1):
+            try:
+                async with self._database.write() as connection:
+                    return await change(connection)
+            except Conflict:
+                log.info("another process changed the job meanwhile; once more (%d)", tried)
+                await asyncio.sleep(0.02 * tried * random.random())  # noqa: S311 (spreads load)
+        raise Retryable("conflict")
+
+    async def _committed(self, job_id: str) -> None:
+        if self._on_commit is not None:
+            await self._on_commit(job_id)
+
+    async def _current(self, connection: AsyncConnection, job_id: str) -> tuple[JobRow, RunState]:
+        job = await lock_job(self._database, connection, job_id)
+        state = None if job is None else await load_run(connection, job_id, job.run)
+        if job is None or state is None:
+            raise Permanent("job_not_found")
+        return job, state
+
+    async def _next_run(self, connection: AsyncConnection, job_id: str) -> int:
+        job, state = await self._current(connection, job_id)
+        if state.ending is None:
+            raise Permanent("job_running")
+        now, run = self._clock(), job.run + 1
+        job = JobRow(**{**{name: getattr(job, name) for name in job.__struct_fields__}, "run": run})
+        await self._open_run(connection, job, state.brief, run, now, first=supersede(state, now))
+        return run
+
+    async def _open_run(
+        self,
+        connection: AsyncConnection,
+        job: JobRow,
+        brief: Brief,
+        run: int,
+        now: datetime,
+        *,
+        first: list[Decision] | None = None,
+    ) -> None:
+        """Put a run in, with its first tasks. `first`: what has to be said besides."""
+        values = {"job_id": job.id, "run": run, "state": State.QUEUED.value, "created_at": now}
+        await connection.execute(sa.insert(t.runs).values(**values, notices=(), scenes_total=0, scenes_done=0))
+        state = RunState(brief=brief, run=run, opened_at=now)
+        after, decided = settle(state, now)
+        change = Change(before=None, after=after, decided=[*(first or []), *decided])
+        await write_change(self._database, connection, job, change, now)
+
+    async def _insert_job(self, connection: AsyncConnection, order: NewJob, job_id: str, now: datetime) -> None:
+        project_id = new_id()
+        project = {
+            "id": project_id,
+            "owner": order.owner,
+            "song_name": order.song_name,
+            "song": order.song,
+            "lyrics": order.lyrics,
+            "image": order.image,
+            "duration": order.duration,
+            "created_at": now,
+        }
+        job = {
+            "id": job_id,
+            "project_id": project_id,
+            "owner": order.owner,
+            "kind": "full",
+            "options": order.options,
+            "notices": order.notices,
+            "run": 1,
+            "state": State.QUEUED.value,
+            "last_event": 0,
+            "version": 0,
+            "created_at": now,
+            "updated_at": now,
+        }
+        await connection.execute(sa.insert(t.projects).values(**project))
+        await connection.execute(sa.insert(t.jobs).values(**job))
+
+    async def _close_letter(self, connection: AsyncConnection, letter_id: str, how: str, now: datetime) -> None:
+        c = t.dead_letters.c
+        query = sa.update(t.dead_letters).where(c.id == letter_id, c.closed_at.is_(None))
+        if (await connection.execute(query.values(closed_at=now, closed_by=how))).rowcount != 1:
+            raise Permanent("dead_letter_not_found")
+
+    def _count_end(self, before: RunState, after: RunState) -> None:
+        if self._metrics is not None and before.ending is None and after.ending is not None:
+            self._metrics.ended(after.stage.value)

@@ -1,0 +1,138 @@
+"""The connection to SQLite or PostgreSQL: how a transaction begins, and what its errors mean."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from libs.contracts.errors import Retryable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = int.from_bytes(hashlib.sha256(b"beatloom migrations").digest()[:7], "big")
+"""Key of the PostgreSQL advisory lock under which tables are changed."""
+
+_WRITES = "beatloom_writes"
+_BUSY_MS = 10_000
+
+AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError)
+"""What means that the database doesn't answer, or is held by another for too long."""
+
+
+class Database:
+    """An engine that reads and writes in transactions. Errors of a database that is away become
+    `Retryable("ledger_unavailable")`.
+
+    url: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = sa.engine.make_url(url)
+        self.dialect = parsed.get_backend_name()
+        if self.dialect == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self._engine = create_async_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000})
+            sa.event.listen(self._engine.sync_engine, "connect", _on_sqlite_connect)
+            sa.event.listen(self._engine.sync_engine, "begin", _on_sqlite_begin)
+        else:
+            self._engine = create_async_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        # SQLite has one writer: in this process they wait in line here, not in its busy handler's sleeps.
+        self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    @property
+    def locks_rows(self) -> bool:
+        """True when the database can lock single rows."""
+        return self.dialect == "postgresql"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads: one state of the database, no lock that a writer would wait for."""
+        try:
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except AWAY as error:
+            raise _away(error) from error
+        except DBAPIError as error:
+            raise _away(error) if error.connection_invalidated else error from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end of the block, rolled back by an exception."""
+        try:
+            if self._turn is None:
+                async with self._writer.begin() as connection:
+                    yield connection
+            else:
+                async with self._turn, self._writer.begin() as connection:
+                    yield connection
+        except AWAY as error:
+            raise _away(error) from error
+        except DBAPIError as error:
+            raise _away(error) if error.connection_invalidated else error from error
+
+    async def insert_new(
+        self, connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+    ) -> int:
+        """Insert those rows that are not there yet, by any unique key; how many were new."""
+        build = postgresql.insert if self.locks_rows else sqlite.insert
+        new = 0
+        for row in rows:
+            result = await connection.execute(build(table).values(**row).on_conflict_do_nothing())
+            new += result.rowcount
+        return new
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date. Safe to be called by many processes at once."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+
+        def upgrade(connection: sa.Connection) -> None:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+        async with self.write() as connection:
+            if self.locks_rows:
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            await connection.run_sync(upgrade)
+
+    async def check(self) -> None:
+        """Readiness: raises Retryable("ledger_unavailable")."""
+        async with self.read() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def _away(error: BaseException) -> Retryable:
+    return Retryable("ledger_unavailable", f"The database does not answer ({type(error).__name__}).")
+
+
+def _on_sqlite_connect(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    # Transactions are begun by us, below. Synchronous FULL, since a fact is acked once it is committed.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

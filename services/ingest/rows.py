@@ -1,0 +1,380 @@
+"""Between rows and the state of a run: reading one, and writing what a change of it calls for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.facts import Fact, JobCompleted, StoryboardPlanned, TakeRendered, TrackAnalyzed, VideoComposed
+from libs.contracts.messages import Control, DeadLetter, decode, encode
+from libs.contracts.tasks import RUN_INDEPENDENT, Task
+from libs.telemetry.tracing import inject
+from services.ingest import tables as t
+from services.ingest.apply import apply, record_given_up, record_order
+from services.ingest.database import Database
+from services.ingest.decide import Decision, GiveUp, Order
+from services.ingest.narration import narrate
+from services.ingest.state import Brief, Ordered, RunState, blobs_in, kind_of
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The row that is locked while a job changes."""
+
+    id: str
+    project_id: str
+    owner: str
+    run: int
+    version: int
+    last_event: int
+
+
+class Conflict(Exception):
+    """Somebody else has changed the job since it was read."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one run in one transaction."""
+
+    before: RunState | None
+    """None: the run was just opened."""
+    after: RunState
+    taken: tuple[Fact, ...] = ()
+    """Facts from outside; their rows are in already."""
+    decided: list[Decision] = []
+
+
+async def lock_job(database: Database, connection: AsyncConnection, job_id: str) -> JobRow | None:
+    """The job, locked until the transaction ends; None when there is none."""
+    columns = (
+        t.jobs.c.id,
+        t.jobs.c.project_id,
+        t.jobs.c.owner,
+        t.jobs.c.run,
+        t.jobs.c.version,
+        t.jobs.c.last_event,
+    )
+    query = sa.select(*columns).where(t.jobs.c.id == job_id)
+    if database.locks_rows:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else JobRow(**row)
+
+
+async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunState | None:
+    """The state of a run: its orders, then its facts, applied one by one. None when there is no such run."""
+    query = (
+        sa.select(t.jobs, t.projects, t.runs.c.created_at.label("opened_at"))
+        .select_from(t.runs.join(t.jobs).join(t.projects, t.jobs.c.project_id == t.projects.c.id))
+        .where(t.runs.c.job_id == job_id, t.runs.c.run == run)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    brief = Brief(
+        job_id=job_id,
+        owner=row._mapping[t.jobs.c.owner],
+        options=row.options,
+        song=row.song,
+        lyrics=row.lyrics,
+        image=row.image,
+        duration=row.duration,
+        notices=row._mapping[t.jobs.c.notices],
+    )
+    state = RunState(brief=brief, run=run, opened_at=row.opened_at)
+    c = t.tasks.c
+    orders = sa.select(c.task, c.attempt, c.seq, c.ordered_at, c.anew).where(c.job_id == job_id, c.run == run)
+    for order in await connection.execute(orders.order_by(c.seq)):
+        ordered = Ordered(seq=order.seq, at=order.ordered_at, anew=order.anew)
+        state = record_order(state, order.task, order.attempt, ordered)
+    facts = sa.select(t.facts.c.message).where(t.facts.c.job_id == job_id, t.facts.c.run == run)
+    for (message,) in await connection.execute(facts.order_by(t.facts.c.id)):
+        state = apply(state, decode(message.encode(), Fact))
+    letters = sa.select(t.dead_letters.c.id).where(t.dead_letters.c.job_id == job_id, t.dead_letters.c.run == run)
+    for (letter_id,) in await connection.execute(letters):
+        state = record_given_up(state, letter_id)
+    return state
+
+
+async def insert_fact(database: Database, connection: AsyncConnection, fact: Fact, now: datetime) -> bool:
+    """Put a fact's row in; False when it is there already."""
+    row = {
+        "job_id": fact.job_id,
+        "run": fact.run,
+        "task": fact.task,
+        "attempt": fact.attempt,
+        "name": fact.name,
+        "at": fact.at,
+        "taken_at": now,
+        "message": encode(fact).decode(),
+    }
+    return await database.insert_new(connection, t.facts, [row]) == 1
+
+
+async def write_change(
+    database: Database, connection: AsyncConnection, job: JobRow, change: Change, now: datetime
+) -> None:
+    """Write all that a change calls for. Raises Conflict when the job was changed by another meanwhile."""
+    after, current = change.after, change.after.run == job.run
+    if after.ending is not None and (change.before is None or change.before.ending is None):
+        await _withdraw_tasks(connection, after)
+    own = [decision for decision in change.decided if isinstance(decision, Fact)]
+    for fact in own:
+        await insert_fact(database, connection, fact, now)
+    await _insert_orders(connection, [it for it in change.decided if isinstance(it, Order)], after, now)
+    await _insert_letters(connection, [it.letter for it in change.decided if isinstance(it, GiveUp)], job)
+    messages = [it.letter if isinstance(it, GiveUp) else it for it in change.decided if not isinstance(it, Order)]
+    await _post(connection, ((message, now) for message in messages), after.run, now)
+    for fact in change.taken:
+        await _record_result(database, connection, job, fact, now)
+    await _choose_takes(connection, change)
+    if current:
+        await _sum_up_project(connection, job, change)
+    await _sum_up_run(connection, after)
+    told = narrate(change.before, after, now) if current else []
+    rows = [
+        {
+            "job_id": job.id,
+            "number": job.last_event + index,
+            "run": after.run,
+            "name": name,
+            "data": msgspec.json.encode(body).decode(),
+            "at": now,
+        }
+        for index, (name, body) in enumerate(told, start=1)
+    ]
+    if rows:
+        await connection.execute(sa.insert(t.events), rows)
+    values: dict[str, Any] = {
+        "version": job.version + 1,
+        "updated_at": now,
+        "last_event": job.last_event + len(rows),
+    }
+    if current:
+        values |= {"run": after.run, "state": after.stage.value}
+    await bump_version(connection, job, values)
+
+
+async def bump_version(connection: AsyncConnection, job: JobRow, values: dict[str, Any]) -> None:
+    """Write the job's row if nobody has since it was read. Raises Conflict."""
+    query = sa.update(t.jobs).where(t.jobs.c.id == job.id, t.jobs.c.version == job.version).values(**values)
+    if (await connection.execute(query)).rowcount != 1:
+        raise Conflict
+
+
+async def refer(
+    database: Database, connection: AsyncConnection, project_id: str, body: object, now: datetime
+) -> None:
+    """Note that the project refers to every blob in `body`, so that the sweeper keeps it."""
+    digests = dict.fromkeys(blob.sha256 for blob in blobs_in(body))
+    rows = [{"sha256": digest, "project_id": project_id, "created_at": now} for digest in digests]
+    await database.insert_new(connection, t.references, rows)
+
+
+async def _withdraw_tasks(connection: AsyncConnection, state: RunState) -> None:
+    """Take back what has not gone out yet: nobody waits for it any more."""
+    c = t.outbox.c
+    await connection.execute(
+        sa.delete(t.outbox).where(
+            c.job_id == state.brief.job_id,
+            c.run == state.run,
+            c.kind == "task",
+            c.sent_at.is_(None),
+            c.task.not_in(RUN_INDEPENDENT),
+        )
+    )
+
+
+async def _insert_orders(connection: AsyncConnection, orders: list[Order], state: RunState, now: datetime) -> None:
+    if not orders:
+        return
+    trace = _trace()
+    rows, messages = [], []
+    for order in orders:
+        task = order.task
+        ordered = state.task(task.task).attempts[task.attempt].ordered
+        assert ordered is not None
+        due = now + timedelta(seconds=order.wait)
+        rows.append(
+            {
+                "job_id": task.job_id,
+                "run": task.run,
+                "task": task.task,
+                "attempt": task.attempt,
+                "kind": task.kind,
+                "seq": ordered.seq,
+                "anew": ordered.anew,
+                "message": encode(task).decode(),
+                "trace": trace,
+                "ordered_at": ordered.at,
+                "not_before": due,
+                "publications": 0,
+            }
+        )
+        messages.append((task, due))
+    await connection.execute(sa.insert(t.tasks), rows)
+    await _post(connection, messages, state.run, now)
+
+
+async def _insert_letters(connection: AsyncConnection, letters: list[DeadLetter], job: JobRow) -> None:
+    rows = [{**msgspec.structs.asdict(letter), "owner": job.owner} for letter in letters]
+    if rows:
+        await connection.execute(sa.insert(t.dead_letters), rows)
+
+
+async def _post(
+    connection: AsyncConnection,
+    messages: Iterable[tuple[Task | Fact | Control | DeadLetter, datetime]],
+    run: int,
+    now: datetime,
+) -> None:
+    """Put messages into the outbox, each with the time before which it must not go out."""
+    trace = _trace()
+    rows = [
+        {
+            "kind": OUTBOX_KINDS[type(message)],
+            "job_id": message.job_id,
+            "run": run,
+            "task": getattr(message, "task", ""),
+            "attempt": getattr(message, "attempt", 0),
+            "message": encode(message).decode(),
+            "trace": trace,
+            "created_at": now,
+            "not_before": due,
+        }
+        for message, due in messages
+    ]
+    if rows:
+        await connection.execute(sa.insert(t.outbox), rows)
+
+
+async def _record_result(
+    database: Database, connection: AsyncConnection, job: JobRow, fact: Fact, now: datetime
+) -> None:
+    """Rows for what a fact says was made, and the note that its try has been answered."""
+    of_try = {"job_id": fact.job_id, "run": fact.run, "attempt": fact.attempt}
+    c = t.tasks.c
+    await connection.execute(
+        sa.update(t.tasks)
+        .where(c.job_id == fact.job_id, c.run == fact.run, c.task == fact.task, c.attempt == fact.attempt)
+        .where(c.answered_at.is_(None))
+        .values(answered_at=now)
+    )
+    await refer(database, connection, job.project_id, fact.body, now)
+    body = fact.body
+    if isinstance(body, TakeRendered) and kind_of(fact.task) == "animate":
+        take = {
+            **of_try,
+            "task": fact.task,
+            "project_id": job.project_id,
+            "scene_id": fact.task.partition(".")[2],
+            "clip": body.clip.blob,
+            "lead": body.clip.lead,
+            "frames": body.clip.frames,
+            "backend": body.backend,
+            "seed": body.seed,
+            "reused": fact.usage.reused,
+            "chosen": False,
+            "created_at": fact.at,
+        }
+        await database.insert_new(connection, t.takes, [take])
+    elif isinstance(body, VideoComposed) and fact.task == "compose":
+        export = {
+            **of_try,
+            "project_id": job.project_id,
+            "video": body.video,
+            "report": body.report,
+            "poster": body.poster,
+            "frames": body.frames,
+            "duration": body.duration,
+            "created_at": fact.at,
+        }
+        await database.insert_new(connection, t.exports, [export])
+
+
+async def _choose_takes(connection: AsyncConnection, change: Change) -> None:
+    """Mark the take that counts of each scene that this change touched."""
+    touched = {fact.task for fact in change.taken} | {
+        it.task.task for it in change.decided if isinstance(it, Order) and it.anew
+    }
+    c = t.takes.c
+    for key in touched:
+        if kind_of(key) == "animate":
+            winner = change.after.task(key).winner
+            number = winner.attempt if winner is not None else 0
+            await connection.execute(
+                sa.update(t.takes)
+                .where(c.job_id == change.after.brief.job_id, c.run == change.after.run, c.task == key)
+                .values(chosen=c.attempt == number)
+            )
+
+
+async def _sum_up_project(connection: AsyncConnection, job: JobRow, change: Change) -> None:
+    """The project's analysis, storyboard and scenes, when they have changed."""
+    track = change.after.result("analyze", TrackAnalyzed)
+    board = change.after.result("plan", StoryboardPlanned)
+    had_track = change.before.result("analyze", TrackAnalyzed) if change.before else None
+    had_board = change.before.result("plan", StoryboardPlanned) if change.before else None
+    this = t.projects.c.id == job.project_id
+    if track is not None and track != had_track:
+        await connection.execute(sa.update(t.projects).where(this).values(analysis=track.analysis))
+    if board is not None and board != had_board:
+        await connection.execute(sa.update(t.projects).where(this).values(storyboard=board.storyboard))
+        await connection.execute(sa.delete(t.scenes).where(t.scenes.c.project_id == job.project_id))
+        rows = [
+            {
+                "project_id": job.project_id,
+                "scene_id": shot.scene.id,
+                "position": position,
+                "start_frame": shot.scene.start_frame,
+                "end_frame": shot.scene.end_frame,
+                "shot": shot,
+            }
+            for position, shot in enumerate(board.shots)
+        ]
+        if rows:
+            await connection.execute(sa.insert(t.scenes), rows)
+
+
+async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
+    """The run's row, for reading."""
+    track = state.result("analyze", TrackAnalyzed)
+    board = state.result("plan", StoryboardPlanned)
+    # What was delivered stays what it is, whatever a late fact says.
+    completed = state.ending.body if state.ending and isinstance(state.ending.body, JobCompleted) else None
+    video = completed or state.result("compose", VideoComposed)
+    done, total = state.scenes
+    error = state.error
+    c = t.runs.c
+    await connection.execute(
+        sa.update(t.runs)
+        .where(c.job_id == state.brief.job_id, c.run == state.run)
+        .values(
+            state=state.stage.value,
+            ended_at=state.ending.at if state.ending else None,
+            error_code=error.code if error else None,
+            error_message=error.message.replace("\0", "") if error else None,
+            error_task=error.task if error else None,
+            notices=state.notices,
+            scenes_total=total,
+            scenes_done=done,
+            analysis=track.analysis if track else None,
+            storyboard=board.storyboard if board else None,
+            video=video.video if video else None,
+            report=video.report if video else None,
+            poster=video.poster if video else None,
+        )
+    )
+
+
+def _trace() -> str:
+    """The trace that this work belongs to, as a `traceparent`; empty without one."""
+    return inject({}).get("traceparent", "")
+
+
+OUTBOX_KINDS: dict[type, str] = {Task: "task", Fact: "fact", Control: "control", DeadLetter: "dead"}
+"""How the outbox calls each kind of message."""

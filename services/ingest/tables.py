@@ -1,0 +1,322 @@
+"""The ledger's tables. Rows of facts and tasks are the truth; `runs` and `jobs` sum them up for reading.
+
+Documents (blobs, options, messages) are JSON text in the form of the contracts. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from libs.contracts.analysis import Notice
+from libs.contracts.artifacts import Blob
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Shot
+
+D = TypeVar("D")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time with its offset in Python; UTC in the database, where SQLite keeps no offset."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+class Document(TypeDecorator[D], Generic[D]):
+    """A struct, or a tuple of them, as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: D | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> D | None:
+        """From the database."""
+        if value is None:
+            return None
+        document: D = msgspec.json.decode(value, type=self.kind)
+        return document
+
+
+JOB = String(64)
+KEY = String(128)
+DIGEST = String(64)
+SHORT = String(40)
+BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in an INTEGER."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", JOB, primary_key=True),
+    Column("owner", KEY, nullable=False),
+    Column("song_name", Text, nullable=False),
+    Column("song", Document[Blob](Blob), nullable=False),
+    Column("lyrics", Document[Blob](Blob)),
+    Column("image", Document[Blob](Blob)),
+    Column("duration", Float, nullable=False),
+    Column("analysis", Document[Blob](Blob)),
+    Column("storyboard", Document[Blob](Blob)),
+    Column("created_at", Moment, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", JOB, primary_key=True),
+    Column("project_id", JOB, ForeignKey("projects.id"), nullable=False, index=True),
+    Column("owner", KEY, nullable=False),
+    Column("kind", SHORT, nullable=False),
+    Column("options", Document[JobOptions](JobOptions), nullable=False),
+    Column("notices", Document[tuple[Notice, ...]](tuple[Notice, ...]), nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("state", SHORT, nullable=False, index=True),
+    Column("last_event", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("job_id", JOB, ForeignKey("jobs.id")),
+    Column("run", Integer),
+    Column("state", SHORT, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("error_code", KEY),
+    Column("error_message", Text),
+    Column("error_task", KEY),
+    Column("notices", Document[tuple[Notice, ...]](tuple[Notice, ...]), nullable=False),
+    Column("scenes_total", Integer, nullable=False),
+    Column("scenes_done", Integer, nullable=False),
+    Column("analysis", Document[Blob](Blob)),
+    Column("storyboard", Document[Blob](Blob)),
+    Column("video", Document[Blob](Blob)),
+    Column("report", Document[Blob](Blob)),
+    Column("poster", Document[Blob](Blob)),
+    PrimaryKeyConstraint("job_id", "run"),
+)
+
+_OF_RUN = (("job_id", "run"), ("runs.job_id", "runs.run"))
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("job_id", JOB),
+    Column("run", Integer),
+    Column("task", KEY),
+    Column("attempt", Integer),
+    Column("kind", SHORT, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("anew", Boolean, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("trace", KEY, nullable=False),
+    Column("ordered_at", Moment, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("published_at", Moment),
+    Column("publications", Integer, nullable=False),
+    Column("answered_at", Moment),
+    PrimaryKeyConstraint("job_id", "run", "task", "attempt"),
+    ForeignKeyConstraint(*_OF_RUN),
+)
+Index(
+    "ix_tasks_unanswered",
+    tasks.c.kind,
+    tasks.c.published_at,
+    sqlite_where=tasks.c.answered_at.is_(None),
+    postgresql_where=tasks.c.answered_at.is_(None),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
+    Column("job_id", JOB, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("task", KEY, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("name", SHORT, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("taken_at", Moment, nullable=False),
+    Column("message", Text, nullable=False),
+    UniqueConstraint("job_id", "run", "task", "attempt", "name"),
+    ForeignKeyConstraint(*_OF_RUN),
+)
+
+scenes = Table(
+    "scenes",
+    metadata,
+    Column("project_id", JOB, ForeignKey("projects.id")),
+    Column("scene_id", KEY),
+    Column("position", Integer, nullable=False),
+    Column("start_frame", Integer, nullable=False),
+    Column("end_frame", Integer, nullable=False),
+    Column("shot", Document[Shot](Shot), nullable=False),
+    PrimaryKeyConstraint("project_id", "scene_id"),
+)
+
+takes = Table(
+    "takes",
+    metadata,
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
+    Column("project_id", JOB, ForeignKey("projects.id"), nullable=False),
+    Column("scene_id", KEY, nullable=False),
+    Column("job_id", JOB, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("task", KEY, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("clip", Document[Blob](Blob), nullable=False),
+    Column("lead", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("backend", KEY, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("reused", Boolean, nullable=False),
+    Column("chosen", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("job_id", "run", "task", "attempt"),
+    ForeignKeyConstraint(*_OF_RUN),
+    Index(None, "project_id", "scene_id"),
+)
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
+    Column("project_id", JOB, ForeignKey("projects.id"), nullable=False, index=True),
+    Column("job_id", JOB, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("video", Document[Blob](Blob), nullable=False),
+    Column("report", Document[Blob](Blob), nullable=False),
+    Column("poster", Document[Blob](Blob), nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("duration", Float, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("job_id", "run", "attempt"),
+    ForeignKeyConstraint(*_OF_RUN),
+)
+
+references = Table(
+    "artifact_references",
+    metadata,
+    Column("sha256", DIGEST),
+    Column("project_id", JOB, ForeignKey("projects.id")),
+    Column("created_at", Moment, nullable=False),
+    PrimaryKeyConstraint("sha256", "project_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
+    Column("kind", SHORT, nullable=False),
+    Column("job_id", JOB, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("task", KEY, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("trace", KEY, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("sent_at", Moment),
+)
+Index(
+    "ix_outbox_waiting",
+    outbox.c.kind,
+    outbox.c.not_before,
+    sqlite_where=outbox.c.sent_at.is_(None),
+    postgresql_where=outbox.c.sent_at.is_(None),
+)
+Index("ix_outbox_sent_at", outbox.c.sent_at)
+Index("ix_outbox_job_id_run", outbox.c.job_id, outbox.c.run)
+
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", JOB, ForeignKey("jobs.id")),
+    Column("number", Integer),
+    Column("run", Integer, nullable=False),
+    Column("name", SHORT, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    PrimaryKeyConstraint("job_id", "number"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", KEY),
+    Column("key", String(255)),
+    Column("body_digest", KEY, nullable=False),
+    Column("job_id", JOB, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    PrimaryKeyConstraint("owner", "key"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("owner", KEY, nullable=False),
+    Column("kind", SHORT, nullable=False),
+    Column("job_id", JOB, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("task", KEY, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("code", KEY, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("closed_at", Moment),
+    Column("closed_by", SHORT),
+    ForeignKeyConstraint(*_OF_RUN),
+)
+"""A letter is closed when somebody has replayed or dropped it."""

@@ -2,12 +2,21 @@
 
 import os
 
-from libs.runtime.run import run
+from litestar import Litestar
 
+from libs.runtime.run import main
 from libs.runtime.settings import load
-from services.generator.app import create_app
+from libs.telemetry.logging import configure
+from services.generator.app import NAME, create_app
 from services.generator.settings import GeneratorSettings
 
+
+def build() -> tuple[Litestar, str, int, float]:
+    """The generator from the environment."""
+    settings = load(GeneratorSettings, NAME, os.environ)
+    configure(NAME, settings.shared.log_level)
+    return create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s
+
+
 if __name__ == "__main__":
-    settings = load(GeneratorSettings, "generator", os.environ)
-    run(create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s)
+    main(build)

@@ -2,12 +2,21 @@
 
 import os
 
-from libs.runtime.run import run
+from litestar import Litestar
 
+from libs.runtime.run import main
 from libs.runtime.settings import load
-from services.notifier.app import create_app
+from libs.telemetry.logging import configure
+from services.notifier.app import NAME, create_app
 from services.notifier.settings import NotifierSettings
 
+
+def build() -> tuple[Litestar, str, int, float]:
+    """The notifier from the environment."""
+    settings = load(NotifierSettings, NAME, os.environ)
+    configure(NAME, settings.shared.log_level)
+    return create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s
+
+
 if __name__ == "__main__":
-    settings = load(NotifierSettings, "notifier", os.environ)
-    run(create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s)
+    main(build)

@@ -54,20 +54,23 @@ class Painter:
             camera=scene.camera,
             picture=usable,
         )
+        self.stage = stage
         self.look = looks.make(self.look_name, stage)
+
+    def moment(self, index: int) -> Moment:
+        """What the music does at frame `index` of the clip."""
+        time = float((self.first + index) / self.fps)
+        return Moment(
+            time=time,
+            shot=float(index / self.fps),
+            pulse=self.rhythm.pulse(time),
+            count=self.rhythm.count(time),
+            step=self.rhythm.step(time),
+        )
 
     def frame(self, index: int) -> Frame:
         """Frame `index` of the clip: height x width x 3, BGR."""
-        time = float((self.first + index) / self.fps)
-        return self.look.frame(
-            Moment(
-                time=time,
-                shot=float(index / self.fps),
-                pulse=self.rhythm.pulse(time),
-                count=self.rhythm.count(time),
-                step=self.rhythm.step(time),
-            )
-        )
+        return self.look.frame(self.moment(index))
 
     def frames(self) -> Iterator[Frame]:
         """All frames of the shot, in order."""

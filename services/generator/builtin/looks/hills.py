@@ -78,7 +78,7 @@ class Hills:
         height = stage.height
         slide = round((0.1 + 0.09 * np.sin(0.7 * moment.time)) * height)
         image = self.sky[slide : slide + height].copy()
-        lift = pose.scale - 1.0 - pose.down
+        lift = pose.scale - 1.0 - pose.down - 0.008 * stage.depth * moment.pulse
         self._sun(image, moment, lift)
         for layer in range(LAYERS):
             crest = self._crest(layer, moment.time, lift)
@@ -95,7 +95,7 @@ class Hills:
         y = (self.sun_at[1] - 0.5 * lift) * stage.height
         radius = side * 0.075 * (1.0 + 0.05 * stage.depth * moment.pulse)
         for grow, share in ((2.6, 0.10), (1.75, 0.16)):
-            self._glow(image, x, y, radius * grow, share)
+            self._glow(image, x, y, radius * grow * (1.0 + 0.18 * stage.depth * moment.pulse), share)
         centre = (round(x * (1 << SUBPIXEL)), round(y * (1 << SUBPIXEL)))
         cv2.circle(image, centre, round(radius * (1 << SUBPIXEL)), solid(self.sun), -1, cv2.LINE_AA, SUBPIXEL)
 

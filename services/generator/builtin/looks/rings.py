@@ -1,4 +1,4 @@
-"""Rings: a ring is born on each beat and pushes the others outward."""
+"""Rings: every other beat a ring is born and pushes the others outward; each beat is felt in their speed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from services.generator.builtin.colour import Lab, mix, solid
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.noise import periodic_line
 
+BORN_A_BEAT = 0.5
 POINTS = 180
 SUBPIXEL = 4
 
@@ -45,7 +46,7 @@ class Rings:
         pose = stage.pose(moment.shot)
         x = (self.centre[0] - 2.0 * pose.right + 0.02 * np.sin(0.5 * moment.time)) * stage.width
         y = (self.centre[1] - 2.0 * pose.down + 0.02 * np.cos(0.41 * moment.time)) * stage.height
-        place = 0.72 * moment.step + 0.28 * moment.count
+        place = BORN_A_BEAT * (0.68 * moment.step + 0.32 * moment.count)
         born = int(np.floor(place))
         within = place - born
         spacing = self.spacing * pose.scale

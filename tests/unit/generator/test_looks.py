@@ -1,0 +1,166 @@
+"""Every look: it moves all the time, never flashes, draws the same each time, and fills any frame."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from libs.contracts.storyboard import Palette
+from services.generator.builtin import looks
+from services.generator.builtin.looks.stage import Frame
+from services.generator.builtin.painter import Painter
+from tests.unit.generator.scenes import DARK, LIGHT, MOVES, painter, shot, soft_picture, song
+
+ALL = [*looks.DRAWN, *looks.PICTURED]
+MOVES_BY = 1.0
+"""Levels of 255: mean change at 96 x 54 within half a second that nobody misses."""
+
+Gray = npt.NDArray[np.float64]
+
+
+def draw(look: str, order: Painter | None = None, **kind: object) -> Painter:
+    picture = soft_picture() if look in looks.PICTURED else None
+    return painter(shot(look, **kind), picture=picture)  # type: ignore[arg-type]  # keywords of shot
+
+
+def small(frame: Frame) -> Gray:
+    tiny = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (96, 54), interpolation=cv2.INTER_AREA)
+    return np.asarray(tiny, dtype=np.float64)
+
+
+def luminance(frame: Frame) -> Gray:
+    """Relative luminance, 0..1, on a grid of 32 x 18."""
+    tiny = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float64) / 255.0
+    linear = np.where(tiny <= 0.04045, tiny / 12.92, ((tiny + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ np.array([0.0722, 0.7152, 0.2126]), dtype=np.float64)
+
+
+def flashes(values: Gray, need: float = 0.1) -> float:
+    """Pairs of opposing changes of `need` or more with the darker side below 0.8, in a series of one second."""
+    turns, low, high, way = 0, values[0], values[0], 0
+    for value in values[1:]:
+        low, high = min(low, value), max(high, value)
+        if way >= 0 and high - value >= need and value < 0.8:
+            turns, low, high, way = turns + 1, value, value, -1
+        elif way <= 0 and value - low >= need and low < 0.8:
+            turns, low, high, way = turns + 1, value, value, 1
+    return turns / 2.0
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+@pytest.mark.parametrize("look", ALL)
+def test_it_moves_in_every_half_second_even_without_beats_or_energy(look: str, palette: Palette) -> None:
+    picture = soft_picture() if look in looks.PICTURED else None
+    for number, move in enumerate(MOVES[::2]):
+        order = shot(
+            look, number=number, seed=number, move=move, energy=0.0, motion=0.0, frames=180, palette=palette
+        )
+        drawn = painter(order, analysis=song(0.0), picture=picture)
+        seen = [small(drawn.frame(index)) for index in range(0, 180, 15)]
+        least = min(np.abs(after - before).mean() for before, after in itertools.pairwise(seen))
+        assert least >= MOVES_BY, f"{look} with {move} moves by {least:.2f}"
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+@pytest.mark.parametrize("look", ALL)
+def test_it_never_flashes(look: str, palette: Palette) -> None:
+    picture = soft_picture() if look in looks.PICTURED else None
+    order = shot(look, energy=1.0, motion=1.0, frames=60, palette=palette)
+    drawn = painter(order, analysis=song(148.0), picture=picture)
+    cells = np.stack([luminance(drawn.frame(index)) for index in range(45)]).reshape(45, -1)
+    counts = [
+        max(flashes(cells[start : start + 30, cell]) for start in (0, 8, 15)) for cell in range(cells.shape[1])
+    ]
+    widespread = float(np.quantile(counts, 0.75))  # what a quarter of the picture reaches
+    assert widespread <= 2.0
+
+
+def test_flashes_are_counted() -> None:
+    assert flashes(np.array([0.1, 0.5] * 15)) == pytest.approx(14.5)
+    assert flashes(np.full(30, 0.3)) == 0.0
+
+
+@pytest.mark.parametrize("look", ALL)
+def test_the_same_order_gives_the_same_frames_in_any_order_of_asking(look: str) -> None:
+    first, second = draw(look), draw(look)
+    later = [first.frame(index) for index in (0, 40, 80)]
+    for index, frame in zip((80, 40, 0), reversed(later), strict=True):
+        assert np.array_equal(second.frame(index), frame)
+
+
+@pytest.mark.parametrize("look", ALL)
+def test_the_number_of_threads_does_not_matter(look: str) -> None:
+    alone = draw(look).frame(33)
+    many = draw(look)
+    cv2.setNumThreads(4)
+    try:
+        assert np.array_equal(many.frame(33), alone)
+    finally:
+        cv2.setNumThreads(1)
+
+
+@pytest.mark.parametrize("look", ALL)
+def test_another_seed_gives_another_picture(look: str) -> None:
+    drawn, other = draw(look, seed=1), draw(look, seed=2)
+    assert not np.array_equal(drawn.frame(10), other.frame(10))
+
+
+@pytest.mark.parametrize(("width", "height"), [(108, 192), (96, 96), (320, 180), (130, 162)])
+@pytest.mark.parametrize("look", ALL)
+def test_it_fills_any_frame(look: str, width: int, height: int) -> None:
+    picture = soft_picture() if look in looks.PICTURED else None
+    frame = painter(shot(look), picture=picture, width=width, height=height).frame(5)
+    assert frame.shape == (height, width, 3)
+    assert frame.dtype == np.uint8
+    assert frame.std() > 8.0
+
+
+@pytest.mark.parametrize("look", ALL)
+def test_a_cut_between_neighbours_of_one_look_stands_out(look: str) -> None:
+    before = draw(look, number=3, seed=30, start=0, frames=60, move="push")
+    after = draw(look, number=4, seed=40, start=60, frames=60, move="pan_left")
+    frames = [small(before.frame(index)) for index in range(45, 60)]
+    frames += [small(after.frame(index)) for index in range(15)]
+    steps = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(frames)]
+    cut = steps.pop(14)
+    assert cut > 1.5 * max(steps)
+
+
+@pytest.mark.parametrize("look", ALL)
+def test_the_beat_is_seen(look: str) -> None:
+    """On a beat the picture differs from one that hears no beat at all."""
+    picture = soft_picture() if look in looks.PICTURED else None
+    order = shot(look, energy=1.0)
+    heard = painter(order, analysis=song(120.0), picture=picture).frame(30)
+    order_again = shot(look, energy=1.0)
+    silent = painter(order_again, analysis=song(0.0), picture=picture).frame(30)
+    assert np.abs(small(heard) - small(silent)).mean() > 0.3
+
+
+def test_a_group_keeps_its_look_and_groups_differ() -> None:
+    for pictured in (False, True):
+        names = [looks.choose(shot(group=group).scene, turn=5, pictured=pictured) for group in range(4)]
+        again = [looks.choose(shot(group=group, number=9).scene, turn=5, pictured=pictured) for group in range(4)]
+        assert names == again
+        assert len(set(names)) == 4
+
+
+def test_a_named_look_is_taken_unless_its_picture_is_missing() -> None:
+    assert looks.choose(shot("rings").scene, turn=0, pictured=True) == "rings"
+    assert looks.choose(shot("halftone").scene, turn=0, pictured=True) == "halftone"
+    assert looks.choose(shot("halftone").scene, turn=0, pictured=False) in looks.DRAWN
+    assert looks.choose(shot("no-such-look").scene, turn=0, pictured=False) in looks.DRAWN
+
+
+def test_the_turn_moves_the_looks() -> None:
+    assert len({looks.choose(shot().scene, turn=turn, pictured=False) for turn in range(5)}) == 5
+
+
+def test_a_picture_look_without_a_picture_is_refused() -> None:
+    stage_less = painter(shot("blobs"))
+    with pytest.raises(KeyError):
+        looks.make("duotone", stage_less.stage)

@@ -10,14 +10,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
 from litestar import Litestar
+from litestar.types import ASGIApp
 
 from libs.contracts.errors import BeatloomError, Permanent
-from libs.runtime.app import vital_checks, watch
+from libs.runtime.app import Check, vital_checks, watch
 
 HTTP_GRACE_S = 3.0
 """Seconds that open requests get at a stop; event streams never end by themselves, and clients resume."""
@@ -46,12 +47,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    app: Litestar, sock: socket.socket, *, stop: asyncio.Event, on_ready: Callable[[int], None] | None = None
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    stop: asyncio.Event,
+    vital: Mapping[str, Check],
+    on_ready: Callable[[int], None] | None = None,
 ) -> bool:
     """Serve `app` on `sock` until `stop` is set or something vital dies. Takes no signals.
 
-    on_ready: told the port once requests are taken. Returns True after an ordered stop; False when the app did
-    not come up, or something vital died. The socket is closed at the end.
+    vital: see `service_app`. on_ready: told the port once requests are taken. Returns True after an ordered
+    stop; False when the app did not come up, or something vital died. The socket is closed at the end.
     """
     port: int = sock.getsockname()[1]
     server = _Server(
@@ -72,7 +78,7 @@ async def serve(
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if coming_up.done():
-            tasks = {serving, stopping, asyncio.create_task(watch(vital_checks(app)))}
+            tasks = {serving, stopping, asyncio.create_task(watch(vital))}
             if on_ready is not None:
                 on_ready(port)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -130,7 +136,7 @@ async def _run(app: Litestar, sock: socket.socket, grace: float, on_ready: Calla
         stop.set()
 
     with _signals(loop, told):
-        return 0 if await serve(app, sock, stop=stop, on_ready=ready) else 1
+        return 0 if await serve(app, sock, stop=stop, vital=vital_checks(app), on_ready=ready) else 1
 
 
 @contextlib.contextmanager

@@ -52,6 +52,21 @@ class ToolFailed(Permanent):
         self.detail = detail
 
 
+COLOUR: dict[str, str] = {
+    "pix_fmt": "yuv420p",
+    "color_range": "tv",
+    "colorspace": "bt709",
+    "color_primaries": "bt709",
+    "color_trc": "bt709",
+}
+"""Output options that tag every picture that we encode: BT.709, limited range."""
+
+
+def tagged(stream: Any) -> Any:
+    """A filter graph's stream whose frames carry the same tags: ffmpeg 9 believes them over the options."""
+    return stream.filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
+
+
 def find_ffmpeg(setting: str = "") -> Path:
     """The ffmpeg to use: the wheel's, or the one that `setting` names (a path, or a name on PATH).
 
@@ -213,7 +228,8 @@ class FrameWriter:
         source: Any = graph.input("pipe:0", f="rawvideo", pix_fmt=pix_fmt, s=f"{width}x{height}", framerate=fps)
         picture = source.video.filter(
             "scale", out_color_matrix="bt709", out_range="tv", flags="bicubic+accurate_rnd+full_chroma_int"
-        ).filter("setsar", 1)
+        )
+        picture = tagged(picture.filter("format", "yuv420p").filter("setsar", 1))
         options = {
             "fps_mode": "passthrough",
             "c:v": "libx264",
@@ -274,13 +290,3 @@ class FrameWriter:
         if self._process.returncode:
             self._part.unlink(missing_ok=True)
             raise failure(cast(int, self._process.returncode), tail)
-
-
-COLOUR: dict[str, str] = {
-    "pix_fmt": "yuv420p",
-    "color_range": "tv",
-    "colorspace": "bt709",
-    "color_primaries": "bt709",
-    "color_trc": "bt709",
-}
-"""Output options that tag every picture that we encode: BT.709, limited range."""

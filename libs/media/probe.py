@@ -110,7 +110,7 @@ def probe_song_here(path: str) -> SongProbe:
             return _probe_song(Path(path))
     except BeatloomError:
         raise
-    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+    except Exception as error:  # whatever a hostile file makes the decoder raise
         raise Permanent("not_media") from error
 
 
@@ -207,6 +207,8 @@ def probe_image_here(path: str) -> ImageProbe:
             frame = next(file.decode(video=0))
             if (frame.width, frame.height) != (head.width, head.height):
                 raise Permanent("bad_image")
-    except (av.error.FFmpegError, StopIteration, ValueError, MemoryError, IndexError) as error:
+    except BeatloomError:
+        raise
+    except Exception as error:  # whatever a hostile file makes the decoder raise
         raise Permanent("bad_image") from error
     return ImageProbe(width=head.width, height=head.height, format=head.format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def decode_mono(path: Path, rate: int) -> Samples:
     return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
 
 
-def sound_starts(path: Path) -> float:
+def sound_starts(path: Path) -> Fraction:
     """Seconds on the file's own clock at which its first decoded sample is heard (0 where no time is given)."""
     with open_media(path) as container:
         if not container.streams.audio:
@@ -98,6 +99,6 @@ def sound_starts(path: Path) -> float:
         stream = container.streams.audio[0]
         for frame in decoded(container, stream):
             if frame.pts is None or frame.time_base is None:
-                return 0.0
-            return float(frame.pts * frame.time_base)
-    return 0.0
+                break
+            return Fraction(frame.pts * frame.time_base)
+    return Fraction(0)

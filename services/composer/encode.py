@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import ffmpeg as graph
 
-from libs.media.ffmpeg import COLOUR
+from libs.media.ffmpeg import COLOUR, tagged
 
 B_FRAMES = 3
 
@@ -67,7 +67,7 @@ def segment_args(
         stream = stream.filter("setpts", f"N+{text.start}")
         stream = stream.filter("ass", filename=str(text.script), fontsdir=str(text.fonts))
         stream = stream.filter("setpts", "N")
-    stream = stream.filter("format", "yuv420p")
+    stream = tagged(stream.filter("format", "yuv420p"))
     output_options: dict[str, Any] = {
         "fps_mode": "passthrough",
         "enc_time_base": time_base(picture.fps),

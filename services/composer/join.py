@@ -17,7 +17,7 @@ import av
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.media.sound import decoded, open_media
+from libs.media.sound import open_media, sound_starts
 from libs.runtime.disk import full_disk_is_retryable
 from services.composer.encode import track_timescale
 
@@ -79,7 +79,7 @@ def join(segments: Sequence[tuple[str, int]], fps: Fraction, sound: str, output:
         audio = out.add_stream_from_template(song.streams.audio[0])
         audio.time_base = song.streams.audio[0].time_base
         pictures = _video_packets(segments, fps, video, extradata)
-        sounds = _audio_packets(song, audio, _heard_from(sound), length)
+        sounds = _audio_packets(song, audio, sound_starts(Path(sound)), length)
         for _, _, packet in heapq.merge(pictures, sounds, key=lambda one: one[:2]):
             out.mux(packet)
 
@@ -112,17 +112,6 @@ def _video_packets(
                 packet.duration = 1
                 yield packet.dts / fps, 0, packet
         start += frames
-
-
-def _heard_from(sound: str) -> Fraction:
-    """The time on the sound file's clock at which its first decoded sample is heard."""
-    with open_media(Path(sound)) as container:
-        stream = container.streams.audio[0]
-        for frame in decoded(container, stream):
-            if frame.pts is not None and frame.time_base is not None:
-                return Fraction(frame.pts * frame.time_base)
-            break
-    return Fraction(0)
 
 
 def _audio_packets(container: Any, stream: Any, heard_from: Fraction, length: Fraction) -> Iterator[_Timed]:

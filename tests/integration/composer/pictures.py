@@ -17,18 +17,20 @@ from libs.media.frames import fps_text
 
 WIDTH, HEIGHT = 128, 96
 BITS = 16
+PER_SCENE = 1024
+GROUNDS = ((60, 60, 60), (60, 160, 60), (160, 60, 90), (150, 150, 40), (40, 90, 170))
 BLOB = Blob(sha256="0" * 64, size=1, media_type="video/mp4")
 
 Frame = npt.NDArray[np.uint8]
 
 
-def numbered(number: int, level: int = 200) -> Frame:
-    """A picture (96, 128, 3) that shows `number` as 16 blocks, dark or bright, over a ground of its own colour."""
+def numbered(number: int) -> Frame:
+    """A picture (96, 128, 3) that shows `number` as 16 blocks, dark or bright, over the ground of its scene."""
     frame = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    frame[:] = (40 + number * 37 % 120, 60 + number // 256 * 60 % 120, 90)
+    frame[:] = GROUNDS[number // PER_SCENE % len(GROUNDS)]
     for bit in range(BITS):
         row, column = divmod(bit, 4)
-        frame[row * 24 + 2 : row * 24 + 22, column * 32 + 2 : column * 32 + 30] = level if number >> bit & 1 else 16
+        frame[row * 24 + 6 : row * 24 + 18, column * 32 + 8 : column * 32 + 24] = 220 if number >> bit & 1 else 16
     return frame
 
 
@@ -37,8 +39,8 @@ def read_number(frame: Frame) -> int:
     number = 0
     for bit in range(BITS):
         row, column = divmod(bit, 4)
-        block = frame[row * 24 + 6 : row * 24 + 18, column * 32 + 8 : column * 32 + 24]
-        number |= int(block.mean() > 100) << bit
+        block = frame[row * 24 + 9 : row * 24 + 15, column * 32 + 12 : column * 32 + 20]
+        number |= int(block.mean() > 118) << bit
     return number
 
 
@@ -81,7 +83,7 @@ def needed(board: Storyboard, number: int) -> tuple[int, int]:
 
 def shown(number: int, frame: int) -> int:
     """The number that scene `number` shows at frame `frame` of the video."""
-    return number * 1024 + frame
+    return number * PER_SCENE + frame
 
 
 def write_clip(path: Path, board: Storyboard, number: int, blob: Blob = BLOB) -> Clip:
@@ -119,6 +121,6 @@ def pictures_of(path: Path) -> tuple[list[Frame], list[Fraction]]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             assert frame.pts is not None and frame.time_base is not None
-            frames.append(frame.to_ndarray(format="bgr24"))
+            frames.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
             times.append(Fraction(frame.pts * frame.time_base))
     return frames, times

@@ -1,0 +1,141 @@
+"""Where the picture changes: cuts and crossfades found near where they were planned. Pure, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from libs.contracts.report import Stretch
+
+Small = npt.NDArray[np.uint8]
+"""A small picture, shape (height, width, 3)."""
+
+REACH = 8
+"""How many frames on each side of a planned change are looked at."""
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """A planned change: at `frame`; `frames` is the length of its crossfade, 0 for a cut."""
+
+    frame: int
+    frames: int
+
+
+class ChangeFinder:
+    """Takes the small pictures one by one and keeps only what is near a planned change."""
+
+    def __init__(self, planned: Sequence[Planned]) -> None:
+        self._planned = list(planned)
+        self._found: list[int | None] = [None] * len(planned)
+        self._spans = [self._span(index) for index in range(len(planned))]
+        self._next = 0
+        self._kept: dict[int, npt.NDArray[np.int16]] = {}
+        self._count = 0
+        self._last: npt.NDArray[np.int16] | None = None
+
+    def _span(self, index: int) -> tuple[int, int]:
+        """Frames that are kept for a change: its own, and some on each side up to half of the way to the next."""
+        frame, frames = self._planned[index].frame, self._planned[index].frames
+        half = frames // 2
+        before, after = 0, frame + half + 2 * REACH
+        if index:
+            before = self._planned[index - 1].frame + self._planned[index - 1].frames // 2
+        if index + 1 < len(self._planned):
+            after = self._planned[index + 1].frame - self._planned[index + 1].frames // 2
+        left = max(min(REACH, (frame - half - before) // 2), 1)
+        right = max(min(REACH, (after - frame - half) // 2), 1)
+        return max(frame - half - left, 0), frame + half + right
+
+    def add(self, small: Small) -> float:
+        """The next picture. Its mean difference from the one before, of 255; 0 for the first."""
+        now = small.astype(np.int16)
+        change = 0.0 if self._last is None else float(np.abs(now - self._last).mean())
+        number = self._count
+        if self._next < len(self._spans) and number >= self._spans[self._next][0]:
+            self._kept[number] = now
+            while self._next < len(self._spans) and number >= self._spans[self._next][1] - 1:
+                self._settle(self._next)
+                self._next += 1
+        self._last = now
+        self._count += 1
+        return change
+
+    def found(self) -> tuple[int | None, ...]:
+        """For each planned change, the frame where it was found. After the last picture."""
+        while self._next < len(self._spans):
+            self._settle(self._next)
+            self._next += 1
+        return tuple(self._found)
+
+    def is_quiet(self, number: int) -> bool:
+        """True when no planned change is near a frame."""
+        return all(
+            not span[0] - REACH <= number < span[1] + REACH
+            for span in self._spans[max(self._next - 1, 0) : self._next + 2]
+        )
+
+    def _settle(self, index: int) -> None:
+        first, last = self._spans[index]
+        numbers = [number for number in range(first, last) if number in self._kept]
+        pictures = [self._kept[number] for number in numbers]
+        planned = self._planned[index]
+        if planned.frames:
+            self._found[index] = crossfade_middle(numbers, pictures, planned)
+        else:
+            self._found[index] = cut_frame(numbers, pictures)
+        keep_from = self._spans[index + 1][0] if index + 1 < len(self._spans) else last
+        self._kept = {number: picture for number, picture in self._kept.items() if number >= keep_from}
+
+
+def cut_frame(numbers: Sequence[int], pictures: Sequence[npt.NDArray[np.int16]]) -> int | None:
+    """The first frame after the greatest change, when that stands out from all others."""
+    changes = [float(np.abs(after - before).mean()) for before, after in pairwise(pictures)]
+    if not changes:
+        return None
+    top = int(np.argmax(changes))
+    others = changes[:top] + changes[top + 1 :]
+    if changes[top] < 1.0 or (others and changes[top] < 1.5 * float(np.median(others)) + 0.5):
+        return None
+    return numbers[top + 1]
+
+
+def crossfade_middle(
+    numbers: Sequence[int], pictures: Sequence[npt.NDArray[np.int16]], planned: Planned
+) -> int | None:
+    """The frame at which half of the way from the old picture to the new one is done."""
+    half = planned.frames // 2
+    try:
+        start = numbers.index(planned.frame - half)
+        end = numbers.index(planned.frame + half)
+    except ValueError:
+        return None
+    old = pictures[start].astype(np.float32)
+    way = pictures[end].astype(np.float32) - old
+    length = float(np.square(way).sum())
+    if length / way.size < 1.0:
+        return None
+    done = [float(((picture - old) * way).sum()) / length for picture in pictures]
+    for at in range(max(start, 1), end + 1):
+        if done[at - 1] < 0.5 <= done[at]:
+            part = (0.5 - done[at - 1]) / (done[at] - done[at - 1])
+            return round(numbers[at - 1] + part)
+    return None
+
+
+def stretches(flags: Sequence[int], fps: Fraction, least_seconds: float) -> tuple[Stretch, ...]:
+    """Runs of set flags that last longer than `least_seconds`, as times."""
+    found = []
+    start: int | None = None
+    for number, flag in enumerate([*flags, 0]):
+        if flag and start is None:
+            start = number
+        elif not flag and start is not None:
+            if (number - start) / fps > Fraction(least_seconds):
+                found.append(Stretch(start=float(start / fps), end=float(number / fps)))
+            start = None
+    return tuple(found)

@@ -1,0 +1,103 @@
+"""From measurements to the report, and to what keeps a file from being delivered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from statistics import median
+
+from libs.contracts.analysis import Analysis
+from libs.contracts.report import Cut, Report, Sound
+from libs.contracts.storyboard import Storyboard
+from libs.contracts.tasks import StageUsage
+from services.composer.lag import LIKE
+from services.composer.measure import PictureMeasure, SoundMeasure
+from services.composer.timeline import Join
+
+MAX_LAG_SECONDS = 0.005
+
+
+def make_report(
+    board: Storyboard,
+    analysis: Analysis,
+    planned: Sequence[Join],
+    picture: PictureMeasure,
+    sound: SoundMeasure,
+    *,
+    size: int,
+    copied: bool,
+    stages: Sequence[StageUsage],
+) -> Report:
+    """The report on a file of `size` bytes. `problems` says what its checks found."""
+    fps = Fraction(board.fps)
+    beats = sorted(beat.time for beat in analysis.beats)
+    cuts = tuple(_cut(join, found, fps, beats) for join, found in zip(planned, picture.found, strict=True))
+    distances = [abs(cut.beat_ms) for cut in cuts if cut.beat_ms is not None]
+    lag_ms = None if sound.lag_seconds is None else round(sound.lag_seconds * 1000, 3)
+    return Report(
+        frames=picture.frames,
+        planned_frames=board.frames,
+        fps=picture.fps,
+        width=picture.width,
+        height=picture.height,
+        video_codec=picture.codec,
+        size_bytes=size,
+        duration=float(picture.frames / fps),
+        song_duration=sound.song_seconds,
+        pts_steps_ok=picture.steps_ok,
+        sound=Sound(codec=sound.codec, copied=copied, lag_ms=lag_ms) if sound.codec else None,
+        cuts=cuts,
+        cut_beat_median_ms=round(median(distances), 3) if distances else None,
+        cut_beat_worst_ms=round(max(distances), 3) if distances else None,
+        black=picture.black,
+        frozen=picture.frozen,
+        stages=tuple(stages),
+        problems=problems(board, picture, sound),
+    )
+
+
+def _cut(join: Join, found: int | None, fps: Fraction, beats: Sequence[float]) -> Cut:
+    time = float((join.frame if found is None else found) / fps)
+    near = min(beats, key=lambda beat: abs(beat - time), default=None)
+    return Cut(
+        scene_id=join.scene_id,
+        planned_frame=join.frame,
+        found_frame=found,
+        kind=join.kind,
+        time=time,
+        beat_ms=None if near is None else round((time - near) * 1000, 3),
+    )
+
+
+def problems(board: Storyboard, picture: PictureMeasure, sound: SoundMeasure) -> tuple[str, ...]:
+    """What is wrong with the finished file, in words; empty for a good one."""
+    fps = Fraction(board.fps)
+    frame = float(1 / fps)
+    found = []
+    if picture.frames != board.frames:
+        found.append(f"It has {picture.frames} frames, not {board.frames}.")
+    if not picture.steps_ok:
+        found.append("Its frames don't follow each other by one frame's time.")
+    if (picture.width, picture.height) != (board.width, board.height):
+        found.append(f"It is {picture.width}x{picture.height}, not {board.width}x{board.height}.")
+    if abs(picture.frames / fps - Fraction(sound.song_seconds)) > Fraction(frame) + Fraction(1, 1000):
+        found.append(f"It lasts {picture.frames * frame:.3f} s, the song {sound.song_seconds:.3f} s.")
+    found.extend(sound_problems(sound, picture.frames * frame, frame))
+    found.extend(f"It is black from {one.start:.2f} to {one.end:.2f} s." for one in picture.black)
+    return tuple(found)
+
+
+def sound_problems(sound: SoundMeasure, shown: float, frame: float) -> list[str]:
+    """What is wrong with the sound of a picture that lasts `shown` seconds, `frame` being a frame's seconds."""
+    if not sound.codec:
+        return ["It has no sound."]
+    found = []
+    if abs(sound.seconds - shown) > frame + 0.001:
+        found.append(f"Its sound lasts {sound.seconds:.3f} s, its picture {shown:.3f} s.")
+    if sound.song_silent:
+        return found
+    if sound.lag_seconds is None or sound.likeness < LIKE:
+        found.append("Its sound is not the song's.")
+    elif abs(sound.lag_seconds) > MAX_LAG_SECONDS:
+        found.append(f"Its sound is {sound.lag_seconds * 1000:.1f} ms late.")
+    return found

@@ -1,0 +1,62 @@
+"""Compose tasks made whole: clips, song, storyboard and analysis in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import msgspec
+
+from libs.artifacts.store import ArtifactStore
+from libs.contracts.analysis import Analysis, Beat, Key, Tempo, Word
+from libs.contracts.jobs import JobOptions
+from libs.contracts.tasks import Compose, StageUsage, Task
+from tests.integration.composer.pictures import needed, storyboard, write_clip
+
+
+def analysis_of(duration: float, words: Sequence[Word] = ()) -> Analysis:
+    """An analysis with a beat every half second."""
+    beats = tuple(Beat(time=n / 2, strength=1.0, downbeat=n % 4 == 0) for n in range(int(duration * 2)))
+    return Analysis(
+        duration=duration,
+        tempo=Tempo(bpm=120, confidence=1, stable=True),
+        meter=4,
+        beats=beats,
+        onsets=(),
+        energy=(),
+        key=Key(tonic="C", mode="major", confidence=1),
+        sections=(),
+        words=tuple(words),
+    )
+
+
+async def order(
+    store: ArtifactStore,
+    folder: Path,
+    song: Path,
+    *,
+    lengths: Sequence[int] = (45, 60, 45),
+    overlaps: Sequence[int] = (0, 0, 8),
+    fps: Fraction = Fraction(30),
+    options: JobOptions | None = None,
+    words: Sequence[Word] = (),
+) -> Task:
+    """A task whose inputs are all in the store. Without words the clips are all that is seen."""
+    board = storyboard(lengths, overlaps, fps)
+    clips = []
+    for number, one in enumerate(board.scenes):
+        path = folder / f"clip-{one.id}.mp4"
+        clip = write_clip(path, board, number)
+        clips.append(msgspec.structs.replace(clip, blob=await store.put_file(path, "video/mp4")))
+        assert clip.frames == needed(board, number)[1] - needed(board, number)[0]
+    analysis = msgspec.json.encode(analysis_of(float(board.frames / fps), words))
+    body = Compose(
+        song=await store.put_file(song, "audio/mpeg"),
+        analysis=await store.put_bytes(analysis, "application/json"),
+        storyboard=await store.put_bytes(msgspec.json.encode(board), "application/json"),
+        clips=tuple(clips),
+        options=options or JobOptions(),
+        usage=(StageUsage(stage="analyzing", wall_seconds=1, cpu_seconds=2),),
+    )
+    return Task(job_id="j1", run=1, task="compose", attempt=1, owner="me", body=body)

@@ -28,12 +28,13 @@ class Scratch:
     def open(self) -> None:
         """Sweep what dead processes left, then make this process's folder."""
         self._root.mkdir(parents=True, exist_ok=True)
-        for left in self._root.iterdir():
-            if left.is_dir() and _is_free(left):
-                shutil.rmtree(left, ignore_errors=True)
-        self._home = Path(tempfile.mkdtemp(dir=self._root))
-        self._lock = os.open(self._home / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _held(self._root / LOCK):  # nobody sweeps a folder that is made but not locked yet
+            for left in self._root.iterdir():
+                if left.is_dir() and _is_free(left):
+                    shutil.rmtree(left, ignore_errors=True)
+            self._home = Path(tempfile.mkdtemp(dir=self._root))
+            self._lock = os.open(self._home / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
         """Remove this process's folder."""
@@ -49,6 +50,16 @@ class Scratch:
             raise RuntimeError("the scratch folder is not open")
         with tempfile.TemporaryDirectory(dir=self._home, ignore_cleanup_errors=True) as path:
             yield Path(path)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _is_free(folder: Path) -> bool:

@@ -1,0 +1,236 @@
+"""The handler of `animate` with a real store, real worker children and the real ffmpeg."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import av
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from libs.artifacts import ArtifactStore, open_store
+from libs.bus.handler import Handler, TaskContext
+from libs.contracts.artifacts import Blob
+from libs.contracts.errors import BeatloomError, InputMissing, Permanent, Retryable
+from libs.contracts.facts import TakeRendered
+from libs.contracts.messages import Progress
+from libs.contracts.storyboard import Shot
+from libs.contracts.tasks import Animate, Task
+from libs.runtime.workers import WorkerPool
+from services.generator.backend import ClipOrder, RenderedClip
+from services.generator.backend import Progress as Tell
+from services.generator.builtin.backend import BuiltinBackend
+from services.generator.handlers import make_handlers
+from services.generator.scratch import Scratch
+from tests.unit.generator.scenes import painter, shot, song
+
+WIDTH, HEIGHT = 160, 90
+
+
+class Bench:
+    """A generator without a bus."""
+
+    def __init__(self, root: Path, pool: WorkerPool) -> None:
+        self.root = root
+        self.store: ArtifactStore = open_store(f"file://{root}/artifacts")
+        self.scratch = Scratch(root / "scratch")
+        self.scratch.open()
+        self.backend = BuiltinBackend(pool, ffmpeg="", timeout_s=60.0)
+        self.animate: Handler = make_handlers(self.store, self.backend, self.scratch)["animate"]
+
+    async def task(self, order: Shot, *, image: Blob | None = None, owner: str = "ann") -> Task:
+        analysis = await self.store.put_bytes(msgspec.json.encode(song()), "application/json")
+        body = Animate(shot=order, analysis=analysis, fps="30", width=WIDTH, height=HEIGHT, image=image)
+        return Task(job_id="j1", run=1, task=f"animate.{order.scene.id}", attempt=1, owner=owner, body=body)
+
+    async def take(self, task: Task, context: TaskContext | None = None) -> TakeRendered:
+        (fact,) = await self.animate(task, context or TaskContext(task))
+        assert isinstance(fact, TakeRendered)
+        return fact
+
+    def scratch_files(self) -> list[str]:
+        return [path.name for path in self.scratch_root.rglob("*") if path.is_file() and path.name != "lock"]
+
+    @property
+    def scratch_root(self) -> Path:
+        return self.root / "scratch"
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with WorkerPool(1) as pool:
+        bench = Bench(tmp_path, pool)
+        yield bench
+        bench.scratch.close()
+
+
+def decoded(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    with av.open(str(path)) as container:
+        return [np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8) for frame in container.decode(video=0)]
+
+
+async def test_a_shot_becomes_a_clip_of_exactly_its_frames(bench: Bench) -> None:
+    order = shot("blobs", frames=37, lead=6)
+    task = await bench.task(order)
+    said: list[Progress] = []
+    context = TaskContext(task, said.append)
+    fact = await bench.take(task, context)
+    assert (fact.clip.scene_id, fact.clip.lead, fact.clip.frames) == ("s001", 6, 37)
+    assert (fact.backend, fact.seed) == ("builtin", order.scene.seed)
+    async with bench.store.local(fact.clip.blob) as path:
+        frames = decoded(path)
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            assert stream.average_rate == 30
+            assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+    assert len(frames) == 37
+    assert frames[0].shape == (HEIGHT, WIDTH, 3)
+    assert context.cpu_seconds > 0
+    assert said
+    assert "blobs" in said[0].message
+    assert bench.scratch_files() == []
+
+
+async def test_the_clip_shows_what_was_drawn(bench: Bench) -> None:
+    order = shot("rings", frames=20)
+    fact = await bench.take(await bench.task(order))
+    drawn = painter(order, width=WIDTH, height=HEIGHT).frame(12)
+    async with bench.store.local(fact.clip.blob) as path:
+        seen = decoded(path)[12]
+    assert np.abs(cv2.blur(seen, (5, 5)).astype(int) - cv2.blur(drawn, (5, 5)).astype(int)).mean() < 4.0
+
+
+async def test_the_same_task_again_is_not_drawn_again(bench: Bench) -> None:
+    task = await bench.task(shot("silk", frames=12))
+    first = await bench.take(task)
+    context = TaskContext(task)
+    assert await bench.take(task, context) == first
+    assert context.reused
+    assert context.cpu_seconds == 0
+
+
+async def test_another_process_draws_the_same_bytes(bench: Bench, tmp_path: Path) -> None:
+    order = shot("duotone", frames=12)
+    noise = np.random.default_rng(3).integers(0, 255, (120, 160, 3)).astype(np.uint8)
+    jpeg = cv2.imencode(".jpg", cv2.GaussianBlur(noise, (0, 0), 4.0) * 2)[1].tobytes()
+    image = await bench.store.put_bytes(jpeg, "image/jpeg")
+    first = await bench.take(await bench.task(order, image=image))
+    async with WorkerPool(1) as pool:
+        other = Bench(tmp_path / "other", pool)
+        await other.store.put_bytes(jpeg, "image/jpeg")
+        second = await other.take(await other.task(order, image=image))
+    assert first.clip.blob.sha256 == second.clip.blob.sha256
+
+
+async def test_another_owner_does_not_get_the_record(bench: Bench) -> None:
+    order = shot("tunnel", frames=8)
+    await bench.take(await bench.task(order))
+    task = await bench.task(order, owner="ben")
+    context = TaskContext(task)
+    await bench.take(task, context)
+    assert not context.reused
+
+
+async def test_a_missing_analysis_is_told(bench: Bench) -> None:
+    task = await bench.task(shot(frames=8))
+    assert isinstance(task.body, Animate)
+    await bench.store.delete(task.body.analysis.key)
+    with pytest.raises(InputMissing) as caught:
+        await bench.take(task)
+    assert caught.value.sha256 == task.body.analysis.sha256
+
+
+async def test_a_bad_picture_can_not_be_helped_by_trying_again(bench: Bench) -> None:
+    image = await bench.store.put_bytes(b"GIF89a no, this is not one", "image/png")
+    with pytest.raises(Permanent) as caught:
+        await bench.take(await bench.task(shot(frames=8), image=image))
+    assert caught.value.code == "bad_image"
+    assert bench.scratch_files() == []
+
+
+async def test_cancel_kills_the_child_and_its_ffmpeg_and_leaves_no_file(bench: Bench) -> None:
+    task = await bench.task(shot("silk", frames=100_000))
+    said: list[Progress] = []
+    work = asyncio.create_task(bench.take(task, TaskContext(task, said.append)))
+    async with asyncio.timeout(20):
+        while not (said and bench.scratch_files()):  # noqa: ASYNC110 - files tell nobody that they appear
+            await asyncio.sleep(0.02)
+    assert len(tree()) >= 2
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert bench.scratch_files() == []
+    async with asyncio.timeout(5):
+        while any("ffmpeg" in name for name in tree()):  # noqa: ASYNC110 - nor do processes that they end
+            await asyncio.sleep(0.02)
+
+
+async def test_a_shot_that_takes_too_long_is_ended(bench: Bench, tmp_path: Path) -> None:
+    async with WorkerPool(1) as pool:
+        backend = BuiltinBackend(pool, ffmpeg="", timeout_s=1.0)
+        animate = make_handlers(bench.store, backend, bench.scratch)["animate"]
+        task = await bench.task(shot("silk", frames=100_000))
+        with pytest.raises(Retryable) as caught:
+            await animate(task, TaskContext(task))
+        assert caught.value.code == "timeout"
+    assert bench.scratch_files() == []
+
+
+class Short:
+    """A backend that writes one frame too few."""
+
+    name, version = "short", "1"
+
+    async def render(self, order: ClipOrder, progress: Tell) -> RenderedClip:
+        order.out.write_bytes(b"half")
+        return RenderedClip(frames=order.shot.frames - 1, seed=0, cpu_seconds=0.0)
+
+    async def check(self) -> None:
+        """Ready."""
+
+
+async def test_a_clip_with_a_frame_too_few_is_not_taken(bench: Bench) -> None:
+    animate = make_handlers(bench.store, Short(), bench.scratch)["animate"]
+    task = await bench.task(shot(frames=9))
+    with pytest.raises(BeatloomError) as caught:
+        await animate(task, TaskContext(task))
+    assert caught.value.code == "media_tool_failed"
+    assert not [item async for item in bench.store.list("result/")]
+
+
+async def test_a_full_disk_is_tried_again_and_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with WorkerPool(1) as pool:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+        try:
+            await pool.run(os.getpid, timeout_s=20)  # the child is born under the limit
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        backend = BuiltinBackend(pool, ffmpeg="", timeout_s=60.0)
+        animate = make_handlers(bench.store, backend, bench.scratch)["animate"]
+        task = await bench.task(shot("silk", frames=600))
+        with pytest.raises(Retryable) as caught:
+            await animate(task, TaskContext(task))
+    assert caught.value.code == "no_space"
+    assert bench.scratch_files() == []
+
+
+def tree() -> list[str]:
+    """The command lines of all processes below this one."""
+    return list(_below(os.getpid()))
+
+
+def _below(pid: int) -> Iterator[str]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            for child in (task / "children").read_text().split():
+                with contextlib.suppress(OSError):
+                    yield Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+                    yield from _below(int(child))

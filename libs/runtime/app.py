@@ -31,6 +31,7 @@ CHECK_S = 2.0
 """How long one readiness check may take."""
 
 _OWN_PATHS = ("/healthz/live", "/healthz/ready", "/metrics")
+_METRICS_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds it
 _VITAL = "beatloom_vital"
 
 _log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def _own_routes(
 
     @get(_OWN_PATHS[2], include_in_schema=False, sync_to_thread=False)
     def metrics() -> Response[bytes]:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=_METRICS_TYPE)
 
     return [live, ready, metrics]
 

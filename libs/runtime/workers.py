@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -220,7 +221,7 @@ class _Child:
         """Wait until the child and its group are gone, and close the socket."""
         await asyncio.to_thread(self._process.wait)
         deadline = time.monotonic() + _GROUP_GONE_S
-        while _group_exists(self._process.pid) and time.monotonic() < deadline:
+        while time.monotonic() < deadline and await asyncio.to_thread(_group_exists, self._process.pid):
             kill_group(self._process.pid)
             await asyncio.sleep(0.005)
         if self._sock is not None:
@@ -247,10 +248,14 @@ async def _loads(payload: bytes) -> Any:
 
 
 def _group_exists(leader: int) -> bool:
+    """Whether a process group has a member that still runs. Zombies, which nobody may ever reap, don't count."""
     try:
         os.killpg(leader, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
-    return True
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, group, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(group) == leader and state not in "ZX":
+                return True
+    return False

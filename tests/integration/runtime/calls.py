@@ -103,3 +103,7 @@ def grow(size: int) -> int:
 
 def print_something() -> None:
     print("this goes to the log")
+
+
+def give_what_cannot_cross() -> object:
+    return lambda: None

@@ -28,8 +28,9 @@ MIGRATION_LOCK = int.from_bytes(hashlib.sha256(b"beatloom migrations").digest()[
 _WRITES = "beatloom_writes"
 _BUSY_MS = 10_000
 
-AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError)
-"""What means that the database doesn't answer, or is held by another for too long."""
+_TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")
+"""Classes of SQLSTATE after which the same transaction may succeed: connection, deadlock, resources, locks,
+shutdown, system."""
 
 
 class Database:
@@ -65,10 +66,8 @@ class Database:
         try:
             async with self._engine.connect() as connection, connection.begin():
                 yield connection
-        except AWAY as error:
-            raise _away(error) from error
-        except DBAPIError as error:
-            raise _away(error) if error.connection_invalidated else error from error
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _translated(error) from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -80,10 +79,8 @@ class Database:
             else:
                 async with self._turn, self._writer.begin() as connection:
                     yield connection
-        except AWAY as error:
-            raise _away(error) from error
-        except DBAPIError as error:
-            raise _away(error) if error.connection_invalidated else error from error
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _translated(error) from error
 
     async def insert_new(
         self, connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
@@ -120,7 +117,12 @@ class Database:
         await self._engine.dispose()
 
 
-def _away(error: BaseException) -> Retryable:
+def _translated(error: BaseException) -> BaseException:
+    """`Retryable` for a database that is away, busy or undid the transaction; all else is a defect of ours."""
+    if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if not error.connection_invalidated and not state.startswith(_TRANSIENT_STATES):
+            return error
     return Retryable("ledger_unavailable", f"The database does not answer ({type(error).__name__}).")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +20,7 @@ from libs.contracts.facts import Fact
 from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
 from libs.telemetry.metrics import LedgerMetrics
+from libs.telemetry.tracing import inject
 from services.ingest import queries
 from services.ingest import tables as t
 from services.ingest.apply import apply
@@ -269,7 +271,7 @@ class Ledger:
         if state.ending is None:
             raise Permanent("job_running")
         now, run = self._clock(), job.run + 1
-        job = JobRow(**{**{name: getattr(job, name) for name in job.__struct_fields__}, "run": run})
+        job = msgspec.structs.replace(job, run=run)
         await self._open_run(connection, job, state.brief, run, now, first=supersede(state, now))
         return run
 
@@ -314,6 +316,7 @@ class Ledger:
             "state": State.QUEUED.value,
             "last_event": 0,
             "version": 0,
+            "trace": inject({}).get("traceparent", ""),
             "created_at": now,
             "updated_at": now,
         }

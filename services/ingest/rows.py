@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.contracts.facts import Fact, JobCompleted, StoryboardPlanned, TakeRendered, TrackAnalyzed, VideoComposed
 from libs.contracts.messages import Control, DeadLetter, decode, encode
 from libs.contracts.tasks import RUN_INDEPENDENT, Task
-from libs.telemetry.tracing import inject
 from services.ingest import tables as t
 from services.ingest.apply import apply, record_given_up, record_order
 from services.ingest.database import Database
@@ -31,6 +30,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     run: int
     version: int
     last_event: int
+    trace: str
+    """The trace that spans the job, as a `traceparent`; empty without one."""
 
 
 class Conflict(Exception):
@@ -50,14 +51,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 async def lock_job(database: Database, connection: AsyncConnection, job_id: str) -> JobRow | None:
     """The job, locked until the transaction ends; None when there is none."""
-    columns = (
-        t.jobs.c.id,
-        t.jobs.c.project_id,
-        t.jobs.c.owner,
-        t.jobs.c.run,
-        t.jobs.c.version,
-        t.jobs.c.last_event,
-    )
+    columns = [t.jobs.c[name] for name in JobRow.__struct_fields__]
     query = sa.select(*columns).where(t.jobs.c.id == job_id)
     if database.locks_rows:
         query = query.with_for_update()
@@ -125,10 +119,10 @@ async def write_change(
     own = [decision for decision in change.decided if isinstance(decision, Fact)]
     for fact in own:
         await insert_fact(database, connection, fact, now)
-    await _insert_orders(connection, [it for it in change.decided if isinstance(it, Order)], after, now)
+    await _insert_orders(connection, job, [it for it in change.decided if isinstance(it, Order)], after, now)
     await _insert_letters(connection, [it.letter for it in change.decided if isinstance(it, GiveUp)], job)
     messages = [it.letter if isinstance(it, GiveUp) else it for it in change.decided if not isinstance(it, Order)]
-    await _post(connection, ((message, now) for message in messages), after.run, now)
+    await _post(connection, job, [(message, now) for message in messages], now)
     for fact in change.taken:
         await _record_result(database, connection, job, fact, now)
     await _choose_takes(connection, change)
@@ -189,10 +183,11 @@ async def _withdraw_tasks(connection: AsyncConnection, state: RunState) -> None:
     )
 
 
-async def _insert_orders(connection: AsyncConnection, orders: list[Order], state: RunState, now: datetime) -> None:
+async def _insert_orders(
+    connection: AsyncConnection, job: JobRow, orders: list[Order], state: RunState, now: datetime
+) -> None:
     if not orders:
         return
-    trace = _trace()
     rows, messages = [], []
     for order in orders:
         task = order.task
@@ -209,7 +204,7 @@ async def _insert_orders(connection: AsyncConnection, orders: list[Order], state
                 "seq": ordered.seq,
                 "anew": ordered.anew,
                 "message": encode(task).decode(),
-                "trace": trace,
+                "trace": job.trace,
                 "ordered_at": ordered.at,
                 "not_before": due,
                 "publications": 0,
@@ -217,7 +212,7 @@ async def _insert_orders(connection: AsyncConnection, orders: list[Order], state
         )
         messages.append((task, due))
     await connection.execute(sa.insert(t.tasks), rows)
-    await _post(connection, messages, state.run, now)
+    await _post(connection, job, messages, now)
 
 
 async def _insert_letters(connection: AsyncConnection, letters: list[DeadLetter], job: JobRow) -> None:
@@ -228,21 +223,20 @@ async def _insert_letters(connection: AsyncConnection, letters: list[DeadLetter]
 
 async def _post(
     connection: AsyncConnection,
-    messages: Iterable[tuple[Task | Fact | Control | DeadLetter, datetime]],
-    run: int,
+    job: JobRow,
+    messages: Sequence[tuple[Task | Fact | Control | DeadLetter, datetime]],
     now: datetime,
 ) -> None:
     """Put messages into the outbox, each with the time before which it must not go out."""
-    trace = _trace()
     rows = [
         {
             "kind": OUTBOX_KINDS[type(message)],
             "job_id": message.job_id,
-            "run": run,
+            "run": message.ended_run if isinstance(message, Control) else message.run,
             "task": getattr(message, "task", ""),
             "attempt": getattr(message, "attempt", 0),
             "message": encode(message).decode(),
-            "trace": trace,
+            "trace": job.trace,
             "created_at": now,
             "not_before": due,
         }
@@ -369,11 +363,6 @@ async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
             poster=video.poster if video else None,
         )
     )
-
-
-def _trace() -> str:
-    """The trace that this work belongs to, as a `traceparent`; empty without one."""
-    return inject({}).get("traceparent", "")
 
 
 OUTBOX_KINDS: dict[type, str] = {Task: "task", Fact: "fact", Control: "control", DeadLetter: "dead"}

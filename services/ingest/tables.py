@@ -121,6 +121,7 @@ jobs = Table(
     Column("state", SHORT, nullable=False, index=True),
     Column("last_event", Integer, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("trace", KEY, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )

@@ -1,0 +1,161 @@
+"""The sweeper: publishes lost tasks again, removes what nobody needs. At start, and every minute."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from libs.artifacts.store import ArtifactStore
+from libs.contracts.errors import Retryable
+from libs.contracts.jobs import State
+from libs.contracts.tasks import RUN_INDEPENDENT, TASK_KINDS, TaskKind
+from libs.telemetry import names
+from libs.telemetry.metrics import LedgerMetrics
+from services.ingest import tables as t
+from services.ingest.database import Database
+from services.ingest.garbage import remove_garbage
+from services.ingest.ledger import utc_now
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+GARBAGE_EVERY = timedelta(hours=1)
+"""Listing every artifact costs too much to do it each minute; nothing younger than a day is removed anyway."""
+SENT_KEPT = timedelta(hours=1)
+"""How long a published message stays in the outbox, for people who look for it."""
+BATCH = 500
+
+PATIENCE: dict[TaskKind, timedelta] = {
+    "analyze": timedelta(minutes=5),
+    "plan": timedelta(minutes=3),
+    "animate": timedelta(minutes=15),
+    "compose": timedelta(minutes=30),
+    "notify": timedelta(minutes=4),
+}
+"""How long a published task may go without an answer. It doubles with each publication, since a task that only
+waits in a long queue gets a copy each time.
+
+All are longer than the stream's duplicate window (2 minutes): the message id is the same, so a copy within the
+window would be swallowed, and the task be taken for published. (Had the server lost the stream, it has lost the
+window too.) A copy that a worker does get is free when the first was answered: the result is found, and the
+fact is a duplicate.
+"""
+LONGEST_DOUBLING = 6
+
+
+class Sweeper:
+    """One pass is `sweep`; `run` does them for ever.
+
+    wake: called when the outbox has something new.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        *,
+        wake: Callable[[], None],
+        metrics: LedgerMetrics | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._wake = wake
+        self._metrics = metrics
+        self._clock = clock
+        self._every_s = every_s
+        self._garbage_due = clock()
+
+    async def run(self) -> None:
+        """Sweep for ever. Ends only when cancelled, or by an error that is a defect."""
+        while True:
+            try:
+                await self.sweep()
+            except Retryable as error:
+                log.warning("the sweep is put off: %s", error)
+            await asyncio.sleep(self._every_s)
+
+    async def sweep(self) -> None:
+        """One pass."""
+        await self.publish_again()
+        await self.prune()
+        await self._measure()
+        now = self._clock()
+        if now >= self._garbage_due:
+            await remove_garbage(self._database, self._store, now)
+            self._garbage_due = now + GARBAGE_EVERY
+
+    async def publish_again(self) -> int:
+        """Put tasks that were published long ago and never answered back into the outbox; how many."""
+        count = 0
+        for kind in TASK_KINDS:
+            while (found := await self._publish_kind_again(kind)) > 0:
+                count += found
+                if found < BATCH:
+                    break
+        if count:
+            self._wake()
+        return count
+
+    async def _publish_kind_again(self, kind: TaskKind) -> int:
+        now, c = self._clock(), t.tasks.c
+        overdue = sa.or_(
+            *(
+                sa.and_(
+                    c.publications >= doublings + 1
+                    if doublings == LONGEST_DOUBLING
+                    else c.publications == doublings + 1,
+                    c.published_at < now - PATIENCE[kind] * 2**doublings,
+                )
+                for doublings in range(LONGEST_DOUBLING + 1)
+            )
+        )
+        query = (
+            sa.select(c.job_id, c.run, c.task, c.attempt, c.message, c.trace)
+            .join(t.runs, (t.runs.c.job_id == c.job_id) & (t.runs.c.run == c.run))
+            .where(c.kind == kind, c.answered_at.is_(None), overdue)
+            .limit(BATCH)
+        )
+        if kind not in RUN_INDEPENDENT:
+            query = query.where(t.runs.c.ended_at.is_(None))
+        if self._database.locks_rows:
+            query = query.with_for_update(of=t.tasks, skip_locked=True)
+        async with self._database.write() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            for row in rows:
+                fields = {names.JOB_ID: row["job_id"], names.RUN: row["run"], names.TASK: row["task"]}
+                log.warning("no answer for long: published again", extra=fields)
+                again = {**row, "kind": "task", "created_at": now, "not_before": now}
+                await connection.execute(sa.insert(t.outbox).values(**again))
+                await connection.execute(
+                    sa.update(t.tasks)
+                    .where(c.job_id == row["job_id"], c.run == row["run"])
+                    .where(c.task == row["task"], c.attempt == row["attempt"])
+                    .values(published_at=None)
+                )
+        for _ in rows:
+            if self._metrics is not None:
+                self._metrics.swept(kind)
+        return len(rows)
+
+    async def prune(self) -> None:
+        """Delete published messages and expired idempotency keys."""
+        now = self._clock()
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(t.outbox).where(t.outbox.c.sent_at < now - SENT_KEPT))
+            await connection.execute(sa.delete(t.idempotency_keys).where(t.idempotency_keys.c.expires_at <= now))
+
+    async def _measure(self) -> None:
+        if self._metrics is None:
+            return
+        ended = [state.value for state in State if state.ended]
+        async with self._database.read() as connection:
+            jobs = sa.select(sa.func.count()).select_from(t.jobs).where(t.jobs.c.state.not_in(ended))
+            waiting = sa.select(sa.func.count()).select_from(t.outbox).where(t.outbox.c.sent_at.is_(None))
+            self._metrics.open_jobs((await connection.execute(jobs)).scalar_one())
+            self._metrics.outbox((await connection.execute(waiting)).scalar_one())

@@ -104,7 +104,7 @@ def held() -> str:
 
 
 def install(lock: str) -> None:
-    """Make .venv, put the lock and the project into it, compile what numba needs."""
+    """Make .venv, put the lock and the project into it, try the analyzer once."""
     if held() in (lock, "dev"):
         return
     with one_at_a_time():
@@ -120,8 +120,9 @@ def install(lock: str) -> None:
         uv_install: Command = [UV, "pip", "install", "--python", PYTHON]
         run([*uv_install, *hashed, "--compile-bytecode", "-r", LOCKS / f"{lock}.txt"], environ)
         run([*uv_install, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT], environ)
-        say("Compiling the analyzer's inner loops.")
-        run([PYTHON, "-m", "services.analyzer.warm"], os.environ)
+        run(
+            [PYTHON, "-m", "services.analyzer.warm"], os.environ
+        )
         STAMP.write_text(json.dumps({"lock": lock, "digest": digest(lock)}))
 
 

@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except BeatloomError as error:
-        _complain(error.message, error.hint)
+        complain(error.message, error.hint)
         return exit_code_of(error)
     except Exception as error:
-        _complain(f"{type(error).__name__}: {error}", "Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
+        complain(f"{type(error).__name__}: {error}", "Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
         return FAILED
 
 
@@ -43,7 +43,8 @@ def exit_code_of(error: BeatloomError) -> int:
     return BAD_INPUT if isinstance(error, Permanent) and error.entry.status < 500 else FAILED
 
 
-def _complain(message: str, hint: str) -> None:
+def complain(message: str, hint: str) -> None:
+    """Two lines on stderr; with BEATLOOM_LOG_LEVEL=debug the traceback before them."""
     if os.environ.get("BEATLOOM_LOG_LEVEL") == "debug":
         traceback.print_exc()
     sys.stderr.write(f"error: {' '.join(message.split())}\nhint: {' '.join(hint.split())}\n")

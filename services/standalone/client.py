@@ -58,7 +58,7 @@ class ApiClient:
     ) -> str:
         """Send a job; its id."""
         sent = {"song": song, "image": image, "lyrics": lyrics}
-        files = {name: path.open("rb") for name, path in sent.items() if path is not None}  # noqa: ASYNC230
+        files = {name: path.open("rb") for name, path in sent.items() if path is not None}
         try:
             parts = {name: (sent_name(path), files[name]) for name, path in sent.items() if path is not None}
             form = {"options": msgspec.json.encode(options).decode()}
@@ -114,7 +114,7 @@ class ApiClient:
 
     async def download(self, path: str, out: Path) -> None:
         """Fetch a file whole: to a hidden name beside `out`, checked, then renamed. Goes on where it broke off."""
-        partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+        partial = out.with_name(f".beatloom-{os.getpid()}.part")
         try:
             for attempt in range(DOWNLOAD_TRIES):
                 try:
@@ -136,7 +136,7 @@ class ApiClient:
             if answer.is_error:
                 raise problem_of(answer.status_code, await answer.aread())
             resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
-            with partial.open("ab" if resumed else "wb") as file:  # noqa: ASYNC230
+            with partial.open("ab" if resumed else "wb") as file:
                 async for chunk in answer.aiter_bytes(1 << 20):
                     await asyncio.to_thread(file.write, chunk)
             tag = answer.headers.get("ETag", "").strip('"')

@@ -1,0 +1,35 @@
+"""The environment of the six services in one process: what the stack decides, over what the user set. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
+
+
+def environment(
+    user: Mapping[str, str],
+    *,
+    nats_url: str,
+    nats_token: str,
+    ledger: Path,
+    artifacts: Path,
+    scratch: Path,
+    webhook_secret: str,
+    public_url: str,
+) -> dict[str, str]:
+    """Variables for `libs.runtime.settings.load` of each service.
+
+    Where parts are is the stack's to say; the webhook secret and the public address are the user's, when set.
+    """
+    return {
+        "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
+        "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
+        **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},
+        "BEATLOOM_NATS_URL": nats_url,
+        "BEATLOOM_NATS_TOKEN": nats_token,
+        "BEATLOOM_ARTIFACTS_URL": artifacts.as_uri(),
+        "BEATLOOM_SCRATCH_DIR": str(scratch),
+        "BEATLOOM_INGEST_DATABASE_URL": f"sqlite+aiosqlite:///{ledger}",
+    }

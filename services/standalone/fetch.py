@@ -1,0 +1,39 @@
+"""Brings what a job has made to where the person wants it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from libs.contracts.errors import Permanent
+from services.standalone.client import API, ApiClient
+
+REPORT = "report.json"
+
+
+async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, report: Path) -> None:
+    """The video and its report. The report comes first: a video that lies there has one."""
+    await client.download(f"{API}/jobs/{job['job_id']}/files/{REPORT}", report)
+    _indent(report)
+    await client.download(job["links"]["download"], video)
+
+
+async def fetch_kept(client: ApiClient, job_id: str, folder: Path) -> None:
+    """All files that the job has made so far, also of one that failed."""
+    listed = (await client.request("GET", f"{API}/jobs/{job_id}/files"))["files"]
+    for file in listed:
+        name = PurePosixPath(file["name"])
+        if name.is_absolute() or ".." in name.parts:
+            raise Permanent("unexpected", f"The server names a file {file['name']!r}.")
+        out = folder.joinpath(*name.parts)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        await client.download(f"{API}/jobs/{job_id}/files/{quote(file['name'])}", out)
+
+
+def _indent(path: Path) -> None:
+    """The report is for people, too."""
+    path.write_text(
+        json.dumps(json.loads(path.read_bytes()), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )

@@ -1,0 +1,37 @@
+"""What the command line was given, as the options of a job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from libs.contracts.errors import Permanent
+from libs.contracts.jobs import JobOptions
+from libs.media.frames import parse_fps
+
+
+def job_options(arguments: argparse.Namespace) -> JobOptions:
+    """The options, checked as the API checks them. Raises Permanent("bad_options")."""
+    given: dict[str, Any] = {
+        name: getattr(arguments, name) for name in ("prompt", "style", "aspect", "height", "fps", "seed")
+    }
+    try:
+        options = msgspec.convert(given, JobOptions)
+    except msgspec.ValidationError as error:
+        raise Permanent("bad_options", f"{error}", hint="See `beatloom render --help`.") from error
+    parse_fps(options.fps)
+    return options
+
+
+def existing_file(path: Path, what: str) -> Path:
+    """The file, absolute. Raises Permanent("not_found") when it isn't there or can't be read."""
+    try:
+        with path.open("rb"):
+            return path.absolute()
+    except OSError as error:
+        raise Permanent(
+            "not_found", f"The {what} {path} can't be read: {error.strerror}.", hint="Check the path."
+        ) from error

@@ -1,0 +1,72 @@
+"""What `beatloom render` was asked for, checked as far as that goes without decoding anything."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+from pathlib import Path
+
+import msgspec
+
+from libs.contracts.errors import Permanent
+from libs.contracts.jobs import JobOptions
+from services.standalone.options import existing_file, job_options
+
+MAX_STEM_BYTES = 200
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Files are absolute paths; the song, the picture and the lyrics exist and can be read."""
+
+    song: Path
+    image: Path | None
+    lyrics: Path | None
+    options: JobOptions
+    out: Path
+    report: Path
+    keep: Path | None
+
+
+def read_order(arguments: argparse.Namespace) -> Order:
+    """Raises `Permanent`: not_found, bad_options."""
+    song = existing_file(arguments.song, "song")
+    image = existing_file(arguments.image, "picture") if arguments.image else None
+    lyrics = existing_file(arguments.lyrics, "lyrics file") if arguments.lyrics else None
+    out = (arguments.output or Path(default_name(song))).absolute()
+    report = report_path(out)
+    _check_out(out, {song, image, lyrics} - {None})
+    keep = arguments.keep.absolute() if arguments.keep else None
+    if keep is not None and keep.exists() and not keep.is_dir():
+        raise Permanent("bad_options", f"{keep} is not a folder.", hint="Give a folder with --keep.")
+    return Order(
+        song=song, image=image, lyrics=lyrics, options=job_options(arguments), out=out, report=report, keep=keep
+    )
+
+
+def default_name(song: Path) -> str:
+    """`song.beatloom.mp4`; a very long name is cut so that the file system takes it."""
+    return os.fsdecode(os.fsencode(song.stem)[:MAX_STEM_BYTES]) + ".beatloom.mp4"
+
+
+def report_path(out: Path) -> Path:
+    """`x.mp4` has its report in `x.report.json`."""
+    return out.with_name(out.name.removesuffix(".mp4") + ".report.json")
+
+
+def _check_out(out: Path, inputs: set[Path | None]) -> None:
+    hint = "Choose another place with -o."
+    if out.is_dir():
+        raise Permanent("bad_options", f"{out} is a folder.", hint=hint)
+    if not out.parent.is_dir():
+        raise Permanent("bad_options", f"There is no folder {out.parent}.", hint=hint)
+    if not os.access(out.parent, os.W_OK):
+        raise Permanent("bad_options", f"{out.parent} can't be written to.", hint=hint)
+    try:
+        taken = out.exists() and any(path is not None and out.samefile(path) for path in inputs)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise Permanent("bad_options", f"The name of {out} is too long.", hint=hint) from error
+    if taken:
+        raise Permanent("bad_options", f"{out} would overwrite what it is made of.", hint=hint)

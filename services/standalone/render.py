@@ -1,0 +1,214 @@
+"""`beatloom render`: probe, start a stack of its own, order the video as any client would, show progress, fetch it.
+
+The stack runs in this process, so that a kill of any kind takes all of it: its children die with it, and its data
+lies in a folder that the next render removes. Its log goes to a file there, kept when the render fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from libs.contracts.codes import CODES
+from libs.contracts.errors import BeatloomError, JobCancelled, Permanent, Retryable
+from libs.contracts.report import Report
+from libs.media.probe import probe_image, probe_lyrics, probe_song
+from libs.runtime.disk import full_disk_is_retryable
+from libs.runtime.settings import load
+from libs.runtime.workers import WorkerPool
+from libs.telemetry import logging
+from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of
+from services.standalone.client import ApiClient
+from services.standalone.data_dir import renders_dir
+from services.standalone.fetch import fetch_kept, fetch_results
+from services.standalone.order import Order, read_order
+from services.standalone.progress import Display, Shown, advance, open_display
+from services.standalone.run_folder import keep_log, run_folder, stderr_into
+from services.standalone.settings import StandaloneSettings
+from services.standalone.sse import Event
+from services.standalone.stack import running
+
+CANCEL_S = 5.0
+"""How long the order to cancel may take; then the processes are killed without it."""
+STOP_GRACE_S = "2"
+"""Nothing is worth waiting for in a stack whose data is thrown away."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """The object of --json. `status`: completed, failed, cancelled, or refused when the input was bad."""
+
+    job_id: str | None = None
+    status: str = "refused"
+    video: str | None = None
+    report: str | None = None
+    error: dict[str, str] | None = None
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """`beatloom render SONG ...`. Returns 0 done, 2 bad input, 3 failed, 130 cancelled."""
+    outcome = Outcome()
+    began = time.monotonic()
+    code = DONE
+    try:
+        order = read_order(arguments)
+        settings = load(StandaloneSettings, "standalone", os.environ)
+        with run_folder(renders_dir()) as folder, full_disk_is_retryable():
+            _in_folder(order, settings, folder, outcome, quiet_stdout=arguments.json)
+        outcome.status = "completed"
+    except (KeyboardInterrupt, asyncio.CancelledError, JobCancelled):
+        outcome.status, code = "cancelled", CANCELLED
+        outcome.error = _told(JobCancelled())
+    except BeatloomError as error:
+        code = exit_code_of(error)
+        outcome.status = "refused" if code == BAD_INPUT else "failed"
+        outcome.error = _told(error)
+        complain(error.message, error.hint)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
+    elif code == DONE:
+        sys.stdout.write(_summary(order, time.monotonic() - began) + "\n")
+    elif code == CANCELLED:
+        sys.stderr.write("cancelled\n")
+    return code
+
+
+def _in_folder(
+    order: Order, settings: StandaloneSettings, folder: Path, outcome: Outcome, *, quiet_stdout: bool
+) -> None:
+    log = folder / "log"
+    try:
+        with stderr_into(log) as stderr:
+            logging.configure("render", settings.shared.log_level)
+            screen = stderr if quiet_stdout else sys.stdout
+            asyncio.run(_render(order, settings, folder, screen, outcome))
+    except BeatloomError as error:
+        if exit_code_of(error) == FAILED:
+            error.hint = f"{error.hint} The log is {keep_log(log, renders_dir().with_name('logs'))}"
+        raise
+
+
+async def _render(
+    order: Order, settings: StandaloneSettings, folder: Path, screen: TextIO, outcome: Outcome
+) -> None:
+    with _cancelled_by_signals():
+        environ = {**os.environ, "BEATLOOM_SHUTDOWN_GRACE_S": STOP_GRACE_S}
+        async with WorkerPool(settings.shared.workers) as pool:
+            await _probe(order, pool)
+            display = open_display(screen)
+            try:
+                async with running(folder, settings, environ, pool=pool) as stack, ApiClient(stack.url) as client:
+                    await _make(order, client, display, outcome)
+            finally:
+                display.close()
+
+
+async def _probe(order: Order, pool: WorkerPool) -> None:
+    """Before anything starts, so that a bad file is refused at once. Raises `Permanent`."""
+    await probe_song(order.song, pool)
+    if order.image is not None:
+        await probe_image(order.image, pool)
+    if order.lyrics is not None:
+        await probe_lyrics(order.lyrics)
+
+
+async def _make(order: Order, client: ApiClient, display: Display, outcome: Outcome) -> None:
+    options: dict[str, Any] = msgspec.to_builtins(order.options)
+    job_id = await client.order(order.song, options, image=order.image, lyrics=order.lyrics)
+    outcome.job_id = job_id
+    try:
+        shown = Shown()
+        async for event in client.follow(job_id):
+            shown = show_event(event, shown, display)
+        job = await client.job(job_id)
+        if order.keep is not None:
+            await fetch_kept(client, job_id, order.keep)
+        if job["status"] != "completed":
+            raise _failure(job)
+        await fetch_results(client, job, order.out, order.report)
+        display.show(advance(shown, stage="completed", percent=100.0))
+    except asyncio.CancelledError:
+        with suppress(BeatloomError, TimeoutError):
+            async with asyncio.timeout(CANCEL_S):
+                await client.cancel(job_id)
+        raise
+    outcome.video, outcome.report = str(order.out), str(order.report)
+
+
+def show_event(event: Event, shown: Shown, display: Display) -> Shown:
+    """What is shown after an event; draws it. Events that aren't known change nothing."""
+    data = msgspec.json.decode(event.data)
+    if event.name == "message":
+        display.note(f"{data['level']}: {data['message']}")
+        return shown
+    if event.name == "progress":
+        shown = advance(
+            shown,
+            stage=data["stage"],
+            percent=data["percent"],
+            doing=data["doing"],
+            seconds_left=data["seconds_left"],
+        )
+    elif event.name == "stage_update":
+        shown = advance(shown, stage=data["status"])
+    elif event.name == "snapshot":
+        shown = advance(shown, stage=data["job"]["stage"], percent=data["job"]["percent"])
+    display.show(shown)
+    return shown
+
+
+def _failure(job: dict[str, Any]) -> BeatloomError:
+    """Why a job that has ended has no video."""
+    if job["status"] == "cancelled":
+        return JobCancelled()
+    told = job["error"] or {}
+    code = told.get("code", "unexpected")
+    return Retryable(code if code in CODES else "unexpected", told.get("message", ""), hint=told.get("hint", ""))
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """The first signal cancels this task; the second ends the process at once, and its children with it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    seen: list[int] = []
+
+    def take(number: int) -> None:
+        if seen:
+            os._exit(CANCELLED)
+        seen.append(number)
+        task.cancel()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, take, number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _told(error: BeatloomError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def _summary(order: Order, seconds: float) -> str:
+    """Two lines: what was made and where, and what the report found."""
+    try:
+        report = msgspec.json.decode(order.report.read_bytes(), type=Report)
+    except (OSError, msgspec.DecodeError) as error:
+        raise Permanent("unexpected", f"The report {order.report} can't be read.") from error
+    made = f"{report.width} x {report.height}, {report.duration:.1f} s, made in {seconds:.0f} s"
+    beats = report.cut_beat_median_ms
+    found = f", {len(report.cuts)} cuts" + (f", {beats:.0f} ms from the beat (median)" if beats is not None else "")
+    return f"{order.out}\n{made}{found}; report: {order.report.name}"

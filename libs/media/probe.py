@@ -135,7 +135,7 @@ def _probe_song(path: Path) -> SongProbe:
             raise Permanent("not_media")
         if seconds < MIN_SONG_SECONDS:
             raise Permanent("song_too_short")
-        declared = _declared_seconds(container, stream, demuxer, path)
+        declared = _declared_seconds(container, stream, demuxer, path, seconds)
         codec = stream.codec_context.name
     notices: tuple[Notice, ...] = ()
     if declared is not None and declared - seconds > max(0.5, 0.005 * declared):
@@ -166,9 +166,11 @@ def _peak(frame: av.AudioFrame) -> float:
 
 
 def _declared_seconds(
-    container: av.container.InputContainer, stream: av.AudioStream, demuxer: str, path: Path
+    container: av.container.InputContainer, stream: av.AudioStream, demuxer: str, path: Path, decoded_seconds: float
 ) -> float | None:
     """How long the file says its sound is; None where it doesn't say, or only a guess from the bit rate exists."""
+    if demuxer == "wav":
+        return decoded_seconds * _missing_factor(path)
     if demuxer == "mp3":
         with path.open("rb") as file:
             head = file.read(10)
@@ -187,6 +189,16 @@ def _declared_seconds(
     if moving or container.duration is None:
         return None
     return container.duration / 1_000_000
+
+
+def _missing_factor(path: Path) -> float:
+    """How many times its present size a WAV file says that it has; libav believes the size that it finds."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    size = path.stat().st_size
+    declared = int.from_bytes(head[4:8], "little") + 8
+    is_unknown = head[:4] != b"RIFF" or declared in (8, 0xFFFFFFFF + 8)
+    return 1.0 if is_unknown else max(declared / size, 1.0)
 
 
 def _is_cover(stream: av.VideoStream) -> bool:

@@ -21,6 +21,8 @@ MIN_SECONDS = 0.8
 LINGER_SECONDS = 0.35
 """How long a caption stays after its last word, if nothing follows."""
 MAX_ROWS = 2
+KNOWN = 0.5
+"""Words of less confidence have times that were only guessed; they are not shown."""
 
 
 class Caption(NamedTuple):
@@ -45,10 +47,10 @@ def layout(width: int, height: int) -> Layout:
     """Sizes that can be read and stay clear of the edges, and of what phones lay over upright video."""
     short = min(width, height)
     upright = height > width * 1.3
-    size = max(10, round(short * (0.058 if width > height else 0.056)))
+    size = max(12, round(short * (0.075 if width > height else 0.07)))
     side = round(width * (0.1 if width > height else 0.08))
     below = round(height * (0.17 if upright else 0.08))
-    columns = max(8, int((width - 2 * side) / (0.56 * size)))
+    columns = max(8, int((width - 2 * side) / (0.43 * size)))
     return Layout(size, side, below, columns)
 
 
@@ -57,7 +59,7 @@ def captions(words: Iterable[Word], columns: int) -> list[Caption]:
 
     Lines that don't fit are shown in turns, each at the time of its own first word. No two captions overlap.
     """
-    timed = [word for word in words if plain(word.text) and math.isfinite(word.start) and math.isfinite(word.end)]
+    timed = [word for word in words if word.confidence >= KNOWN and plain(word.text) and _is_timed(word)]
     shown: list[tuple[float, float, tuple[str, ...]]] = []
     for _, line in groupby(timed, key=lambda word: word.line):
         for group in _turns(list(line), columns):
@@ -71,6 +73,10 @@ def captions(words: Iterable[Word], columns: int) -> list[Caption]:
         if stop - max(start, 0.0) >= 0.05:
             found.append(Caption(max(start, 0.0), stop, text_rows))
     return found
+
+
+def _is_timed(word: Word) -> bool:
+    return math.isfinite(word.start) and math.isfinite(word.end)
 
 
 def _turns(line: Sequence[Word], columns: int) -> list[list[Word]]:

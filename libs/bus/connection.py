@@ -28,6 +28,8 @@ from libs.telemetry.tracing import inject
 log = logging.getLogger(__name__)
 
 REQUEST_S = 5.0
+PUBLISH_S = 3.0
+"""How long a confirmation may take. Publishing again is harmless: the stream swallows what it has."""
 CHECK_S = 2.0
 POLL_S = 0.05
 # nats-py declares these as whole seconds and passes them to asyncio.sleep, which takes fractions.
@@ -235,7 +237,7 @@ class Bus:
         if not self.client.is_connected:
             raise Retryable("bus_unavailable", "nats-server is away.")
         try:
-            await self.js.publish(subject, data, timeout=REQUEST_S, headers=header)
+            await self.js.publish(subject, data, timeout=PUBLISH_S, headers=header)
         except nats.errors.MaxPayloadError as error:
             raise Permanent(
                 "unexpected", f"A message of {len(data)} bytes is larger than nats-server takes."

@@ -14,13 +14,14 @@ from libs.bus.connection import Bus
 from libs.bus.loops import Loops
 from libs.bus.pull import Puller, PullFailed
 from libs.contracts import subjects
-from libs.contracts.errors import Malformed
+from libs.contracts.errors import Malformed, Retryable
 from libs.contracts.messages import Control, decode
 
 log = logging.getLogger(__name__)
 
 WAIT_S = 5.0
 BATCH = 256
+CATCH_UP_S = 30.0
 FORGOTTEN_BY_SERVER_S = 60.0
 
 
@@ -49,8 +50,15 @@ class ControlFollower:
         self._loops.repeat("control", self._step)
 
     async def caught_up(self) -> None:
-        """Return when everything that stood in the stream at the start is known."""
-        await self._caught_up.wait()
+        """Return when everything that stood in the stream at the start is known.
+
+        Raises Retryable("bus_unavailable") when that takes too long.
+        """
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                await self._caught_up.wait()
+        except TimeoutError as error:
+            raise Retryable("bus_unavailable", "The control stream can't be read.") from error
 
     def ended(self, job_id: str, run: int) -> bool:
         """True when this run takes no more work."""
@@ -87,6 +95,7 @@ class ControlFollower:
             subjects.CONTROL,
             ConsumerConfig(
                 name=name,
+                filter_subjects=[subjects.CONTROL_SUBJECTS],
                 deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
                 ack_policy=AckPolicy.NONE,
                 inactive_threshold=FORGOTTEN_BY_SERVER_S,

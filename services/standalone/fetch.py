@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from libs.contracts.errors import Permanent
 from services.standalone.client import API, ApiClient
 
-REPORT = "report.json"
+REPORT, VIDEO = "report.json", "video.mp4"
 
 
 async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, report: Path) -> None:
@@ -21,15 +20,17 @@ async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, rep
 
 
 async def fetch_kept(client: ApiClient, job_id: str, folder: Path) -> None:
-    """All files that the job has made so far, also of one that failed."""
+    """All files that the job has made so far but the video itself; also of a job that failed."""
     listed = (await client.request("GET", f"{API}/jobs/{job_id}/files"))["files"]
     for file in listed:
+        if file["name"] == VIDEO:
+            continue
         name = PurePosixPath(file["name"])
         if name.is_absolute() or ".." in name.parts:
             raise Permanent("unexpected", f"The server names a file {file['name']!r}.")
         out = folder.joinpath(*name.parts)
         out.parent.mkdir(parents=True, exist_ok=True)
-        await client.download(f"{API}/jobs/{job_id}/files/{quote(file['name'])}", out)
+        await client.download(file["link"], out)
 
 
 def _indent(path: Path) -> None:

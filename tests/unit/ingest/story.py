@@ -1,0 +1,145 @@
+"""A job's facts, as workers would send them, without any bytes behind them."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from libs.contracts.analysis import Notice
+from libs.contracts.artifacts import Blob
+from libs.contracts.facts import (
+    DeliveryAttempted,
+    Fact,
+    FactBody,
+    StoryboardPlanned,
+    TakeRendered,
+    TaskAttemptFailed,
+    TrackAnalyzed,
+    Usage,
+    VideoComposed,
+    WorkFact,
+)
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Shot
+from services.ingest.records import NewJob
+from services.ingest.state import Brief, RunState
+
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+GREY = "#808080"
+
+
+def blob(name: str) -> Blob:
+    """A blob whose digest comes from its name."""
+    return Blob(sha256=hashlib.sha256(name.encode()).hexdigest(), size=len(name), media_type="text/plain")
+
+
+SONG = blob("song")
+
+
+def brief(job_id: str = "j1", callback_url: str = "") -> Brief:
+    """What was ordered."""
+    options = JobOptions(seed=7, callback_url=callback_url)
+    return Brief(job_id=job_id, owner="local", options=options, song=SONG, duration=30.0)
+
+
+def new_run(callback_url: str = "") -> RunState:
+    """A run in which nothing has been ordered."""
+    return RunState(brief=brief(callback_url=callback_url), run=1, opened_at=NOW)
+
+
+def new_job(callback_url: str = "") -> NewJob:
+    """An order."""
+    options = JobOptions(seed=7, callback_url=callback_url)
+    notice = Notice(code="truncated_song", message="The file ends early.")
+    return NewJob(owner="local", options=options, song=SONG, song_name="a song", duration=30.0, notices=(notice,))
+
+
+def shot(number: int) -> Shot:
+    """A shot of 30 frames."""
+    return Shot(
+        lead=0,
+        frames=30,
+        scene=Scene(
+            id=f"s{number:03d}",
+            start_frame=30 * (number - 1),
+            end_frame=30 * number,
+            section="verse",
+            group=0,
+            energy=0.5,
+            camera=Camera(move="push", amount=0.5),
+            motion=0.5,
+            look="auto",
+            palette=Palette(ground=GREY, low=GREY, mid=GREY, accent=GREY, light=GREY),
+            prompt="",
+            negative_prompt="",
+            seed=1,
+        ),
+    )
+
+
+def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
+    """What a task comes to. make: another one gives other bytes."""
+    kind, _, scene = task.partition(".")
+    match kind:
+        case "analyze":
+            notice = Notice(code="no_beats", message="No beats.")
+            return TrackAnalyzed(
+                analysis=blob("analysis" + make), duration=30.0, bpm=120.0, sections=1, notices=(notice,)
+            )
+        case "plan":
+            shots = tuple(shot(number) for number in range(1, scenes + 1))
+            return StoryboardPlanned(
+                storyboard=blob("board" + make), fps="30", frames=30 * scenes, width=320, height=180, shots=shots
+            )
+        case "animate":
+            clip = Clip(scene_id=scene, lead=0, frames=30, blob=blob(f"clip {scene}{make}"))
+            return TakeRendered(clip=clip, backend="test", seed=1)
+        case "compose":
+            return VideoComposed(
+                video=blob("video" + make),
+                report=blob("report" + make),
+                poster=blob("poster" + make),
+                frames=30 * scenes,
+                duration=float(scenes),
+            )
+        case _:
+            return DeliveryAttempted(webhook_id="w", status=204)
+
+
+def fact(
+    task: str, body: FactBody, *, attempt: int = 1, run: int = 1, after_s: float = 0.0, job_id: str = "j1"
+) -> Fact:
+    """That this happened."""
+    at = NOW + timedelta(seconds=after_s)
+    usage = Usage(wall_seconds=1.0, cpu_seconds=0.5)
+    return Fact(job_id=job_id, run=run, task=task, attempt=attempt, at=at, body=body, usage=usage)
+
+
+def done(task: str, *, attempt: int = 1, make: str = "", run: int = 1, job_id: str = "j1") -> Fact:
+    """That a task is done."""
+    return fact(task, result(task, make=make), attempt=attempt, run=run, job_id=job_id)
+
+
+def broke(
+    task: str,
+    *,
+    attempt: int = 1,
+    code: str = "unexpected",
+    retryable: bool = True,
+    retry_after: float | None = None,
+    missing: str = "",
+    run: int = 1,
+    job_id: str = "j1",
+) -> Fact:
+    """That a try failed."""
+    body = TaskAttemptFailed(
+        code=code,
+        message=f"{task} broke.",
+        retryable=retryable,
+        retry_after=retry_after,
+        missing=missing,
+        detail="traceback",
+    )
+    return fact(task, body, attempt=attempt, run=run, job_id=job_id)
+
+
+TASKS = ("analyze", "plan", "animate.s001", "animate.s002", "animate.s003", "compose")
+"""The tasks of a job of three scenes, in order."""

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import io
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -155,14 +154,14 @@ class S3Store:
             blob = Blob(sha256=digest.hexdigest(), size=size, media_type=media_type)
             if not self._is_fresh(blob):
                 file.seek(0)
-                self._put(blob.key, file, size, digest.digest(), media_type)
+                self.put_object(blob.key, file, size, digest.digest(), media_type)
         return blob
 
     def _put_bytes(self, data: bytes, media_type: str) -> Blob:
         digest = hashlib.sha256(data)
         blob = Blob(sha256=digest.hexdigest(), size=len(data), media_type=media_type)
         if not self._is_fresh(blob):
-            self._put(blob.key, io.BytesIO(data), len(data), digest.digest(), media_type)
+            self.put_object(blob.key, data, len(data), digest.digest(), media_type)
         return blob
 
     def _put_if_absent(self, key: str, data: bytes) -> bytes:
@@ -171,7 +170,7 @@ class S3Store:
             standing = self._get(key)
             if standing is not None:
                 return standing
-            if self._put(key, io.BytesIO(data), len(data), digest, "application/json", if_absent=True):
+            if self.put_object(key, data, len(data), digest, if_absent=True):
                 return data
         raise Retryable("store_unavailable", "The artifact store neither takes a record nor shows the one it has.")
 
@@ -229,12 +228,20 @@ class S3Store:
             if found.last_modified is not None
         ]
 
-    def _put(
-        self, key: str, body: BinaryIO, size: int, digest: bytes, media_type: str, *, if_absent: bool = False
+    def put_object(
+        self,
+        key: str,
+        body: bytes | BinaryIO,
+        size: int,
+        digest: bytes,
+        media_type: str = "application/json",
+        *,
+        if_absent: bool = False,
     ) -> bool:
-        """One signed PUT. False when `if_absent` and there is one already.
+        """One signed PUT; blocks. False when `if_absent` and there is one already.
 
-        Done here because the client's own method can't send a condition, and reads a file whole into memory.
+        digest: the SHA-256 of the body; the server refuses a body of another. Done here because the client's own
+        method can't send a condition, and reads a file whole into memory.
         """
         url = urlsplit(f"{self._address}/{self._bucket}/{key}")
         now = datetime.now(UTC)

@@ -73,7 +73,7 @@ class S3Server:
 
     def start(self) -> None:
         """Start it, and return when it takes a bucket and an object."""
-        ports = _free_ports(len(_PORTS))
+        ports = free_ports(len(_PORTS))
         chosen = dict(zip(_PORTS, ports, strict=True))
         self.port = chosen["s3.port"]
         (self._folder / "data").mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,8 @@ class S3Server:
         return (self._folder / "log").read_text(errors="replace")[-4000:]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago."""
     with ExitStack() as stack:
         socks = [stack.enter_context(socket.socket()) for _ in range(count)]
         for sock in socks:

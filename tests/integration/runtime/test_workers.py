@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
@@ -17,29 +17,13 @@ from libs.contracts.errors import BeatloomError, InputMissing, Permanent, Retrya
 from libs.runtime.channel import CallFailed
 from libs.runtime.workers import WorkerPool
 from tests.integration.runtime import calls
-
-ROOT = Path(__file__).resolve().parents[3]
-SOON_S = 20.0
+from tests.integration.runtime.processes import ROOT, SOON_S, runs, until
 
 
 @pytest.fixture
 async def pool() -> AsyncIterator[WorkerPool]:
     async with WorkerPool(2) as pool:
         yield pool
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not condition():  # noqa: ASYNC110  (processes set no events)
-            await asyncio.sleep(0.01)
 
 
 async def started_with_grandchild(note: Path) -> tuple[int, int]:

@@ -1,0 +1,106 @@
+"""A service as a process of its own: it stops in order, ends when something vital dies, says why it can't start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.runtime.processes import ROOT, SOON_S, until
+
+Start = Callable[..., Awaitable[tuple[Process, int]]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    started: list[Process] = []
+
+    async def begin(port: int = 0) -> tuple[Process, int]:
+        argv = [sys.executable, "-W", "error", "-m", "tests.integration.runtime.serving", str(port), str(tmp_path)]
+        process = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, stderr=PIPE)
+        started.append(process)
+        assert process.stderr is not None
+        async with asyncio.timeout(SOON_S):
+            while line := await process.stderr.readline():
+                if b'"ready"' in line:
+                    return process, int(json.loads(line)["port"])
+                if b"port_in_use" in line:
+                    return process, 0
+        return process, 0
+
+    yield begin
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def exit_code(process: Process) -> int:
+    async with asyncio.timeout(SOON_S):
+        return await process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_requests_and_the_lifespan_finish(start: Start, tmp_path: Path, number: int) -> None:
+    process, port = await start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/healthz/live")).status_code == 200
+        asked = asyncio.create_task(client.get("/slow"))
+        await until((tmp_path / "asked").exists)
+        process.send_signal(number)
+        assert (await asked).text == "done"
+    assert await exit_code(process) == 0
+    assert (tmp_path / "down").exists()
+
+
+async def test_a_stream_without_end_does_not_hold_up_the_stop(start: Start, tmp_path: Path) -> None:
+    process, port = await start()
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        client.stream("GET", "/forever") as stream,
+    ):
+        assert await anext(stream.aiter_lines()) == "tick"
+        process.terminate()
+        began = time.monotonic()
+        assert await exit_code(process) == 0
+        assert time.monotonic() - began < 8.0
+    assert (tmp_path / "down").exists()
+
+
+async def test_a_second_signal_ends_it_at_once(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "hold").touch()
+    process, _ = await start()
+    process.terminate()
+    await asyncio.sleep(0.5)
+    assert process.returncode is None
+    process.terminate()
+    assert await exit_code(process) == 128 + signal.SIGTERM
+    assert not (tmp_path / "down").exists()
+
+
+async def test_something_vital_that_dies_ends_the_process_in_order(start: Start, tmp_path: Path) -> None:
+    process, _ = await start()
+    (tmp_path / "die").touch()
+    assert await exit_code(process) == 1
+    assert (tmp_path / "down").exists()
+
+
+async def test_a_service_that_does_not_come_up_ends(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "refuse").touch()
+    process, _ = await start()
+    assert await exit_code(process) == 1
+
+
+async def test_a_taken_port_is_told_in_one_line(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process, _ = await start(taken.getsockname()[1])
+        assert await exit_code(process) == 2

@@ -37,10 +37,16 @@ class Front:
 
     def router(self) -> Router:
         """All routes of /api/v1."""
+
+        def current() -> (
+            Parts
+        ):  # a plain function: Litestar copies dependencies deeply, and a method with its object
+            return self._current()
+
         return Router(
             "/api/v1",
             route_handlers=[*jobs.HANDLERS, *stream.HANDLERS, *files.HANDLERS, *dead.HANDLERS],
-            dependencies={"parts": Provide(self._current, sync_to_thread=False, use_cache=False)},
+            dependencies={"parts": Provide(current, sync_to_thread=False, use_cache=False)},
         )
 
     def _current(self) -> Parts:

@@ -19,7 +19,7 @@ from multipart import (  # type: ignore[import-untyped]  # it ships no types
     parse_options_header,
 )
 
-from libs.contracts.errors import Permanent, Retryable
+from libs.contracts.errors import BeatloomError, Permanent, Retryable
 from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from services.ingest.names import display_name
 
@@ -204,7 +204,7 @@ def _human(size: int) -> str:
 
 async def drain(chunks: AsyncIterator[bytes], *, seconds: float) -> None:
     """Read on and throw away, for a while: a client that still sends would miss the answer to a refused order."""
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, BeatloomError):
         async with asyncio.timeout(seconds):
             async for _ in chunks:
                 await asyncio.sleep(0)  # a fast sender must not keep the loop, nor outrun the timeout

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import delete, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
 
 from services.ingest import views
 from services.ingest.parts import Parts
@@ -14,7 +15,7 @@ from services.ingest.routes.documents import problem
 TAG = "Dead letters"
 NONE = problem("There is no such dead letter.")
 
-Token = Annotated[str, Parameter(description="The dead letter's id in base64url without padding; see `link`.")]
+Token = Annotated[str, PathParameter(description="The dead letter's id in base64url without padding; see `link`.")]
 
 
 @get(
@@ -25,7 +26,8 @@ Token = Annotated[str, Parameter(description="The dead letter's id in base64url 
     description="Work that was given up, and that nobody has replayed or dropped; the newest first.",
 )
 async def list_dead(
-    parts: Parts, limit: Annotated[int, Parameter(ge=1, le=1000, description="Letters at most.")] = 200
+    parts: NamedDependency[Parts],
+    limit: Annotated[int, QueryParameter(ge=1, le=1000, description="Letters at most.")] = 200,
 ) -> views.DeadList:
     """List the dead letters."""
     rows = await parts.ledger.dead_letters(limit=limit)
@@ -40,7 +42,7 @@ async def list_dead(
     description="With the history of its failed tries.",
     responses={404: NONE},
 )
-async def get_dead(token: Token, parts: Parts) -> views.DeadView:
+async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadView:
     """Look at a dead letter."""
     return views.dead_view(await parts.ledger.dead_letter(views.dead_id(token)))
 
@@ -54,7 +56,7 @@ async def get_dead(token: Token, parts: Parts) -> views.DeadView:
     description="Opens a new run of its job (a webhook is only sent again), and takes it off the list.",
     responses={404: NONE, 409: problem("The job is running.")},
 )
-async def replay_dead(token: Token, parts: Parts) -> views.RunOpened:
+async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Do it again."""
     letter = await parts.ledger.dead_letter(views.dead_id(token))
     run = await parts.ledger.replay(letter.id)
@@ -72,7 +74,7 @@ async def replay_dead(token: Token, parts: Parts) -> views.RunOpened:
     description="The job stays as it is.",
     responses={404: NONE},
 )
-async def drop_dead(token: Token, parts: Parts) -> None:
+async def drop_dead(token: Token, parts: NamedDependency[Parts]) -> None:
     """Take it off the list."""
     await parts.ledger.drop(views.dead_id(token))
 

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import msgspec
+from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.openapi.spec.media_type import OpenAPIMediaType
 
 from libs.contracts.jobs import JobOptions
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong (RFC 9457, application/problem+json)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: Annotated[str, msgspec.Meta(description="A stable slug; docs/errors.md lists them.")]
-    hint: Annotated[str, msgspec.Meta(description="What to do next.")]
+from libs.runtime.problems import MEDIA_TYPE, Problem
 
 
 def problem(description: str) -> ResponseSpec:
     """An error's entry."""
-    return ResponseSpec(
-        Problem, description=description, media_type="application/problem+json", generate_examples=False
-    )
+    return ResponseSpec(Problem, description=description, media_type=MEDIA_TYPE, generate_examples=False)
 
 
 def binary(description: str, media_type: str = "application/octet-stream") -> ResponseSpec:
     """A file's entry."""
     return ResponseSpec(bytes, description=description, media_type=media_type, generate_examples=False)
+
+
+def openapi(version: str) -> OpenAPIConfig:
+    """The description of the API: JSON at /schema, YAML at /schema/openapi.yaml. No page loads foreign scripts."""
+    return OpenAPIConfig(
+        title="Beatloom",
+        version=version,
+        summary="A song in, a finished beat-synced music video out.",
+        description="Errors are RFC 9457 problem details with a stable `code`; docs/errors.md has them all.",
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
+    )
 
 
 NO_JOB = problem("There is no such job.")

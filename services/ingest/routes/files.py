@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
 from litestar import Response, get, route
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter
 from litestar.response import Stream
 from litestar.types import OperationIDCreator
 
@@ -95,7 +96,7 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )
-async def download(request: AnyRequest, job_id: JobId, parts: Parts) -> Response[bytes]:
+async def download(request: AnyRequest, job_id: JobId, parts: NamedDependency[Parts]) -> Response[bytes]:
     """Download the video."""
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     if snapshot.state is not State.COMPLETED or snapshot.video is None:
@@ -112,7 +113,7 @@ async def download(request: AnyRequest, job_id: JobId, parts: Parts) -> Response
     description="Those that are ready so far; clips come one by one.",
     responses={404: NO_JOB},
 )
-async def list_files(job_id: JobId, parts: Parts) -> views.FileList:
+async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.FileList:
     """List a job's files."""
     return views.file_list(await parts.ledger.snapshot(job_id_of(job_id)))
 
@@ -135,8 +136,8 @@ async def list_files(job_id: JobId, parts: Parts) -> views.FileList:
 async def get_file(
     request: AnyRequest,
     job_id: JobId,
-    name: Annotated[str, Parameter(description="The name as /files lists it.")],
-    parts: Parts,
+    name: Annotated[str, PathParameter(description="The name as /files lists it.")],
+    parts: NamedDependency[Parts],
 ) -> Response[bytes]:
     """Download one of a job's files."""
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))

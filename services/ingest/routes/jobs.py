@@ -8,9 +8,10 @@ from typing import Annotated
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import State as AppState
+from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from libs.contracts.errors import BeatloomError, Permanent
 from services.ingest import orders, uploads, views
@@ -25,7 +26,7 @@ DRAIN_SECONDS = 3.0
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 AnyRequest = Request[object, object, AppState]
-JobId = Annotated[str, Parameter(description="The job's id, as POST /api/v1/jobs answered it.")]
+JobId = Annotated[str, PathParameter(description="The job's id, as POST /api/v1/jobs answered it.")]
 
 
 def job_id_of(text: str) -> str:
@@ -62,11 +63,11 @@ async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
 )
 async def create_job(
     request: AnyRequest,
-    parts: Parts,
+    parts: NamedDependency[Parts],
     idempotency_key: Annotated[
         str,
-        Parameter(
-            header="Idempotency-Key",
+        HeaderParameter(
+            name="Idempotency-Key",
             description="1 to 200 visible ASCII characters; the same key within 24 hours finds the same job.",
         ),
     ] = "",
@@ -84,7 +85,7 @@ async def create_job(
             )
             accepted = await orders.place(parts, order, key=key)
     except BeatloomError:
-        await uploads.drain(request.stream(), seconds=DRAIN_SECONDS)
+        await uploads.drain(body, seconds=DRAIN_SECONDS)
         raise
     snapshot = await parts.ledger.snapshot(accepted.job_id)
     found = views.JobAccepted(
@@ -102,9 +103,9 @@ async def create_job(
     description="The newest first. `next` leads to the older ones.",
 )
 async def list_jobs(
-    parts: Parts,
-    limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE, description="Jobs on a page.")] = 50,
-    before: Annotated[str, Parameter(description="The last job id of the page before.")] = "",
+    parts: NamedDependency[Parts],
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="Jobs on a page.")] = 50,
+    before: Annotated[str, QueryParameter(description="The last job id of the page before.")] = "",
 ) -> views.JobList:
     """List the jobs."""
     found = await parts.ledger.snapshots(limit=limit, before=job_id_of(before) if before else None)
@@ -123,7 +124,7 @@ async def list_jobs(
     description="Status, progress, stages with their times, error, notices and links.",
     responses={404: NO_JOB},
 )
-async def get_job(job_id: JobId, parts: Parts) -> views.JobView:
+async def get_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobView:
     """Look at a job."""
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     return views.job_view(snapshot, parts.hub.board.live(snapshot, now()))
@@ -138,7 +139,7 @@ async def get_job(job_id: JobId, parts: Parts) -> views.JobView:
     description="Ends the current run. Work under way stops within seconds; what is finished is kept for a retry.",
     responses={404: NO_JOB, 409: problem("The job has ended already.")},
 )
-async def cancel_job(job_id: JobId, parts: Parts) -> views.JobAccepted:
+async def cancel_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobAccepted:
     """Cancel a job."""
     await parts.ledger.cancel(job_id_of(job_id))
     snapshot = await parts.ledger.snapshot(job_id)
@@ -154,7 +155,7 @@ async def cancel_job(job_id: JobId, parts: Parts) -> views.JobAccepted:
     description="Opens a new run of the same job; finished work is not done again.",
     responses={404: NO_JOB, 409: problem("The job is still running.")},
 )
-async def retry_job(job_id: JobId, parts: Parts) -> views.RunOpened:
+async def retry_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Run an ended job again."""
     run = await parts.ledger.retry(job_id_of(job_id))
     snapshot = await parts.ledger.snapshot(job_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from services.ingest import streams
@@ -32,12 +33,12 @@ from services.ingest.routes.jobs import JobId, job_id_of
 )
 async def stream_job(
     job_id: JobId,
-    parts: Parts,
+    parts: NamedDependency[Parts],
     last_event_id: Annotated[
-        str, Parameter(header="Last-Event-ID", description="The id of the last event that was seen.")
+        str, HeaderParameter(name="Last-Event-ID", description="The id of the last event that was seen.")
     ] = "",
     seen: Annotated[
-        str, Parameter(query="last_event_id", description="The same, for clients that can't set headers.")
+        str, QueryParameter(name="last_event_id", description="The same, for clients that can't set headers.")
     ] = "",
 ) -> Response[None]:
     """Follow a job."""

@@ -1,0 +1,98 @@
+"""The API on a real port, over the real ledger, store and bus."""
+
+import asyncio
+import io
+import struct
+import wave
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+from litestar import Litestar
+from prometheus_client import CollectorRegistry
+
+from libs.artifacts import ArtifactStore, open_store
+from libs.bus.connection import Bus
+from libs.runtime.app import service_app
+from libs.runtime.run import listen, serve
+from libs.runtime.workers import WorkerPool
+from services.ingest.front import Front
+from services.ingest.ledger import Ledger
+from services.ingest.routes.documents import openapi
+
+
+class Api(NamedTuple):
+    """A running server and what it runs on."""
+
+    http: httpx.AsyncClient
+    port: int
+    ledger: Ledger
+    store: ArtifactStore
+    bus: Bus
+    front: Front
+    scratch: Path
+
+    def uploads(self) -> list[Path]:
+        """What lies in scratch besides locks."""
+        return [path for path in self.scratch.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+@asynccontextmanager
+async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool) -> AsyncIterator[Api]:
+    """Serve until the block ends."""
+    store = open_store(f"file://{folder}/artifacts")
+    front = Front()
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with front.open(ledger=ledger, store=store, bus=bus, pool=pool, scratch=folder / "scratch"):
+            yield
+
+    app = service_app(
+        "ingest",
+        route_handlers=[front.router()],
+        checks={},
+        lifespan=[lifespan],
+        registry=CollectorRegistry(),
+        openapi=openapi("0.0.0"),
+    )
+    stop, ready = asyncio.Event(), asyncio.Event()
+    sock = listen("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    serving = asyncio.create_task(serve(app, sock, stop=stop, vital={}, on_ready=lambda _: ready.set()))
+    await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+    assert ready.is_set()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
+            yield Api(http, port, ledger, store, bus, front, folder / "scratch")
+    finally:
+        front.stop_streams()
+        stop.set()
+        await serving
+
+
+def song(seconds: float = 6.0, *, rate: int = 8000) -> bytes:
+    """A WAV file with a tone."""
+    count = round(seconds * rate)
+    body = b"".join(struct.pack("<h", 8000 if n // 10 % 2 else -8000) for n in range(count))
+    target = io.BytesIO()
+    with wave.open(target, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(body)
+    return target.getvalue()
+
+
+def picture(width: int = 32, height: int = 32) -> bytes:
+    """A grey PNG. Sizes that lie make a picture bomb's head."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = min(height, 64) * (b"\0" + b"\x80" * min(width, 64))
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

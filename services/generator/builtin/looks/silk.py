@@ -11,8 +11,12 @@ from services.generator.builtin.colour import ramp
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.noise import Field, dither, periodic
 
-TILE = 256
-SHORT = 120
+TILE = 512
+CELL = 2.0
+"""Samples of the noise for each cell of the grid: its tile is finer, so that slopes are smooth."""
+SHORT = 135
+MARGIN = 6
+"""Cells beyond each edge, so that slopes at the edges are true."""
 
 
 class Silk:
@@ -32,7 +36,7 @@ class Silk:
         self.tilt = 0.35 + 0.9 * ((stage.variant * 0.38) % 1.0)
         grain = dither(random, stage.height, stage.width)
         self.grain = grain
-        rows, columns = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32)
+        rows, columns = np.mgrid[-MARGIN : self.height + MARGIN, -MARGIN : self.width + MARGIN].astype(np.float32)
         self.columns, self.rows = columns - self.width / 2.0, rows - self.height / 2.0
         edge = (self.columns / self.width) ** 2 + (self.rows / self.height) ** 2
         self.shade = (1.0 - 0.45 * edge).astype(np.float32)
@@ -41,34 +45,39 @@ class Silk:
             [(0.0, inks.ground), (0.26, inks.low), (0.55, inks.mid), (0.82, inks.accent), (1.0, inks.light)]
         )
 
-    def _sample(self, tile: Field, x: Field, y: Field) -> Field:
-        bent = cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        return np.asarray(bent, dtype=np.float32)
+    def _sample(self, tile: Field, x: Field, y: Field, soft: float) -> Field:
+        """The tile at these cells. OpenCV samples at steps of 1/32, which would show as a comb: `soft` (cells)
+        takes it away."""
+        cell = np.float32(CELL)
+        bent = cv2.remap(tile, x * cell, y * cell, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
+        return np.asarray(cv2.GaussianBlur(bent, (0, 0), soft), dtype=np.float32)
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
         pose = stage.pose(moment.shot)
-        zoom = np.float32(0.72 / pose.scale)
+        zoom = np.float32(0.64 / pose.scale)
         run = moment.time * stage.pace
         x = self.columns * zoom + np.float32(pose.right * self.width + 900.0)
         y = self.rows * zoom + np.float32(pose.down * self.height + 900.0)
-        first = self._sample(self.bend[0], x + np.float32(7.0 * run), y - np.float32(4.0 * run))
-        second = self._sample(self.bend[1], x - np.float32(5.0 * run), y + np.float32(6.0 * run))
+        first = self._sample(self.bend[0], x + np.float32(7.0 * run), y - np.float32(4.0 * run), 2.0)
+        second = self._sample(self.bend[1], x - np.float32(5.0 * run), y + np.float32(6.0 * run), 2.0)
         swing = np.float32(17.0 + 2.0 * stage.depth * moment.pulse)
         cloth = self._sample(
             self.cloth,
             x + swing * first + np.float32(6.0 * self.wind[0] * run),
             y + swing * second + np.float32(6.0 * self.wind[1] * run),
+            0.9,
         )
         fold = np.sin(cloth * np.float32(2.3) + np.float32(self.tilt + 0.22 * run))
         right = cv2.Sobel(fold, cv2.CV_32F, 1, 0, ksize=3) * np.float32(self.wind[0])
         down = cv2.Sobel(fold, cv2.CV_32F, 0, 1, ksize=3) * np.float32(self.wind[1])
-        sheen = np.maximum(right + down, 0.0)
+        sheen = cv2.GaussianBlur(np.maximum(right + down, 0.0), (0, 0), 1.2)
         body = (np.float32(0.5) + np.float32(0.5) * fold) ** 2
         lit = (np.float32(0.55) * body + np.float32(0.85 + 0.12 * stage.depth * moment.pulse) * sheen) * self.shade
         value = lit / (lit + np.float32(0.42)) * np.float32(1.3)
+        inner = value[MARGIN:-MARGIN, MARGIN:-MARGIN]
         full = cv2.resize(
-            (value * np.float32(255.0)).astype(np.float32),
+            (inner * np.float32(255.0)).astype(np.float32),
             (stage.width, stage.height),
             interpolation=cv2.INTER_CUBIC,
         )

@@ -12,7 +12,7 @@ from services.generator.builtin.looks.stage import Frame, Moment, Stage
 
 COUNT = 9
 LEVELS = (0.19, 0.36, 0.53, 0.70)
-SHORT = 120
+SHORT = 180
 
 
 class Blobs:
@@ -64,6 +64,6 @@ class Blobs:
         for level in LEVELS:
             distance = np.clip((field - np.float32(level)) / slope, -4.0, 4.0) * np.float32(pixels)
             edge = cv2.resize(distance.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-            cover = cv2.addWeighted(edge, 220.0, edge, 0.0, 127.5, dtype=cv2.CV_8U)
+            cover = cv2.addWeighted(edge, 160.0, edge, 0.0, 127.5, dtype=cv2.CV_8U)
             index = cv2.addWeighted(index, 1.0, cover, 0.25, 0.0)
         return np.asarray(cv2.applyColorMap(index, self.table), dtype=np.uint8)

@@ -21,7 +21,6 @@ from libs.media.frames import parse_fps
 from libs.media.guards import read_lyrics
 from libs.media.probe import probe_song
 from libs.runtime.workers import WorkerPool
-from services.analyzer.analyze import analyze as analyze_song
 from services.planner.plan import plan as plan_song
 from services.standalone.options import existing_file, job_options
 
@@ -56,6 +55,8 @@ def plan(arguments: argparse.Namespace) -> int:
 
 
 async def _heard(song: Path, lyrics: Path | None) -> Analysis:
+    from services.analyzer.analyze import analyze as analyze_song
+
     song = existing_file(song, "song")
     words = None
     if lyrics is not None:

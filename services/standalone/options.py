@@ -18,11 +18,15 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
     given: dict[str, Any] = {
         name: getattr(arguments, name) for name in ("prompt", "style", "aspect", "height", "fps", "seed")
     }
+    hint = "See `beatloom render --help`."
     try:
         options = msgspec.convert(given, JobOptions)
+        parse_fps(options.fps)
     except msgspec.ValidationError as error:
-        raise Permanent("bad_options", f"{error}", hint="See `beatloom render --help`.") from error
-    parse_fps(options.fps)
+        what, _, where = str(error).partition(" - at `$.")
+        raise Permanent("bad_options", f"--{where.rstrip('`')}: {what}.", hint=hint) from error
+    except Permanent as error:
+        raise Permanent("bad_options", f"--fps: {error.message}", hint=hint) from error
     return options
 
 

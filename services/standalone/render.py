@@ -68,7 +68,7 @@ def render(arguments: argparse.Namespace) -> int:
         outcome.status = "completed"
     except (KeyboardInterrupt, asyncio.CancelledError, JobCancelled):
         outcome.status, code = "cancelled", CANCELLED
-        outcome.error = _told(JobCancelled())
+        outcome.error = {"code": "job_cancelled", "message": "Cancelled.", "hint": "Run the command again."}
     except BeatloomError as error:
         code = exit_code_of(error)
         outcome.status = "refused" if code == BAD_INPUT else "failed"

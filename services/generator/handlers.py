@@ -16,6 +16,7 @@ from libs.contracts.errors import Retryable
 from libs.contracts.facts import TakeRendered, Usage, WorkFact
 from libs.contracts.storyboard import Clip
 from libs.contracts.tasks import Animate, Task, TaskKind
+from libs.runtime.disk import full_disk_is_retryable
 from services.generator.backend import Backend, ClipOrder
 from services.generator.scratch import Scratch
 
@@ -62,7 +63,7 @@ async def render(
     Raises Retryable("media_tool_failed") when the clip hasn't exactly the frames that were asked for.
     """
     shot = order.shot
-    with scratch.folder() as folder:
+    with full_disk_is_retryable(), scratch.folder() as folder:
         out = folder / "clip.mp4"
         async with contextlib.AsyncExitStack() as inputs:
             analysis = await inputs.enter_async_context(store.local(order.analysis))

@@ -33,8 +33,8 @@ PICTURED: dict[str, Callable[[Stage, Picture], Look]] = {
 """Looks of the theme picture."""
 
 AUTO_DRAWN = ("hills", "blobs", "silk", "rings", "tunnel")
-AUTO_PICTURED = ("duotone", "halftone", "blobs", "matte")
-"""The looks that take turns over the groups of a song; with a picture, one of them rests from it."""
+AUTO_PICTURED = ("duotone", "halftone", "matte")
+"""The looks that take turns over the groups of a song. Whoever sends a picture wants to see it."""
 
 
 def choose(scene: Scene, *, turn: int, pictured: bool) -> str:

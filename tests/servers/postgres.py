@@ -10,10 +10,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 PLAIN_UID = 65534
@@ -24,20 +23,17 @@ STARTS_WITHIN_S = 30.0
 class Postgres:
     """A running server that listens on a Unix socket only: no port that another test could take."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path) -> None:
         self.folder = folder
+        self._psql = [str(binaries / "psql"), "-h", str(folder), "-U", "postgres", "-q", "-c"]
 
     def url(self, database: str) -> str:
         """The address for SQLAlchemy."""
         return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
 
-    async def execute(self, statement: str) -> None:
-        """Run one statement outside of a transaction, in the maintenance database."""
-        connection = await asyncpg.connect(host=str(self.folder), user="postgres", database="postgres")
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+    def execute(self, statement: str) -> None:
+        """Run one statement in the maintenance database."""
+        subprocess.run([*self._psql, statement], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +71,7 @@ def postgres() -> Iterator[Postgres]:
             )
         try:
             _wait_until_up(binaries, folder, server)
-            yield Postgres(folder)
+            yield Postgres(folder, binaries)
         finally:
             server.send_signal(signal.SIGQUIT)  # at once: nothing here is worth keeping
             server.wait(10)
@@ -84,12 +80,12 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+def postgres_url(postgres: Postgres) -> Iterator[str]:
     """An empty database of the test's own."""
     name = f"test_{secrets.token_hex(6)}"
-    await postgres.execute(f"CREATE DATABASE {name}")
+    postgres.execute(f"CREATE DATABASE {name}")
     yield postgres.url(name)
-    await postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _binaries() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -27,12 +28,13 @@ def open_store(url: str) -> ArtifactStore:
         from libs.artifacts.s3 import S3Store  # noqa: PLC0415  (its package is slow to import)
 
         options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        return S3Store(
-            host=parts.netloc.rpartition("@")[2],
-            bucket=bucket,
-            access_key=unquote(parts.username or ""),
-            secret_key=unquote(parts.password or ""),
-            secure=options.get("secure", "1") != "0",
-            region=options.get("region", "us-east-1"),
-        )
+        with contextlib.suppress(ValueError):  # a port that is none, no key, no secret
+            return S3Store(
+                host=parts.netloc.rpartition("@")[2],
+                bucket=bucket,
+                access_key=unquote(parts.username or ""),
+                secret_key=unquote(parts.password or ""),
+                secure=options.get("secure", "1") != "0",
+                region=options.get("region", "us-east-1"),
+            )
     raise Permanent("bad_setting", f"The artifact store's address is not of the form {_FORMS}.")

@@ -86,8 +86,10 @@ def load(kind: type[T], service: str, environ: Mapping[str, str]) -> T:
     known = {variable_of(prefix, field.name) for field in _fields(kind)}
     unknown = sorted(name for name in environ if name.startswith(prefix) and name not in known)
     for name in unknown:
-        near = difflib.get_close_matches(name, known, 1)
-        problems.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
+        near = difflib.get_close_matches(
+            name.removeprefix(prefix), [other.removeprefix(prefix) for other in known], 1
+        )
+        problems.append(f"{name} is not a setting" + (f"; did you mean {prefix}{near[0]}?" if near else "."))
     if problems:
         raise Permanent("unknown_setting" if unknown else "bad_setting", " ".join(problems))
     if any(field.name == SHARED_FIELD for field in msgspec.structs.fields(kind)):

@@ -71,9 +71,7 @@ def check_callback_url(url: str, allow: Collection[str] = ()) -> CallbackUrl:
     address = parse_address(host)
     if address is None and (":" in host or not _HOST.match(host) or _looks_numeric(host)):
         raise _bad("its host is not a name or an address")
-    local = host.rstrip(".") == "localhost" or host.rstrip(".").endswith(_LOCAL_NAMES)
-    private = local if address is None else not is_public(address)
-    if private and not is_allowed(host, address, allow):
+    if _is_private(host, address, allow) and not is_allowed(host, address, allow):
         raise _bad("its host is private")
     target = url[url.index(parts.netloc, len(parts.scheme) + 3) + len(parts.netloc) :]
     if not target.startswith("/"):
@@ -120,6 +118,15 @@ def is_allowed(host: str, address: IPAddress | None, allow: Collection[str]) -> 
         return True
     wanted = {entry.strip().strip("[]").lower().rstrip(".") for entry in allow}
     return host.rstrip(".") in wanted or (address is not None and str(address) in wanted)
+
+
+def _is_private(host: str, address: IPAddress | None, allow: Collection[str]) -> bool:
+    if address is not None:
+        return not is_public(address)
+    if any(parse_address(entry.strip().strip("[]")) for entry in allow):
+        return False  # the name may mean an address that is allowed: for whoever resolves it
+    name = host.rstrip(".")
+    return name == "localhost" or name.endswith(_LOCAL_NAMES)
 
 
 def _looks_numeric(host: str) -> bool:

@@ -116,6 +116,14 @@ async def test_the_same_task_again_is_not_drawn_again(bench: Bench) -> None:
     assert context.cpu_seconds == 0
 
 
+async def test_the_same_task_twice_at_once_ends_in_one_result(bench: Bench) -> None:
+    task = await bench.task(shot("hills", frames=30))
+    first, second = await asyncio.gather(bench.take(task), bench.take(task))
+    assert first == second
+    assert len([item async for item in bench.store.list("result/")]) == 1
+    assert bench.scratch_files() == []
+
+
 async def test_another_process_draws_the_same_bytes(bench: Bench, tmp_path: Path) -> None:
     order = shot("duotone", frames=12)
     noise = np.random.default_rng(3).integers(0, 255, (120, 160, 3)).astype(np.uint8)

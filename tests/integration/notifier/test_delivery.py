@@ -208,6 +208,14 @@ async def test_private_hosts_are_refused_unless_allowed(receiver: Receiver, host
     assert len(receiver.got) == 1
 
 
+async def test_a_local_name_is_called_when_its_address_is_allowed(receiver: Receiver) -> None:
+    for allow in (("localhost",), ("127.0.0.1", "::1")):
+        await send(receiver.url(host="localhost"), allow=allow)
+    with pytest.raises(Permanent):
+        await send(receiver.url(host="localhost"), allow=("10.0.0.7",))
+    assert len(receiver.got) == 2
+
+
 def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
     """Names resolve to these addresses; the list tells what was asked."""
     asked: list[str] = []

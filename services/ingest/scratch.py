@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from libs.runtime.disk import full_disk_is_retryable
+
 LOCK = ".lock"
 
 
@@ -53,8 +55,9 @@ class UploadRoom:
 
     @asynccontextmanager
     async def folder(self) -> AsyncIterator[Path]:
-        """A fresh folder, removed with all in it at the end, whatever the end is."""
-        folder = Path(tempfile.mkdtemp(dir=self.path))
+        """A fresh folder, removed with all in it at the end, whatever the end is. Raises Retryable("no_space")."""
+        with full_disk_is_retryable():
+            folder = Path(tempfile.mkdtemp(dir=self.path))
         try:
             yield folder
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
@@ -19,8 +18,9 @@ from multipart import (  # type: ignore[import-untyped]  # it ships no types
     parse_options_header,
 )
 
-from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.contracts.errors import BeatloomError, Permanent
 from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
+from libs.runtime.disk import full_disk_is_retryable
 from services.ingest.names import display_name
 
 MB = 1_000_000
@@ -112,13 +112,10 @@ async def receive(
         raise Permanent("file_too_large", f"The request is larger than {_human(TOTAL_LIMIT)}.")
     parser = PushMultipartParser(_boundary(content_type), max_segment_count=len(LIMITS) + 1)
     try:
-        parts = await _read(parser, chunks, folder)
+        with full_disk_is_retryable():
+            parts = await _read(parser, chunks, folder)
     except MultipartError as error:
         raise Permanent("bad_request", f"The multipart body can't be read: {error}.") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise Retryable("no_space") from error
-        raise
     if "song" not in parts:
         raise Permanent("song_missing")
     for part in ("song", "image"):

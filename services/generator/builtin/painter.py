@@ -63,7 +63,7 @@ class Painter:
         return Moment(
             time=time,
             shot=float(index / self.fps),
-            pulse=self.rhythm.pulse(time),
+            pulse=self.rhythm.pulse(time) * (0.6 + 0.4 * self.rhythm.energy(time)),
             count=self.rhythm.count(time),
             step=self.rhythm.step(time),
         )

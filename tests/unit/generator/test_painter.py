@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
+from libs.contracts.analysis import EnergyPoint
 from services.generator.builtin.painter import ordinal
 from services.generator.builtin.picture import Picture, framed
-from tests.unit.generator.scenes import painter, shot, soft_picture
+from tests.unit.generator.scenes import painter, shot, soft_picture, song
 
 
 def test_the_clip_begins_its_lead_before_the_scene() -> None:
@@ -23,6 +25,14 @@ def test_the_music_is_heard_at_the_video_s_time_not_the_clip_s() -> None:
     with_lead = painter(shot("blobs", start=60, frames=40, lead=10))
     assert plain.moment(0).time == with_lead.moment(10).time == 2.0
     assert plain.moment(0).pulse == with_lead.moment(10).pulse > 0.5
+
+
+def test_quiet_passages_pulse_softly() -> None:
+    loud, quiet = (
+        painter(shot("blobs"), analysis=msgspec.structs.replace(song(), energy=(EnergyPoint(time=0, value=value),)))
+        for value in (1.0, 0.0)
+    )
+    assert 0 < quiet.moment(0).pulse < 0.7 * loud.moment(0).pulse
 
 
 @pytest.mark.parametrize(

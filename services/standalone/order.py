@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 from pathlib import Path
 
@@ -56,17 +55,16 @@ def report_path(out: Path) -> Path:
 
 def _check_out(out: Path, inputs: set[Path | None]) -> None:
     hint = "Choose another place with -o."
-    if out.is_dir():
-        raise Permanent("bad_options", f"{out} is a folder.", hint=hint)
+    try:
+        if out.is_dir():
+            raise Permanent("bad_options", f"{out} is a folder.", hint=hint)
+        taken = out.exists() and any(path is not None and out.samefile(path) for path in inputs)
+        report_path(out).exists()
+    except OSError as error:
+        raise Permanent("bad_options", f"{out} can't be written: {error.strerror}.", hint=hint) from error
+    if taken:
+        raise Permanent("bad_options", f"{out} would overwrite what it is made of.", hint=hint)
     if not out.parent.is_dir():
         raise Permanent("bad_options", f"There is no folder {out.parent}.", hint=hint)
     if not os.access(out.parent, os.W_OK):
         raise Permanent("bad_options", f"{out.parent} can't be written to.", hint=hint)
-    try:
-        taken = out.exists() and any(path is not None and out.samefile(path) for path in inputs)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise Permanent("bad_options", f"The name of {out} is too long.", hint=hint) from error
-    if taken:
-        raise Permanent("bad_options", f"{out} would overwrite what it is made of.", hint=hint)

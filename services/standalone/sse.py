@@ -22,17 +22,19 @@ class EventParser:
     def __init__(self) -> None:
         self.last_id = ""
         self.retry_s = 1.0
+        self._id = ""
         self._name = ""
         self._data: list[str] = []
 
     def restart(self) -> None:
         """A new connection begins."""
-        self._name, self._data = "", []
+        self._id, self._name, self._data = self.last_id, "", []
 
     def feed(self, line: str) -> Event | None:
         """The event that this line (without its end) completes, if it does."""
         if not line:
             name, data = self._name or "message", self._data
+            self.last_id = self._id
             self.restart()
             return Event(name, "\n".join(data), self.last_id) if data else None
         field, _, value = line.partition(":")
@@ -42,7 +44,7 @@ class EventParser:
         elif field == "data":
             self._data.append(value)
         elif field == "id" and "\0" not in value:
-            self.last_id = value
+            self._id = value
         elif field == "retry" and value.isascii() and value.isdigit():
             self.retry_s = int(value) / 1000
         return None

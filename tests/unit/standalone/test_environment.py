@@ -1,0 +1,44 @@
+"""What the stack tells its services, and what stays the user's to say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from libs.runtime.settings import load
+from services.standalone.environment import SERVICES, environment
+from services.standalone.settings_table import SETTINGS
+
+
+def told(**user: str) -> dict[str, str]:
+    return environment(
+        user,
+        nats_url="nats://127.0.0.1:4333",
+        nats_token="token",
+        ledger=Path("/data/ledger.sqlite"),
+        artifacts=Path("/data/with a space/artifacts"),
+        scratch=Path("/data/scratch"),
+        webhook_secret="whsec_x",
+        public_url="http://127.0.0.1:8080",
+    )
+
+
+def test_every_service_takes_it() -> None:
+    assert set(SERVICES) == set(SETTINGS) - {"standalone"}
+    for name in SERVICES:
+        settings = load(SETTINGS[name], name, told())
+        assert settings.shared.nats_url == "nats://127.0.0.1:4333"  # type: ignore[attr-defined]  # all have it
+
+
+def test_the_place_of_parts_is_the_stacks_to_say_and_the_rest_the_users() -> None:
+    found = told(
+        BEATLOOM_NATS_URL="nats://elsewhere:1",
+        BEATLOOM_WORKERS="3",
+        BEATLOOM_NOTIFIER_SECRET="whsec_mine",
+        HOME="/root",
+    )
+    assert found["BEATLOOM_NATS_URL"] == "nats://127.0.0.1:4333"
+    assert found["BEATLOOM_WORKERS"] == "3"
+    assert found["BEATLOOM_NOTIFIER_SECRET"] == "whsec_mine"
+    assert found["BEATLOOM_NOTIFIER_PUBLIC_URL"] == "http://127.0.0.1:8080"
+    assert found["BEATLOOM_ARTIFACTS_URL"] == "file:///data/with%20a%20space/artifacts"
+    assert "HOME" not in found

@@ -1,0 +1,81 @@
+"""What `render` is asked for, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from libs.contracts.errors import Permanent, Retryable
+from services.standalone.cli import exit_code_of, parser
+from services.standalone.order import default_name, read_order, report_path
+
+
+def asked(*words: str) -> list[str]:
+    return ["render", *words]
+
+
+@pytest.fixture
+def song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / 'it\'s a "song" $(x)\n.mp3'
+    path.write_bytes(b"x")
+    return path
+
+
+def test_the_video_is_named_after_the_song_and_lies_in_the_current_folder(song: Path, tmp_path: Path) -> None:
+    order = read_order(parser().parse_args(asked(str(song))))
+    assert order.out == tmp_path / 'it\'s a "song" $(x)\n.beatloom.mp4'
+    assert order.report == tmp_path / 'it\'s a "song" $(x)\n.beatloom.report.json'
+    assert (order.options.height, order.options.fps, order.options.seed) == (1080, "30", None)
+
+
+def test_a_very_long_name_is_cut(tmp_path: Path) -> None:
+    name = default_name(Path("é" * 127 + ".mp3"))
+    (tmp_path / report_path(Path(name)).name).touch()
+    assert name.endswith(".beatloom.mp4")
+
+
+def test_the_report_of_another_name() -> None:
+    assert report_path(Path("/a/b.mov")) == Path("/a/b.mov.report.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--fps", "500"], "--fps"),
+        (["--fps", "x"], "--fps"),
+        (["--height", "5"], "--height"),
+        (["--style", "../../etc"], "--style"),
+        (["--seed", "-1"], "--seed"),
+        (["-o", "/nowhere/x.mp4"], "no folder"),
+        (["-o", "."], "is a folder"),
+        (["-o", "x" * 300], "too long"),
+        (["--image", "missing.png"], "picture"),
+        (["--lyrics", "missing.lrc"], "lyrics"),
+    ],
+)
+def test_what_is_wrong_is_said(song: Path, words: list[str], told: str) -> None:
+    with pytest.raises(Permanent) as caught:
+        read_order(parser().parse_args(asked(str(song), *words)))
+    assert told in caught.value.message
+    assert exit_code_of(caught.value) == 2
+
+
+def test_the_song_is_never_overwritten(song: Path) -> None:
+    with pytest.raises(Permanent, match="overwrite"):
+        read_order(parser().parse_args(asked(str(song), "-o", str(song))))
+
+
+def test_exit_codes_tell_what_to_change_from_what_went_wrong() -> None:
+    assert exit_code_of(Permanent("not_media")) == 2
+    assert exit_code_of(Permanent("data_dir_in_use")) == 2
+    assert exit_code_of(Permanent("media_tool_failed")) == 3
+    assert exit_code_of(Retryable("no_space")) == 3
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--help"])
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("render", "up", "analyze", "plan", "doctor", "dead"))

@@ -47,7 +47,7 @@ def analyze_samples(samples: Array, words: bytes | None = None, report: Report |
     silent = energy.is_silent(heard)
     say(0.6, "finding beats")
     env = envelope(heard)
-    pulse = NO_PULSE if silent else find_pulse(env)
+    pulse = NO_PULSE if silent else find_pulse(heard, env)
     bars = find_bars(heard, env, pulse.beats, pulse.tempo)
     say(0.8, "finding sections")
     sections = find_sections(heard, loudness, pulse.beats, pulse.beats[bars.downbeat], duration)

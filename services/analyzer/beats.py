@@ -9,8 +9,9 @@ import numpy.typing as npt
 from scipy import fft
 
 from libs.contracts.analysis import Tempo
-from services.analyzer.onsets import LATENCY, Envelope
-from services.analyzer.spectrum import FPS, Array
+from services.analyzer.onsets import LATENCY, Envelope, at_frames
+from services.analyzer.phase import midpoints, on_beat, same
+from services.analyzer.spectrum import FPS, Array, Spectra
 
 Times = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
@@ -19,6 +20,8 @@ _SHORTEST, _LONGEST = 26, 130
 """Frames a beat: 230 to 46 beats a minute."""
 _CENTRE, _WIDTH = 115.0, 0.6
 """Pace that people tap most (a minute), and the octaves around it."""
+_CLEAR = 0.25
+"""Clearness below which there is no pulse."""
 _WINDOW = 8.0
 """Seconds that a tempo is judged over."""
 
@@ -36,32 +39,44 @@ class Pulse:
 NO_PULSE = Pulse(beats=np.zeros(0), strengths=np.zeros(0), tempo=Tempo(bpm=0.0, confidence=0.0, stable=False))
 
 
-def find_pulse(env: Envelope) -> Pulse:
+def find_pulse(heard: Spectra, env: Envelope) -> Pulse:
     """The song's beats, or `NO_PULSE` where nothing returns regularly."""
-    mixed = mix(env)
-    if len(mixed) < 2 * FPS or not mixed.any():
+    if len(env.all) < 2 * FPS or not env.all.any():
         return NO_PULSE
-    rhythm = autocorrelation(mixed)
-    periods, comb = comb_scores(rhythm)
-    period = int(periods[(comb * prior(periods)).argmax()])
-    clarity = float(comb.max())
-    if clarity < PULSE_CLARITY:
+    readings: list[Times] = []
+    clarity = 0.0
+    # Bass marks the beat in some music and the off-beat in other: both are heard, then judged.
+    for weight in (0.35, 0.0):
+        mixed = _mixed(env, weight)
+        rhythm = autocorrelation(mixed)
+        clarity = max(clarity, clearness(rhythm))
+        periods, comb = comb_scores(rhythm)
+        period = int(periods[(comb * prior(periods)).argmax()])
+        frames = refined(env.all, bar_pointer(mixed, period))
+        if len(frames) >= 4 and not any(same(frames, known) for known in readings):
+            readings.append(frames)
+    if not readings or clarity < _CLEAR:
         return NO_PULSE
-    frames = bar_pointer(mixed, period)
-    if len(frames) < 4:
-        return NO_PULSE
-    beats = refined(mixed, frames) / FPS - LATENCY
-    strengths = _strengths(mixed, frames)
-    keep = beats >= 0.0
-    return Pulse(beats=beats[keep], strengths=strengths[keep], tempo=_tempo(beats[keep], clarity))
+    for frames in list(readings):
+        between = midpoints(frames)
+        if not any(same(between, known) for known in readings):
+            readings.append(between)
+    frames = readings[on_beat(heard, env, readings)]
+    beats = frames / FPS - LATENCY
+    first, last = _sounding(heard)
+    inside = (beats >= max(0.0, first - 0.1)) & (beats < last)
+    beats, strengths = beats[inside], np.clip(at_frames(env.all, frames[inside]), 0.0, 1.0)
+    return Pulse(beats=beats, strengths=strengths, tempo=_tempo(beats, strengths, clarity))
 
 
-PULSE_CLARITY = 0.25
+def _sounding(heard: Spectra) -> tuple[float, float]:
+    """Seconds between which the song is not silent (-50 dB of its loudest)."""
+    frames = np.flatnonzero(heard.rms > 0.003 * float(heard.rms.max(initial=0.0)))
+    return (float(frames[0] / FPS), float((frames[-1] + 1) / FPS)) if len(frames) else (0.0, 0.0)
 
 
-def mix(env: Envelope) -> Array:
-    """All bands with the low ones in addition: bass and kick mark beats more often than the rest."""
-    mixed: Array = 0.65 * env.all + 0.35 * np.minimum(env.low, 1.0)
+def _mixed(env: Envelope, weight: float) -> Array:
+    mixed: Array = ((1.0 - weight) * env.all + weight * np.minimum(env.low, 1.0)).astype(np.float32)
     return mixed
 
 
@@ -147,23 +162,54 @@ def _trace(
     return np.array(frames[::-1], dtype=np.int64)
 
 
+def clearness(rhythm: Matrix) -> float:
+    """0..1: how well the best repetition stands out in the usual moment that sounds, whatever its tempo."""
+    sounding = rhythm[rhythm[:, 0] > 0.0]
+    return float(np.median(sounding[:, _SHORTEST : 2 * _LONGEST].max(axis=1))) if len(sounding) else 0.0
+
+
 def refined(env: Array, frames: npt.NDArray[np.int64]) -> Times:
-    """Frames with fractions: each beat at the envelope's peak within 40 ms, by a parabola through three points."""
-    return frames.astype(np.float64)
+    """The beats in frames with fractions: at the envelope's peak nearby, evened out.
+
+    A line through the four peaks on either side of each, weighted by their height and by how near they
+    come to it, says where the beat should be; a peak more than 20 ms off is another note's and doesn't count.
+    """
+    if len(frames) < 4 or len(env) < 8:
+        return frames.astype(np.float64)
+    reach = round(float(np.median(np.diff(frames))) / 16.0) + 3
+    around = np.clip(frames[:, None] + np.arange(-2, reach + 1), 1, len(env) - 2)
+    top = around[np.arange(len(frames)), env[around].argmax(axis=1)]
+    left, middle, right = (env[top + shift].astype(np.float64) for shift in (-1, 0, 1))
+    curve = np.minimum(left - 2.0 * middle + right, -1e-6)
+    peaks = top + np.clip(0.5 * (left - right) / curve, -0.5, 0.5)
+    out = np.empty(len(peaks))
+    for i, peak in enumerate(peaks):
+        near = slice(max(0, i - 4), i + 5)
+        fit = _line_at(np.arange(len(peaks))[near] - i, peaks[near], middle[near] + 0.05)
+        out[i] = fit + (0.3 * (peak - fit) if abs(peak - fit) < 2.0 else 0.0)
+    return np.maximum.accumulate(out)
 
 
-def _strengths(env: Array, frames: npt.NDArray[np.int64]) -> Times:
-    around = np.clip(frames[:, None] + np.arange(-4, 5), 0, len(env) - 1)
-    return np.clip(env[around].max(axis=1).astype(np.float64), 0.0, 1.0)
+def _line_at(places: npt.NDArray[np.int64], values: Times, weights: Times) -> float:
+    """The value at place 0 of a line through the values; those far from it weigh less the second time."""
+    used = weights
+    fit = 0.0
+    for _ in range(2):
+        mean_x, mean_y = np.average(places, weights=used), np.average(values, weights=used)
+        slope = np.sum(used * (places - mean_x) * (values - mean_y)) / np.sum(used * (places - mean_x) ** 2)
+        fit = float(mean_y - slope * mean_x)
+        used = weights / (1.0 + (values - fit - slope * places) ** 2)
+    return fit
 
 
-def _tempo(beats: Times, clarity: float) -> Tempo:
+def _tempo(beats: Times, strengths: Times, clarity: float) -> Tempo:
     """One tempo for the song: the usual distance of beats, by a line through stretches of eight beats."""
     gaps = np.diff(beats)
     span = min(8, len(gaps))
     stretches = (beats[span:] - beats[:-span]) / span
+    weights = np.convolve(strengths, np.ones(span), "valid")[: len(stretches)] + 1e-6
     period = float(np.median(stretches))
-    even = float(np.mean(np.abs(stretches / period - 1.0) < 0.02))
+    even = float(np.average(np.abs(stretches / period - 1.0) < 0.02, weights=weights))
     return Tempo(
         bpm=round(60.0 / period, 2),
         confidence=round(float(np.clip(1.4 * clarity * even, 0.0, 1.0)), 3),

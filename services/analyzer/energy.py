@@ -31,7 +31,8 @@ def curve(heard: Spectra) -> Array:
     step = int(FPS / SLOW_FPS)
     sones = np.power(power[::step][:count], 0.3)
     top = float(np.percentile(sones, 99))
-    return np.clip(sones / top, 0.0, 1.0).astype(np.float32)
+    felt: Array = np.clip(sones / top, 0.0, 1.0).astype(np.float32)
+    return felt
 
 
 def peaks(samples: Array, count: int = PEAKS) -> Array:

@@ -103,10 +103,15 @@ def _lrc(lines: list[str], duration: float) -> list[Word]:
     words: list[Word] = []
     number = 0
     for (start, text), (following, _) in pairwise([*timed, (max(duration, timed[-1][0]), "")]):
-        found = _lrc_line(text, max(0.0, start - shift), max(0.0, following - shift), number)
+        found = _lrc_line(text, max(0.0, start - shift), _until(start, following, duration) - shift, number)
         words.extend(found)
         number += bool(found)
     return words
+
+
+def _until(start: float, following: float, duration: float) -> float:
+    """Where a line's time ends: at the next line, and at the song's end when it begins within it."""
+    return min(following, duration) if start < duration else following
 
 
 def _offset(text: str) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.analysis import Tempo
-from services.analyzer.onsets import Envelope
+from services.analyzer.onsets import Envelope, at_frames
 from services.analyzer.spectrum import FPS, SLOW_FPS, Spectra
 
 Times = npt.NDArray[np.float64]
@@ -43,14 +43,7 @@ def find_bars(heard: Spectra, env: Envelope, beats: Times, tempo: Tempo) -> Bars
 
 def downbeat_cues(heard: Spectra, env: Envelope, beats: Times) -> npt.NDArray[np.float64]:
     """(beats,): how much each beat looks like a downbeat, zero mean, unit spread."""
-    return _standard(0.5 * _standard(at_times(env.low, beats)) + harmonic_change(heard, beats))
-
-
-def at_times(env: npt.NDArray[np.float32], times: Times) -> npt.NDArray[np.float64]:
-    """(times,): the largest value of the envelope within 40 ms of each time."""
-    frames = np.rint(times * FPS).astype(int)
-    around = np.clip(frames[:, None] + np.arange(-4, 5), 0, max(0, len(env) - 1))
-    return env[around].max(axis=1).astype(np.float64)
+    return _standard(0.5 * _standard(at_frames(env.low, beats * FPS)) + harmonic_change(heard, beats))
 
 
 def harmonic_change(heard: Spectra, beats: Times) -> npt.NDArray[np.float64]:

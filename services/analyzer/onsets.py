@@ -12,8 +12,12 @@ from services.analyzer.spectrum import FPS, Array, Spectra
 
 _LAG = 2
 """Frames between the spectra that are compared."""
-LATENCY = 0.0
-"""Seconds by which a peak of the envelope lies after the sound's true begin."""
+LATENCY = 0.002
+"""Seconds that the envelope peaks after the begin: 5 for instruments of known beats, -6 for a bare click."""
+_FLOOR = 0.01
+"""Rise, in units of the mel bands, that steady tones make by themselves."""
+_LOUD = 0.08
+"""Rise that counts as a loud onset in a song that has no louder ones."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ def envelope(heard: Spectra) -> Envelope:
     before = ndimage.maximum_filter1d(mel[:-_LAG], 3, axis=1)
     rise = np.maximum(0.0, mel[_LAG:] - before)
     flux = np.zeros((len(mel), 2), dtype=np.float32)
-    flux[_LAG:, 0] = rise.mean(axis=1)
-    flux[_LAG:, 1] = rise[:, :8].mean(axis=1)
+    flux[_LAG:, 0] = np.maximum(0.0, rise.mean(axis=1) - _FLOOR)
+    flux[_LAG:, 1] = np.maximum(0.0, rise[:, :8].mean(axis=1) - _FLOOR)
     return Envelope(all=_normalised(flux[:, 0]), low=_normalised(flux[:, 1]))
 
 
@@ -45,7 +49,7 @@ def _normalised(flux: Array) -> Array:
     step = int(FPS)
     centres = np.arange(0, len(flux), step)
     local = [np.percentile(flux[max(0, c - size // 2) : c + size // 2], 97) for c in centres]
-    floor = max(0.25 * float(np.max(local)), 0.02)
+    floor = max(0.25 * float(np.max(local)), _LOUD)
     scale = np.interp(np.arange(len(flux)), centres, np.maximum(local, floor))
     return (flux / scale).astype(np.float32)
 
@@ -62,3 +66,10 @@ def onset_times(env: Envelope) -> npt.NDArray[np.float64]:
         frames = frames[np.diff(frames, prepend=-10) > 3]
     times = frames / FPS - LATENCY
     return np.asarray(times[times >= 0.0], dtype=np.float64)
+
+
+def at_frames(env: Array, frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(frames,): the largest value of the envelope within 40 ms of each frame."""
+    around = np.clip(np.rint(frames).astype(int)[:, None] + np.arange(-4, 5), 0, len(env) - 1)
+    values: npt.NDArray[np.float64] = env[around].max(axis=1).astype(np.float64)
+    return values

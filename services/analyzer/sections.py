@@ -33,6 +33,9 @@ def find_sections(
     harmony and loudness of each beat, moved to the nearest downbeat. Sections that sound alike get one
     group by clustering; labels follow from place, energy and repetition.
     """
+    if duration < 2.0 * _SHORTEST:
+        level = round(float(energy.mean()), 3)
+        return (Section(label="part", start=0.0, end=duration, group=0, energy=level),)
     grid = _grid(beats, duration)
     features = beat_features(heard, energy, grid)
     bounds = _snapped(_bounds(features, grid), downbeats if len(downbeats) > 3 else beats, duration)
@@ -83,7 +86,8 @@ def _mean(rows: npt.NDArray[np.float32], fps: float, start: float, end: float) -
 
 def _scaled(rows: Features) -> Features:
     spread = rows.std(axis=0)
-    return (rows - rows.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)
+    scaled: Features = (rows - rows.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)
+    return scaled
 
 
 def _bounds(features: Features, grid: Times) -> Times:
@@ -93,7 +97,8 @@ def _bounds(features: Features, grid: Times) -> Times:
     if len(features) < 2 * least:
         return np.zeros(0)
     search = ruptures.KernelCPD(kernel="rbf", min_size=least, params={"gamma": _GAMMA}).fit(features)
-    return grid[np.array(search.predict(pen=_PENALTY)[:-1], dtype=int)]
+    found: Times = grid[np.array(search.predict(pen=_PENALTY)[:-1], dtype=int)]
+    return found
 
 
 def _snapped(bounds: Times, anchors: Times, duration: float) -> list[float]:

@@ -67,11 +67,14 @@ def mel_bank(size: int, rate: int, bands: int, low: float, high: float) -> Array
     nearest = np.abs(bins[:, None] - hz[None, 1:-1]).argmin(axis=0)
     for band in np.flatnonzero(total <= 0.0):
         bank[nearest[band], band] = 1.0
-    return (bank / bank.sum(axis=0)).astype(np.float32)
+    unit: Array = (bank / bank.sum(axis=0)).astype(np.float32)
+    return unit
 
 
 def spectra(samples: Array) -> Spectra:
     """All features of mono samples at RATE. Loudness is normalised first, so a quiet master is the same."""
+    if not len(samples):
+        samples = np.zeros(1, dtype=np.float32)
     level = _level(samples)
     mel, rms = _fast(samples, 1.0 / level)
     chroma, bass, centroid, tuning = _slow(samples, 1.0 / level)

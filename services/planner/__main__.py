@@ -3,7 +3,6 @@
 import os
 
 from libs.runtime.run import run
-
 from libs.runtime.settings import load
 from services.planner.app import create_app
 from services.planner.settings import PlannerSettings

@@ -20,10 +20,10 @@ Meta = msgspec.Meta
 
 
 class StageUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """A run entered a stage."""
+    """A run entered a stage, or has one more scene."""
 
     run: Annotated[int, Meta(description="Number of the run, from 1.")]
-    status: Annotated[State, Meta(description="The stage that begins now.")]
+    status: Annotated[State, Meta(description="The stage in work.")]
     at: Annotated[datetime, Meta(description="When, with its offset from UTC.")]
     scenes_done: Annotated[int, Meta(description="Scenes whose clip is ready.")] = 0
     scenes_total: Annotated[int, Meta(description="Scenes of the storyboard; 0 until it is planned.")] = 0

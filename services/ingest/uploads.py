@@ -36,6 +36,9 @@ TOTAL_LIMIT = sum(LIMITS.values()) + 64_000
 IDLE_SECONDS = 60.0
 """An upload that sends nothing for this long is given up."""
 
+LONGEST_SECONDS = 3600.0
+"""So is one that takes longer than this in all, however steadily it trickles."""
+
 WRITE_BYTES = MB
 """Bytes gathered before they are written and hashed, in a thread."""
 
@@ -113,7 +116,10 @@ async def receive(
     parser = PushMultipartParser(_boundary(content_type), max_segment_count=len(LIMITS) + 1)
     try:
         with full_disk_is_retryable():
-            parts = await _read(parser, chunks, folder)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                parts = await _read(parser, chunks, folder)
+    except TimeoutError as error:
+        raise Permanent("bad_request", "The upload took too long.") from error
     except MultipartError as error:
         raise Permanent("bad_request", f"The multipart body can't be read: {error}.") from error
     if "song" not in parts:

@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from services.ingest import views
 from services.ingest.parts import Parts
-from services.ingest.routes.documents import problem
+from services.ingest.routes.documents import COMMON, problem
 
 TAG = "Dead letters"
 NONE = problem("There is no such dead letter.")
@@ -24,6 +24,7 @@ Token = Annotated[str, PathParameter(description="The dead letter's id in base64
     tags=[TAG],
     summary="List the dead letters",
     description="Work that was given up, and that nobody has replayed or dropped; the newest first.",
+    responses={**COMMON},
 )
 async def list_dead(
     parts: NamedDependency[Parts],
@@ -40,7 +41,7 @@ async def list_dead(
     tags=[TAG],
     summary="Look at a dead letter",
     description="With the history of its failed tries.",
-    responses={404: NONE},
+    responses={**COMMON, 404: NONE},
 )
 async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadView:
     """Look at a dead letter."""
@@ -54,7 +55,7 @@ async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadVie
     tags=[TAG],
     summary="Do it again",
     description="Opens a new run of its job (a webhook is only sent again), and takes it off the list.",
-    responses={404: NONE, 409: problem("The job is running.")},
+    responses={**COMMON, 404: NONE, 409: problem("The job is running.")},
 )
 async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Do it again."""
@@ -72,7 +73,7 @@ async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunO
     tags=[TAG],
     summary="Take it off the list",
     description="The job stays as it is.",
-    responses={404: NONE},
+    responses={**COMMON, 404: NONE},
 )
 async def drop_dead(token: Token, parts: NamedDependency[Parts]) -> None:
     """Take it off the list."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 from litestar.openapi import OpenAPIConfig
@@ -37,6 +38,14 @@ def openapi(version: str) -> OpenAPIConfig:
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
     )
 
+
+COMMON = MappingProxyType(
+    {
+        400: problem("The request is not valid; `errors` names what."),
+        503: problem("The database, the store or the bus doesn't answer; try again."),
+    }
+)
+"""What every route may answer."""
 
 NO_JOB = problem("There is no such job.")
 

@@ -20,7 +20,7 @@ from libs.contracts.jobs import State
 from services.ingest import ranges, views
 from services.ingest.names import content_disposition, stem
 from services.ingest.parts import Parts, now
-from services.ingest.routes.documents import NO_JOB, binary, problem
+from services.ingest.routes.documents import COMMON, NO_JOB, binary, problem
 from services.ingest.routes.jobs import AnyRequest, JobId, job_id_of
 
 TAG = "Files"
@@ -88,6 +88,7 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
     summary="Download the video",
     description="The finished MP4. Takes one byte range, If-Range and If-None-Match; several ranges get the whole.",
     responses={
+        **COMMON,
         200: binary("The video.", "video/mp4"),
         206: binary("The part of it that was asked for.", "video/mp4"),
         304: ResponseSpec(None, description="It has not changed."),
@@ -111,7 +112,7 @@ async def download(request: AnyRequest, job_id: JobId, parts: NamedDependency[Pa
     tags=[TAG],
     summary="List a job's files",
     description="Those that are ready so far; clips come one by one.",
-    responses={404: NO_JOB},
+    responses={**COMMON, 404: NO_JOB},
 )
 async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.FileList:
     """List a job's files."""
@@ -126,6 +127,7 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
     summary="Download one of a job's files",
     description="`report.json`, `poster.jpg`, `analysis.json`, `storyboard.json` or `clips/SCENE.mp4`.",
     responses={
+        **COMMON,
         200: binary("The file."),
         206: binary("The part of it that was asked for."),
         304: ResponseSpec(None, description="It has not changed."),

@@ -16,7 +16,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from libs.contracts.errors import BeatloomError, Permanent
 from services.ingest import orders, uploads, views
 from services.ingest.parts import Parts, now
-from services.ingest.routes.documents import NO_JOB, OrderOperation, problem
+from services.ingest.routes.documents import COMMON, NO_JOB, OrderOperation, problem
 
 TAG = "Jobs"
 MAX_PAGE = 200
@@ -54,6 +54,7 @@ async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
     summary="Order a video",
     description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it.",
     responses={
+        **COMMON,
         200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
         400: problem("The body can't be read, or holds no song."),
         413: problem("A part is too large."),
@@ -101,6 +102,7 @@ async def create_job(
     tags=[TAG],
     summary="List the jobs",
     description="The newest first. `next` leads to the older ones.",
+    responses={**COMMON},
 )
 async def list_jobs(
     parts: NamedDependency[Parts],
@@ -122,7 +124,7 @@ async def list_jobs(
     tags=[TAG],
     summary="Look at a job",
     description="Status, progress, stages with their times, error, notices and links.",
-    responses={404: NO_JOB},
+    responses={**COMMON, 404: NO_JOB},
 )
 async def get_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobView:
     """Look at a job."""
@@ -137,7 +139,7 @@ async def get_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobView
     tags=[TAG],
     summary="Cancel a job",
     description="Ends the current run. Work under way stops within seconds; what is finished is kept for a retry.",
-    responses={404: NO_JOB, 409: problem("The job has ended already.")},
+    responses={**COMMON, 404: NO_JOB, 409: problem("The job has ended already.")},
 )
 async def cancel_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobAccepted:
     """Cancel a job."""
@@ -153,7 +155,7 @@ async def cancel_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobA
     tags=[TAG],
     summary="Run an ended job again",
     description="Opens a new run of the same job; finished work is not done again.",
-    responses={404: NO_JOB, 409: problem("The job is still running.")},
+    responses={**COMMON, 404: NO_JOB, 409: problem("The job is still running.")},
 )
 async def retry_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Run an ended job again."""

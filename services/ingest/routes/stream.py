@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from services.ingest import streams
 from services.ingest.parts import Parts, now
-from services.ingest.routes.documents import NO_JOB
+from services.ingest.routes.documents import COMMON, NO_JOB
 from services.ingest.routes.jobs import JobId, job_id_of
 
 
@@ -26,6 +26,7 @@ from services.ingest.routes.jobs import JobId, job_id_of
         " first one on, or from where `Last-Event-ID` says. See docs/events.md."
     ),
     responses={
+        **COMMON,
         200: ResponseSpec(str, description="The events.", media_type="text/event-stream", generate_examples=False),
         204: ResponseSpec(None, description="The run has ended, and its end was seen."),
         404: NO_JOB,

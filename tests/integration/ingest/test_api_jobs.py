@@ -159,6 +159,21 @@ async def test_lengths_that_lie(api: Api) -> None:
     assert await order_id(api), "and others are served as before"
 
 
+async def test_a_stuck_upload_holds_up_nobody(api: Api) -> None:
+    stuck = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(10)]
+    for _, writer in stuck:
+        writer.write(HEAD.format("Content-Length: 1000000").encode() + PART + b"x" * 1000)
+    async with asyncio.timeout(10):
+        assert await order_id(api)
+    for _, writer in stuck:
+        writer.close()
+    for _ in range(100):
+        if not api.uploads():
+            break
+        await asyncio.sleep(0.05)
+    assert api.uploads() == []
+
+
 ODD_IDS = ["nope", "../../x", "a b", "%00", "'; DROP TABLE jobs; --", "x" * 500, "é", "%0d%0aX:1", "*", ">"]
 
 
@@ -260,6 +275,9 @@ async def test_the_schema_describes_it_all(api: Api) -> None:
     assert len(ids) == len(set(ids)) >= 14
     for name, spec in operations.items():
         assert spec["tags"] and spec["summary"] and spec["description"], name
+        for status, told in spec["responses"].items():
+            if status >= "400" and status != "416":
+                assert list(told["content"]) == ["application/problem+json"], (name, status)
         for parameter in spec.get("parameters", []):
             assert parameter.get("description"), (name, parameter["name"])
             assert parameter["name"] != "parts"

@@ -150,6 +150,19 @@ async def test_a_silent_sender_is_given_up(tmp_path: Path, monkeypatch: pytest.M
         await receive(body(), content_type=TYPE, content_length=None, folder=tmp_path)
 
 
+async def test_a_sender_that_trickles_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "LONGEST_SECONDS", 0.1)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield part("song", b"")[:-2]
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"x"
+
+    with pytest.raises(Permanent, match="too long"):
+        await receive(body(), content_type=TYPE, content_length=None, folder=tmp_path)
+
+
 async def test_a_large_song_is_never_held_in_memory(tmp_path: Path) -> None:
     block = bytes(range(256)) * 1024
     count = 160

@@ -1,7 +1,7 @@
 # Beatloom. `make` alone prints this help.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup video test test-faults check docs lock clean
+.PHONY: help setup video test test-faults test-songs check docs lock clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?=
@@ -33,6 +33,7 @@ help: ## This help
 	@echo 'make setup        .venv from the locks, nothing else'
 	@echo 'make check        format, lint, strict types, import contracts, unit tests: quick'
 	@echo 'make test-faults  each process killed at each stage: long'
+	@echo 'make test-songs   every song with known truth becomes a video: long'
 	@echo 'make docs         writes the pages that come from the code'
 	@echo 'make lock         the locks anew after a change of dependencies (ARGS=--upgrade: newest versions)'
 	@echo 'make clean        removes what tests and builds leave behind (.venv stays)'
@@ -64,10 +65,13 @@ test: setup
 	@echo 'A video of the sample song first.'
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && \
 	$(MAKE) video SONG= HEIGHT=360 OUT="$$place/sample.mp4"
-	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal -m 'not matrix' $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup -m 'not matrix' $(ARGS)
 
 test-faults: setup
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+test-songs: setup
+	@$(BIN)/python -m pytest tests/e2e/test_songs.py $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 lock            held by the one process that uses the folder (flock: a killed process lets go of it)
 stack.json      where that process listens
-ledger.sqlite   the ledger
+ledger.sqlite3  the ledger
 artifacts/      bytes and results by digest
 scratch/        files in work; emptied at start
 nats/           configuration, store and log of nats-server
@@ -39,7 +39,7 @@ class DataDir:
         self.root = root.expanduser().absolute()
         self.lock = self.root / "lock"
         self.address_file = self.root / "stack.json"
-        self.ledger = self.root / "ledger.sqlite"
+        self.ledger = self.root / "ledger.sqlite3"
         self.artifacts = self.root / "artifacts"
         self.scratch = self.root / "scratch"
         self.nats = self.root / "nats"

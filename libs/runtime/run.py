@@ -10,20 +10,26 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
+import msgspec
 import uvicorn
 from litestar import Litestar
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from libs.contracts.errors import BeatloomError, Permanent
 from libs.runtime.app import Check, vital_checks, watch
+from libs.runtime.settings import load
+from libs.telemetry import logging as logging_setup
+from libs.telemetry import tracing
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 HTTP_GRACE_S = 3.0
 """Seconds that open requests get at a stop; event streams never end by themselves, and clients resume."""
 
-_LIFESPAN_SLACK_S = 10.0
+_LIFESPAN_SLACK_S = 2.0
 _BACKLOG = 2048
 
 _log = logging.getLogger(__name__)
@@ -53,16 +59,28 @@ async def serve(
     stop: asyncio.Event,
     vital: Mapping[str, Check],
     on_ready: Callable[[int], None] | None = None,
+    grace: float | None = None,
 ) -> bool:
     """Serve `app` on `sock` until `stop` is set or something vital dies. Takes no signals.
 
-    vital: see `service_app`. on_ready: told the port once requests are taken. Returns True after an ordered
-    stop; False when the app did not come up, or something vital died. The socket is closed at the end.
+    vital: see `service_app`. on_ready: told the port once requests are taken. grace: seconds that the app's
+    lifespan has to end, with a little slack; then it is cancelled. None: as long as it takes. Stopped before it
+    is up, it is cancelled at once.
+    Returns True after an ordered stop; False when the app did not come up, something vital died, or the grace
+    was not enough. The socket is closed at the end.
     """
     port: int = sock.getsockname()[1]
+    life: list[asyncio.Task[Any]] = []
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        if str(scope["type"]) == "lifespan" and task is not None:
+            life.append(task)
+        await app(scope, receive, send)
+
     server = _Server(
         uvicorn.Config(
-            app,
+            noted,
             loop="asyncio",
             log_config=None,
             access_log=False,
@@ -84,16 +102,27 @@ async def serve(
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         ordered = stop.is_set()
         server.should_exit = True
+        if not coming_up.done():
+            _cancel(life)
+        limit = None if grace is None else HTTP_GRACE_S + grace + _LIFESPAN_SLACK_S
+        _, late = await asyncio.wait({serving}, timeout=limit)
+        if late:
+            _log.critical("the stop takes too long; what is left is cancelled")
+            _cancel(life)
         await serving
-        return ordered
+        return ordered and not late
     finally:
         await _cancelled({*tasks, coming_up})
         sock.close()
 
 
-async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    _cancel(tasks)
     await asyncio.wait(tasks)
 
 
@@ -109,8 +138,24 @@ def run(
     return asyncio.run(_run(app, sock, grace, on_ready))
 
 
+def start(service: str, kind: type[T], create_app: Callable[[T], Litestar]) -> None:
+    """The whole of a service's `__main__`: settings from the environment, logs and traces, run, exit.
+
+    kind: the service's settings struct, with the fields `shared`, `host` and `port`. Exit codes: 0 after an ordered
+    stop, 1 when it died, 2 with one line on stderr for settings that are wrong or a port that is taken.
+    """
+
+    def build() -> tuple[Litestar, str, int, float]:
+        settings: Any = load(kind, service, os.environ)
+        logging_setup.configure(service, settings.shared.log_level)
+        tracing.configure(service)
+        return create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s
+
+    main(build)
+
+
 def main(build: Callable[[], tuple[Litestar, str, int, float]]) -> None:
-    """The whole of a service's `__main__`: build it, run it, exit. Errors of ours are told in one line, exit 2.
+    """Build a service, run it, exit; see `start`, which does the usual building.
 
     build: loads the settings and returns the app, host, port and grace.
     """
@@ -131,12 +176,10 @@ async def _run(app: Litestar, sock: socket.socket, grace: float, on_ready: Calla
         if on_ready is not None:
             on_ready(chosen)
 
-    def told() -> None:
-        loop.call_later(HTTP_GRACE_S + grace + _LIFESPAN_SLACK_S, os._exit, 1)
-        stop.set()
-
-    with _signals(loop, told):
-        return 0 if await serve(app, sock, stop=stop, vital=vital_checks(app), on_ready=ready) else 1
+    with _signals(loop, stop.set):
+        ordered = await serve(app, sock, stop=stop, vital=vital_checks(app), on_ready=ready, grace=grace)
+    loop.call_later(_LIFESPAN_SLACK_S, os._exit, 1)  # should something not let itself be cancelled
+    return 0 if ordered else 1
 
 
 @contextlib.contextmanager
@@ -179,4 +222,5 @@ class _Server(uvicorn.Server):
         try:
             await super().serve(sockets)
         except SystemExit:
-            _log.error("the service did not come up")
+            if not self.should_exit:
+                _log.error("the service did not come up")

@@ -1,11 +1,10 @@
-"""A service for the tests of `run`: `python -m tests.integration.runtime.serving PORT FOLDER`. Notes in the folder
-say that it came up and went down."""
+"""A service for the tests of `run`. Files in its folder tell it what to do, and tell what it did."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,18 +14,28 @@ from prometheus_client import CollectorRegistry
 
 from libs.contracts.errors import Retryable
 from libs.runtime.app import service_app
-from libs.runtime.run import main
-from libs.telemetry import logging
+from libs.runtime.run import start
+from libs.runtime.settings import Port, Settings, Shared
 
 
-def build() -> tuple[Litestar, str, int, float]:
-    port, folder = int(sys.argv[1]), Path(sys.argv[2])
-    logging.configure("test", "info")
+class TestSettings(Settings, frozen=True, kw_only=True):
+    shared: Shared
+    host: str = "127.0.0.1"
+    port: Port = 0
+    folder: str
+
+
+def create_app(settings: TestSettings) -> Litestar:
+    folder = Path(settings.folder)
+    (folder / "pid").write_text(str(os.getpid()))
 
     @contextlib.asynccontextmanager
     async def life(app: Litestar) -> AsyncIterator[None]:
         if (folder / "refuse").exists():
             raise Retryable("bus_unavailable")
+        while (folder / "wait").exists():
+            (folder / "waiting").touch()
+            await asyncio.sleep(0.01)
         yield
         while (folder / "hold").exists():  # noqa: ASYNC110  (another process removes it)
             await asyncio.sleep(0.01)
@@ -51,7 +60,7 @@ def build() -> tuple[Litestar, str, int, float]:
 
         return Stream(ticks())
 
-    app = service_app(
+    return service_app(
         "test",
         route_handlers=[slow, forever],
         checks={},
@@ -59,8 +68,7 @@ def build() -> tuple[Litestar, str, int, float]:
         lifespan=[life],
         registry=CollectorRegistry(),
     )
-    return app, "127.0.0.1", port, 5.0
 
 
 if __name__ == "__main__":
-    main(build)
+    start("tester", TestSettings, create_app)

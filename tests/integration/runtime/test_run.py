@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
@@ -21,20 +22,32 @@ Start = Callable[..., Awaitable[tuple[Process, int]]]
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
+def told() -> list[str]:
+    """What the service says before it is ready."""
+    return []
+
+
+@pytest.fixture
+async def start(tmp_path: Path, told: list[str]) -> AsyncIterator[Start]:
     started: list[Process] = []
 
-    async def begin(port: int = 0) -> tuple[Process, int]:
-        argv = [sys.executable, "-W", "error", "-m", "tests.integration.runtime.serving", str(port), str(tmp_path)]
-        process = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, stderr=PIPE)
+    async def begin(port: int = 0, grace_s: float = 5.0) -> tuple[Process, int]:
+        argv = [sys.executable, "-W", "error", "-m", "tests.integration.runtime.serving"]
+        environ = {
+            **os.environ,
+            "BEATLOOM_SHUTDOWN_GRACE_S": str(grace_s),
+            "BEATLOOM_TESTER_PORT": str(port),
+            "BEATLOOM_TESTER_FOLDER": str(tmp_path),
+        }
+        process = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, stderr=PIPE, env=environ)
         started.append(process)
         assert process.stderr is not None
         async with asyncio.timeout(SOON_S):
             while line := await process.stderr.readline():
                 if b'"ready"' in line:
+                    assert json.loads(line)["service"] == "tester"
                     return process, int(json.loads(line)["port"])
-                if b"port_in_use" in line:
-                    return process, 0
+                told.append(line.decode())
         return process, 0
 
     yield begin
@@ -100,7 +113,34 @@ async def test_a_service_that_does_not_come_up_ends(start: Start, tmp_path: Path
     assert await exit_code(process) == 1
 
 
-async def test_a_taken_port_is_told_in_one_line(start: Start) -> None:
+async def test_a_taken_port_is_told_in_one_line(start: Start, told: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process, _ = await start(taken.getsockname()[1])
         assert await exit_code(process) == 2
+    assert len(told) == 1
+    assert told[0].startswith("port_in_use: ")
+
+
+async def test_a_setting_that_is_wrong_is_told_in_one_line(start: Start, told: list[str]) -> None:
+    process, _ = await start(99999999)
+    assert await exit_code(process) == 2
+    assert len(told) == 1
+    assert told[0].startswith("bad_setting: ")
+
+
+async def test_a_stop_before_it_is_up_does_not_wait(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "wait").touch()
+    starting = asyncio.ensure_future(start())
+    await until((tmp_path / "waiting").exists)
+    (process_id,) = [int(path.read_text()) for path in tmp_path.glob("pid")]
+    os.kill(process_id, signal.SIGTERM)
+    process, _ = await starting
+    assert await exit_code(process) == 0
+
+
+async def test_a_stop_that_takes_too_long_is_cut_off(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "hold").touch()
+    process, _ = await start(grace_s=0)
+    process.terminate()
+    assert await exit_code(process) == 1
+    assert not (tmp_path / "down").exists()

@@ -158,6 +158,18 @@ def failure(returncode: int, stderr_tail: bytes) -> BeatloomError:
     return ToolFailed(f"ffmpeg ended with code {returncode}.", detail)
 
 
+async def _seen_through(ending: asyncio.Future[Any]) -> None:
+    """Waits for the end of something that ends at once, also when cancelled meanwhile."""
+    cancelled = False
+    while not ending.done():
+        try:
+            await asyncio.wait([ending])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+
+
 async def run_ffmpeg(
     args: Sequence[str],
     *,
@@ -191,8 +203,7 @@ async def run_ffmpeg(
     finally:
         if process.returncode is None:
             spawn.kill_group(process.pid)
-        if not attending.done():
-            await asyncio.wait([attending])
+        await _seen_through(attending)
     if process.returncode:
         raise failure(process.returncode, tail)
     return ToolRun(cpu, tail.decode("utf-8", "replace"))

@@ -6,13 +6,12 @@ named demuxer and no protocol but `file`. Whatever the decoder does, this proces
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import av
 import msgspec
-import numpy as np
 
 from libs.contracts.analysis import Notice
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
@@ -26,7 +25,7 @@ from libs.media.guards import (
     read_image_head,
     read_lyrics,
 )
-from libs.media.sound import decoded, open_media
+from libs.media.sound import decoded, open_media, resampled
 
 if TYPE_CHECKING:
     from libs.runtime.workers import WorkerPool
@@ -121,17 +120,13 @@ def _probe_song(path: Path) -> SongProbe:
             raise Permanent("no_audio_stream")
         stream = container.streams.audio[0]
         stream.thread_type = "NONE"
-        channels, rate, seconds, peak = 0, 0, 0.0, 0.0
-        for frame in decoded(container, stream):
-            if not frame.sample_rate:
-                continue
-            if not rate:
-                rate, channels = frame.sample_rate, frame.layout.nb_channels
-            seconds += frame.samples / frame.sample_rate
-            peak = max(peak, _peak(frame))
-            if seconds > MAX_SONG_SECONDS + 0.1:
-                raise Permanent("song_too_long")
-        if not rate:
+        heard = _Heard()
+        peak = 0.0
+        for chunk in resampled(heard.counted(decoded(container, stream))):
+            if chunk.size:
+                peak = max(peak, float(chunk.max()), -float(chunk.min()))
+        seconds = heard.seconds
+        if not heard.rate:
             raise Permanent("not_media")
         if seconds < MIN_SONG_SECONDS:
             raise Permanent("song_too_short")
@@ -145,24 +140,32 @@ def _probe_song(path: Path) -> SongProbe:
         duration=seconds,
         codec=codec,
         container=demuxer,
-        channels=channels,
-        sample_rate=rate,
+        channels=heard.channels,
+        sample_rate=heard.rate,
         silent=peak < 1e-4,
         notices=notices,
     )
 
 
-def _peak(frame: av.AudioFrame) -> float:
-    """The largest absolute sample, full scale being 1."""
-    samples = frame.to_ndarray()
-    if samples.size == 0:
-        return 0.0
-    kind = samples.dtype
-    if kind == np.uint8:
-        return float(np.abs(samples.astype(np.int16) - 128).max()) / 128
-    scale = 1.0 if kind.kind == "f" else 2.0 ** (8 * kind.itemsize - 1)
-    low, high = float(samples.min()), float(samples.max())
-    return max(-low, high) / scale
+class _Heard:
+    """Counts the frames that pass."""
+
+    def __init__(self) -> None:
+        self.rate = 0
+        self.channels = 0
+        self.seconds = 0.0
+
+    def counted(self, frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
+        """The same frames. Raises `Permanent("song_too_long")` where the limit is passed."""
+        for frame in frames:
+            if not frame.sample_rate:
+                continue
+            self.rate = self.rate or frame.sample_rate
+            self.channels = self.channels or frame.layout.nb_channels
+            self.seconds += frame.samples / frame.sample_rate
+            if self.seconds > MAX_SONG_SECONDS + 0.1:
+                raise Permanent("song_too_long")
+            yield frame
 
 
 def _declared_seconds(

@@ -51,24 +51,33 @@ def decoded(container: Any, stream: Any) -> Iterator[Any]:
             continue
 
 
-def resampled(frames: Iterable[Any], rate: int) -> Iterator[Samples]:
-    """Chunks of float32 samples, shape (channels, n), at `rate` Hz, the channels as they are."""
+def resampled(frames: Iterable[Any], rate: int = 0) -> Iterator[Samples]:
+    """Chunks of float32 samples, shape (n, channels), at `rate` Hz (0: as they come), the channels as they are."""
     resampler: Any = None
     setup: tuple[str, str, int] | None = None
     for frame in frames:
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if now != setup:
-            if resampler is not None:
-                for last in resampler.resample(None):
-                    yield last.to_ndarray()
-            resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+            yield from _rest(resampler)
+            # Packed, since PyAV reads beyond the end of frames with eight planes or more.
+            resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=rate or frame.sample_rate)
             setup = now
         frame.pts = None
         for out in resampler.resample(frame):
-            yield out.to_ndarray()
+            yield _samples(out)
+    yield from _rest(resampler)
+
+
+def _rest(resampler: Any) -> Iterator[Samples]:
+    """What a resampler still holds."""
     if resampler is not None:
-        for last in resampler.resample(None):
-            yield last.to_ndarray()
+        for out in resampler.resample(None):
+            yield _samples(out)
+
+
+def _samples(packed: Any) -> Samples:
+    samples: Samples = packed.to_ndarray().reshape(-1, packed.layout.nb_channels)
+    return samples
 
 
 def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
@@ -82,7 +91,7 @@ def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
         stream = container.streams.audio[0]
         stream.thread_type = "NONE"
         for chunk in resampled(decoded(container, stream), rate):
-            yield chunk.mean(axis=0, dtype=np.float32)
+            yield chunk.mean(axis=1, dtype=np.float32)
 
 
 def decode_mono(path: Path, rate: int) -> Samples:

@@ -42,13 +42,14 @@ class ChangeFinder:
         """Frames that are kept for a change: its own, and some on each side up to half of the way to the next."""
         frame, frames = self._planned[index].frame, self._planned[index].frames
         half = frames // 2
-        before, after = 0, frame + half + 2 * REACH
+        before, after = 0, frame + half + 4 * REACH + frames
         if index:
             before = self._planned[index - 1].frame + self._planned[index - 1].frames // 2
         if index + 1 < len(self._planned):
             after = self._planned[index + 1].frame - self._planned[index + 1].frames // 2
-        left = max(min(REACH, (frame - half - before) // 2), 1)
-        right = max(min(REACH, (after - frame - half) // 2), 1)
+        reach = max(REACH, half + 4)
+        left = max(min(reach, (frame - half - before) // 2), 1)
+        right = max(min(reach, (after - frame - half) // 2), 1)
         return max(frame - half - left, 0), frame + half + right
 
     def add(self, small: Small) -> float:
@@ -107,24 +108,29 @@ def cut_frame(numbers: Sequence[int], pictures: Sequence[npt.NDArray[np.int16]])
 def crossfade_middle(
     numbers: Sequence[int], pictures: Sequence[npt.NDArray[np.int16]], planned: Planned
 ) -> int | None:
-    """The frame at which half of the way from the old picture to the new one is done."""
+    """The middle of a linear change, when there is one.
+
+    Pictures half a crossfade before and after a frame differ most at its middle, and less in proportion to the
+    distance from it; how far they differ by motion alone is the floor of that triangle,
+    level or tilted. The best fit counts.
+    """
     half = planned.frames // 2
-    try:
-        start = numbers.index(planned.frame - half)
-        end = numbers.index(planned.frame + half)
-    except ValueError:
+    middles = np.asarray(numbers[half:-half] if half else numbers)
+    if middles.size < 3:
         return None
-    old = pictures[start].astype(np.float32)
-    way = pictures[end].astype(np.float32) - old
-    length = float(np.square(way).sum())
-    if length / way.size < 1.0:
-        return None
-    done = [float(((picture - old) * way).sum()) / length for picture in pictures]
-    for at in range(max(start, 1), end + 1):
-        if done[at - 1] < 0.5 <= done[at]:
-            part = (0.5 - done[at - 1]) / (done[at] - done[at - 1])
-            return round(numbers[at - 1] + part)
-    return None
+    differences = np.asarray(
+        [np.abs(after - before).mean() for before, after in zip(pictures, pictures[2 * half :], strict=False)]
+    )
+    best: tuple[float, int] | None = None
+    for centre in middles[np.abs(middles - planned.frame) <= REACH]:
+        roof = np.maximum(1 - np.abs(middles - centre) / planned.frames, 0)
+        slope = np.clip((middles - centre) / planned.frames, -1, 1)
+        model = np.stack([roof, np.ones_like(roof), slope], 1)
+        (rise, floor, tilt), *_ = np.linalg.lstsq(model, differences, rcond=None)
+        missed = float(np.square(model @ (rise, floor, tilt) - differences).sum())
+        if rise > 1.0 and rise > 0.3 * floor and (best is None or missed < best[0]):
+            best = (missed, int(centre))
+    return None if best is None else best[1]
 
 
 def stretches(flags: Sequence[int], fps: Fraction, least_seconds: float) -> tuple[Stretch, ...]:

@@ -71,7 +71,7 @@ def encode_args(song: Path, track: SongTrack, length: Fraction, output: Path) ->
     source = graph.input(str(song), f=track.demuxer, protocol_whitelist="file", threads=1)
     sound = source["a:0"].filter("asetpts", "N/SR/TB")
     if track.channels == 1:
-        sound = sound.filter("pan", "stereo|c0=c0|c1=c0")
+        sound = sound.filter("channelmap", map="0|0", channel_layout="stereo")
     sound = sound.filter("aresample", rate, out_chlayout="stereo", rematrix_maxval="1.0")
     sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=rate, channel_layouts="stereo")
     sound = sound.filter("apad", whole_len=count).filter("atrim", end_sample=count)

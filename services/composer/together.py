@@ -14,5 +14,6 @@ async def together(*works: Coroutine[Any, Any, Any]) -> list[Any]:
         return list(await asyncio.gather(*tasks))
     finally:
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import resource
 from collections.abc import AsyncIterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import msgspec
+import numpy as np
 import pytest
 
 from libs.artifacts.open import open_store
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import Handler, TaskContext
+from libs.contracts.analysis import Word
+from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import VideoComposed
 from libs.contracts.jobs import JobOptions
 from libs.contracts.messages import Progress
 from libs.contracts.report import Report
-from libs.contracts.tasks import StageUsage
+from libs.contracts.tasks import Compose, StageUsage
+from libs.media.ffmpeg import FrameWriter
 from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
 from services.composer.handlers import make_handlers
@@ -25,7 +33,7 @@ from services.composer.scratch import Scratch
 from services.composer.settings import ComposerSettings
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.orders import order
-from tests.integration.composer.pictures import pictures_of
+from tests.integration.composer.pictures import HEIGHT, WIDTH, numbered, pictures_of
 
 
 class Bench:
@@ -148,3 +156,167 @@ async def test_done_work_is_not_done_again(bench: Bench, tmp_path: Path) -> None
     assert await bench.compose(task, context) == first
     assert context.reused and context.cpu_seconds == 0
     assert bench.blobs() == stored
+
+
+async def test_a_lost_segment_costs_that_segment_alone(bench: Bench, tmp_path: Path) -> None:
+    song = await make_song(tmp_path / "song.mp3", 5.0)
+    task = await order(bench.store, tmp_path, song)
+    (fact,) = await bench.compose(task, TaskContext(task))
+    assert isinstance(fact, VideoComposed)
+    # The record of the whole and the video are lost; the segments are there, one of them cut short on the disk.
+    for path in (bench.root / "store" / "result").rglob("*"):
+        if path.is_file() and b"video.composed" in path.read_bytes():
+            path.unlink()
+    segment = next(
+        path
+        for path in sorted((bench.root / "store" / "blob").rglob("*"))
+        if path.is_file() and b"segment" not in path.name.encode() and _packets(path) == 41
+    )
+    segment.write_bytes(segment.read_bytes()[:100])
+    context = TaskContext(task)
+    (again,) = await bench.compose(task, context)
+    assert isinstance(again, VideoComposed)
+    assert again.video == fact.video
+    assert not context.reused
+
+
+def _packets(path: Path) -> int:
+    try:
+        with av.open(str(path)) as container:
+            return container.streams.video[0].frames
+    except (av.error.FFmpegError, IndexError):
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("song.wav", ("-ac", "1", "-ar", "8000")),
+        ("song.flac", ("-af", "pan=7.1|FL=c0|FR=c1|FC=c0|SL=c0|SR=c1|BL=c0|BR=c1")),
+        ("song.mp3", ("-ac", "1")),
+        ("song.wav", ("-ar", "96000")),
+    ],
+    ids=["8 kHz mono", "7.1", "mono mp3", "96 kHz"],
+)
+async def test_every_song_becomes_stereo_without_lag(
+    bench: Bench, tmp_path: Path, name: str, extra: tuple[str, ...]
+) -> None:
+    song = await make_song(tmp_path / name, 5.0, extra=extra)
+    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
+    (fact,) = await bench.compose(task, TaskContext(task))
+    assert isinstance(fact, VideoComposed)
+    report = await read_report(bench, fact)
+    assert report.sound is not None and report.sound.lag_ms is not None and abs(report.sound.lag_ms) < 1
+    async with bench.store.local(fact.video) as path:
+        with av.open(str(path)) as container:
+            sound = container.streams.audio[0].codec_context
+            assert (sound.channels, sound.sample_rate in (44100, 48000)) == (2, True)
+
+
+async def test_a_silent_song_is_composed(bench: Bench, tmp_path: Path) -> None:
+    song = await make_song(tmp_path / "song.wav", 5.0, extra=("-af", "volume=0"))
+    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
+    (fact,) = await bench.compose(task, TaskContext(task))
+    assert isinstance(fact, VideoComposed)
+    report = await read_report(bench, fact)
+    assert report.sound is not None and report.sound.lag_ms is None and report.problems == ()
+
+
+async def test_captions_are_seen_where_they_belong(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FONTCONFIG_FILE", "/dev/null")  # a machine without any font
+    song = await make_song(tmp_path / "song.mp3", 5.0)
+    words = [Word(text="WWWW{\\fs1}WWWW", start=1.6, end=3.0, confidence=1)]
+    task = await order(bench.store, tmp_path, song, words=words)
+    (fact,) = await bench.compose(task, TaskContext(task))
+    plain_task = await order(bench.store, tmp_path, song, words=words, options=JobOptions(captions=False))
+    (plain,) = await bench.compose(plain_task, TaskContext(plain_task))
+    assert isinstance(fact, VideoComposed) and isinstance(plain, VideoComposed)
+    async with bench.store.local(fact.video) as one, bench.store.local(plain.video) as other:
+        with_text, without = pictures_of(one)[0], pictures_of(other)[0]
+    changed = [
+        number
+        for number, (a, b) in enumerate(zip(with_text, without, strict=True))
+        if np.abs(a.astype(int) - b)[60:].max() > 60
+    ]
+    assert changed[0] in range(48, 52) and changed[-1] in range(98, 101)
+    assert changed == list(range(changed[0], changed[-1] + 1))
+
+
+async def test_cancel_leaves_no_process_and_no_file(bench: Bench, tmp_path: Path) -> None:
+    song = await make_song(tmp_path / "song.mp3", 20.0)
+    task = await order(bench.store, tmp_path, song, lengths=(300, 300), overlaps=(0, 0))
+    for wait in (0.05, 0.4, 0.9):
+        work = asyncio.ensure_future(bench.compose(task, TaskContext(task)))
+        await asyncio.sleep(wait)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert bench.leftovers() == []
+        assert _children_that_run("ffmpeg") == []
+
+
+def _children_that_run(name: str) -> list[str]:
+    """Command lines of this process's descendants that hold `name`."""
+    found = []
+    todo = [os.getpid()]
+    while todo:
+        for listing in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+            for child in listing.read_text().split():
+                todo.append(int(child))
+                with contextlib.suppress(OSError):
+                    line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    if name in line:
+                        found.append(line)
+    return found
+
+
+async def test_a_full_disk_is_told(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    song = await make_song(tmp_path / "song.mp3", 5.0)
+    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(Retryable) as told:
+            await bench.compose(task, TaskContext(task))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert told.value.code == "no_space"
+    assert bench.leftovers() == []
+    (fact,) = await bench.compose(task, TaskContext(task))
+    assert isinstance(fact, VideoComposed)
+
+
+async def test_a_clip_with_too_few_frames_fails_the_task(bench: Bench, tmp_path: Path) -> None:
+    song = await make_song(tmp_path / "song.mp3", 5.0)
+    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
+    body = task.body
+    assert isinstance(body, Compose)
+    first, second = body.clips
+    short = tmp_path / "short.mp4"
+    with FrameWriter(short, WIDTH, HEIGHT, Fraction(30)) as writer:
+        for number in range(60):
+            writer.write(numbered(number))
+    lying = msgspec.structs.replace(second, blob=await bench.store.put_file(short, "video/mp4"))
+    task = msgspec.structs.replace(task, body=msgspec.structs.replace(body, clips=(first, lying)))
+    with pytest.raises(Permanent) as failed:
+        await bench.compose(task, TaskContext(task))
+    assert failed.value.code == "output_check_failed" and "60 frames" in failed.value.message
+
+
+async def test_black_is_not_delivered(bench: Bench, tmp_path: Path) -> None:
+    song = await make_song(tmp_path / "song.mp3", 5.0)
+    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
+    body = task.body
+    assert isinstance(body, Compose)
+    first, second = body.clips
+    dark = tmp_path / "dark.mp4"
+    with FrameWriter(dark, WIDTH, HEIGHT, Fraction(30)) as writer:
+        for number in range(75):
+            writer.write(numbered(number) if number > 30 else np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    black = msgspec.structs.replace(second, blob=await bench.store.put_file(dark, "video/mp4"))
+    task = msgspec.structs.replace(task, body=msgspec.structs.replace(body, clips=(first, black)))
+    with pytest.raises(Permanent, match=r"black from 2\.50 to 3\.53"):
+        await bench.compose(task, TaskContext(task))
+    assert bench.leftovers() == []

@@ -28,6 +28,7 @@ PICTURE = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=6")
         ("a.wav", (*sine(6, 8000), "-c:a", "pcm_mulaw"), "pcm_mulaw", 1, 8000),
         ("a8.wav", (*sine(6, 8000), "-c:a", "pcm_u8"), "pcm_u8", 1, 8000),
         ("71.flac", (*sine(6, 48000), "-af", "aformat=channel_layouts=7.1"), "flac", 8, 48000),
+        ("71.opus", (*sine(6, 48000), "-af", "aformat=channel_layouts=7.1", "-c:a", "libopus"), "opus", 8, 48000),
         ("a.ogg", (*sine(6), "-c:a", "libvorbis"), "vorbis", 1, 44100),
         ("a.opus", (*sine(6), "-c:a", "libopus"), "opus", 1, 48000),
         ("a.aiff", sine(6), "pcm_s16be", 1, 44100),

@@ -1,0 +1,74 @@
+"""Files with planted defects: each is seen by the measurement and named by the checks."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from libs.media.ffmpeg import run_ffmpeg
+from services.composer.changes import Planned
+from services.composer.join import join
+from services.composer.judge import problems
+from services.composer.measure import measure_picture, measure_sound
+from services.composer.timeline import joins
+from tests.integration.composer.conftest import make_song
+from tests.integration.composer.pictures import storyboard
+from tests.integration.composer.test_exactness import encode_all
+
+FPS = Fraction(30)
+BOARD = storyboard((45, 60, 45), (0, 0, 8), FPS)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A good video and its song."""
+    folder = tmp_path_factory.mktemp("good")
+    song = asyncio.run(make_song(folder / "song.m4a", 5.0))
+    join(asyncio.run(encode_all(BOARD, folder)), FPS, str(song), str(folder / "video.mp4"))
+    return folder / "video.mp4", song
+
+
+def judged(video: Path, song: Path) -> tuple[str, ...]:
+    planned = [Planned(one.frame, one.frames) for one in joins(BOARD)]
+    picture = measure_picture(str(video), BOARD.fps, planned, BOARD.frames)
+    return problems(BOARD, picture, measure_sound(str(video), str(song)))
+
+
+def test_a_good_one_has_no_problems(good: tuple[Path, Path]) -> None:
+    assert judged(*good) == ()
+
+
+def test_cuts_are_found_on_the_frame_where_they_are(good: tuple[Path, Path]) -> None:
+    for shift in (-2, -1, 0, 1, 3):
+        planned = [Planned(45 + shift, 0), Planned(105, 8)]
+        assert measure_picture(str(good[0]), "30", planned, 150).found == (45, 105)
+
+
+DEFECTS = {
+    "a frame lost": (["-vf", r"select=not(eq(n\,70))", "-fps_mode", "passthrough", "-c:a", "copy"], "don't follow"),
+    "a frame late": (
+        ["-vf", r"setpts=PTS+gt(N\,70)*0.01/TB", "-fps_mode", "passthrough", "-c:a", "copy"],
+        "don't follow",
+    ),
+    "late sound": (["-c:v", "copy", "-af", "adelay=20|20"], "20.0 ms late"),
+    "early sound": (["-c:v", "copy", "-af", "atrim=start=0.024,asetpts=N/SR/TB"], "-24.0 ms late"),
+    "no sound": (["-an", "-c:v", "copy"], "no sound"),
+    "silence": (["-c:v", "copy", "-af", "volume=0"], "not the song's"),
+    "half of the sound": (["-c:v", "copy", "-af", "atrim=end=2.5"], "sound lasts"),
+    "black": (
+        ["-vf", r"drawbox=t=fill:c=black:enable=between(n\,60\,80)", "-c:a", "copy"],
+        "black from 2.00 to 2.70",
+    ),
+    "shorter": (["-t", "4.5", "-c:a", "copy"], "135 frames, not 150"),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+async def test_a_planted_defect_is_named(good: tuple[Path, Path], tmp_path: Path, defect: str) -> None:
+    args, said = DEFECTS[defect]
+    broken = tmp_path / "broken.mp4"
+    await run_ffmpeg(["-i", str(good[0]), *args, str(broken)], timeout_s=30)
+    assert any(said in problem for problem in judged(broken, good[1])), judged(broken, good[1])

@@ -1,0 +1,57 @@
+"""Storyboards, clips and words in few letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libs.contracts.analysis import Word
+from libs.contracts.artifacts import Blob
+from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Storyboard, Transition
+
+PALETTE = Palette(ground="#000000", low="#111111", mid="#777777", accent="#ff0000", light="#ffffff")
+
+
+def board(lengths: Sequence[int], overlaps: Sequence[int], fps: str = "30") -> Storyboard:
+    """Scenes of these lengths; overlaps[i] is the crossfade with which scene i begins."""
+    scenes, at = [], 0
+    for number, (length, overlap) in enumerate(zip(lengths, overlaps, strict=True)):
+        scenes.append(
+            Scene(
+                id=f"s{number}",
+                start_frame=at,
+                end_frame=at + length,
+                section="part",
+                group=0,
+                energy=0.5,
+                camera=Camera(move="push", amount=0.1),
+                motion=0.5,
+                look="auto",
+                palette=PALETTE,
+                prompt="",
+                negative_prompt="",
+                seed=number,
+                transition=Transition(kind="crossfade" if overlap else "cut", frames=overlap),
+            )
+        )
+        at += length
+    return Storyboard(fps=fps, frames=at, width=320, height=180, seed=1, scenes=tuple(scenes))
+
+
+def clips(of: Storyboard) -> list[Clip]:
+    """For each scene a clip with just the handles that its transitions need."""
+    made = []
+    for number, scene in enumerate(of.scenes):
+        lead = scene.transition.frames // 2 if number else 0
+        tail = of.scenes[number + 1].transition.frames // 2 if number + 1 < len(of.scenes) else 0
+        blob = Blob(sha256=f"{number:064}", size=1, media_type="video/mp4")
+        frames = lead + scene.end_frame - scene.start_frame + tail
+        made.append(Clip(scene_id=scene.id, lead=lead, frames=frames, blob=blob))
+    return made
+
+
+def line(text: str, start: float, *, number: int = 0, each: float = 0.3, confidence: float = 1.0) -> list[Word]:
+    """The words of a line, one after the other."""
+    return [
+        Word(text=word, start=start + each * at, end=start + each * (at + 1), confidence=confidence, line=number)
+        for at, word in enumerate(text.split(" "))
+    ]

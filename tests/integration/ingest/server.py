@@ -22,6 +22,7 @@ from libs.runtime.workers import WorkerPool
 from services.ingest.front import Front
 from services.ingest.ledger import Ledger
 from services.ingest.routes.documents import openapi
+from tests.servers.nats import NatsServer
 
 
 class Api(NamedTuple):
@@ -33,6 +34,7 @@ class Api(NamedTuple):
     store: ArtifactStore
     bus: Bus
     front: Front
+    nats: NatsServer
     scratch: Path
 
     def uploads(self) -> list[Path]:
@@ -41,7 +43,7 @@ class Api(NamedTuple):
 
 
 @asynccontextmanager
-async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool) -> AsyncIterator[Api]:
+async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool, nats: NatsServer) -> AsyncIterator[Api]:
     """Serve until the block ends."""
     store = open_store(f"file://{folder}/artifacts")
     front = Front()
@@ -67,7 +69,7 @@ async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool) -> A
     assert ready.is_set()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
-            yield Api(http, port, ledger, store, bus, front, folder / "scratch")
+            yield Api(http, port, ledger, store, bus, front, nats, folder / "scratch")
     finally:
         front.stop_streams()
         stop.set()

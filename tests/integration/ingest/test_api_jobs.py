@@ -7,6 +7,7 @@ import httpx
 import msgspec
 import pytest
 
+from libs.contracts.errors import Retryable
 from services.ingest.views import JobList, JobView
 from tests.integration.ingest.flow import SONG, analyzed, failed, finished, order, order_id, planned, rendered
 from tests.integration.ingest.server import Api, picture, song
@@ -157,6 +158,16 @@ async def test_lengths_that_lie(api: Api) -> None:
         await asyncio.sleep(0.05)
     assert api.uploads() == []
     assert await order_id(api), "and others are served as before"
+
+
+async def test_a_full_store_is_told_and_leaves_no_job(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise Retryable("no_space")
+
+    monkeypatch.setattr(api.store, "put_file", full)
+    assert problem(await order(api)) == (507, "no_space")
+    assert api.uploads() == []
+    assert (await api.http.get("/api/v1/jobs")).json()["jobs"] == []
 
 
 async def test_a_stuck_upload_holds_up_nobody(api: Api) -> None:

@@ -191,3 +191,14 @@ async def test_a_reader_that_leaves_is_forgotten(api: Api) -> None:
 
 async def test_no_such_job(api: Api) -> None:
     assert problem(await api.http.get("/api/v1/jobs/nope/stream")) == (404, "job_not_found")
+
+
+async def test_without_a_bus_orders_are_taken_and_streams_go_on(api: Api) -> None:
+    job_id = await order_id(api)
+    async with stream(api, job_id) as found:
+        await until(found, "progress")
+        api.nats.kill()
+        await analyzed(api, job_id)
+        assert msgspec.json.decode((await until(found, "stage_update"))[2], type=StageUpdate).status == "planning"
+    assert await order_id(api) != job_id
+    api.nats.start()

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of
 from libs.contracts.artifacts import Blob, blob_key
-from libs.contracts.errors import BeatloomError, InputMissing, Retryable
+from libs.contracts.errors import InputMissing, Retryable
 from libs.runtime.disk import is_full
 
 T = TypeVar("T")
@@ -190,10 +190,10 @@ async def _in_thread(work: Callable[..., T], *args: Any) -> T:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Trouble with the store's own files, in the words of the contracts. Missing files are the caller's to tell."""
+    """Trouble with the store's own files, in the words of the contracts."""
     try:
         yield
-    except (BeatloomError, FileNotFoundError, InterruptedError):
+    except InterruptedError:
         raise
     except OSError as error:
         if is_full(error):

@@ -79,7 +79,8 @@ def _one_thread_for_opencv() -> None:
 def main() -> None:
     """The child's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.configure("worker", os.environ.get("BEATLOOM_LOG_LEVEL", "info"))
+    level = os.environ.get("BEATLOOM_LOG_LEVEL", "")
+    logging.configure("worker", level if level in logging.LEVELS else "info")
     with socket.socket(fileno=int(sys.argv[1])) as sock:
         try:
             serve(sock)

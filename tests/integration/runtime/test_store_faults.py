@@ -109,9 +109,18 @@ async def test_what_is_put_again_is_as_new(tmp_path: Path) -> None:
 async def test_a_folder_that_is_gone_is_not_ready(tmp_path: Path) -> None:
     store = open_store((tmp_path / "artifacts").as_uri())
     (tmp_path / "artifacts").rename(tmp_path / "elsewhere")
-    with pytest.raises(Retryable) as gone:
-        await store.check()
-    assert gone.value.code == "store_unavailable"
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    for call in (
+        store.check(),
+        store.put_bytes(b"x", "a/b"),
+        store.put_file(source, "a/b"),
+    ):
+        with pytest.raises(Retryable) as gone:
+            await call
+        assert gone.value.code == "store_unavailable"
+    assert await store.get_bytes("result/x") is None
+    assert not (tmp_path / "artifacts").exists()
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -149,9 +149,12 @@ async def test_a_call_that_is_too_slow_is_killed_with_its_grandchild(pool: Worke
     assert (await pool.run(calls.add, 1, 2, timeout_s=SOON_S)).value == 3
 
 
-async def test_a_cancelled_call_is_killed_with_its_grandchild(pool: WorkerPool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bound", [True, False], ids=["launched", "foreign"])
+async def test_a_cancelled_call_is_killed_with_its_grandchild(
+    pool: WorkerPool, tmp_path: Path, bound: bool
+) -> None:
     note = tmp_path / "note"
-    call = asyncio.create_task(pool.run(calls.sleep_with_a_grandchild, str(note), timeout_s=SOON_S))
+    call = asyncio.create_task(pool.run(calls.sleep_with_a_grandchild, str(note), bound, timeout_s=SOON_S))
     child, grandchild = await started_with_grandchild(note)
     began = time.monotonic()
     call.cancel()

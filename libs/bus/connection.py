@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.errors import NoStreamResponseError
 
 from libs.bus import headers as head
 from libs.bus.headers import Origin
@@ -58,6 +59,7 @@ class Bus:
         self._connected = False
         self._closing = False
         self._restoring: asyncio.Task[None] | None = None
+        self._making = asyncio.Lock()
         self._listeners: set[Callable[[], None]] = set()
 
     @classmethod
@@ -178,7 +180,8 @@ class Bus:
     async def ensure_topology(self) -> None:
         """Make what is missing, change what differs. Raises Retryable("bus_unavailable")."""
         try:
-            await ensure_topology(self.js, self.topology)
+            async with self._making:
+                await ensure_topology(self.js, self.topology)
         except TRANSIENT as error:
             raise Retryable("bus_unavailable", f"The streams can't be made: {error}") from error
 
@@ -242,6 +245,9 @@ class Bus:
             raise Permanent(
                 "unexpected", f"A message of {len(data)} bytes is larger than nats-server takes."
             ) from error
+        except NoStreamResponseError as error:
+            await self.ensure_topology()
+            raise Retryable("bus_unavailable", "The stream was gone; it is made again.") from error
         except TRANSIENT as error:
             raise Retryable("bus_unavailable", f"The message was not taken: {error}") from error
 
@@ -265,7 +271,8 @@ class Bus:
             with contextlib.suppress(*TRANSIENT):
                 await self.client.flush(timeout=1)
         if not self.client.is_closed:
-            await self.client.close()
+            with contextlib.suppress(*TRANSIENT):  # nats-py tries to send what is left, on a broken pipe too
+                await self.client.close()
 
 
 async def _wait_for_port(urls: list[str], deadline: float) -> None:

@@ -41,7 +41,7 @@ class DurableConsumer:
         self._handle = handle
         self._name = consumer
         self._loops = Loops(bus, on_death)
-        self._puller = Puller(bus, stream, consumer, fresh_s=bus.ack_wait_s / 2)
+        self._puller = Puller(bus, stream, consumer, hoard_s=bus.ack_wait_s / 2)
         self._idle = asyncio.Event()
         self._idle.set()
 

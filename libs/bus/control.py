@@ -104,7 +104,7 @@ class ControlFollower:
             ),
         )
         self._behind = info.num_pending or 0
-        self._puller = Puller(self._bus, subjects.CONTROL, name, fresh_s=float("inf"))
+        self._puller = Puller(self._bus, subjects.CONTROL, name, hoard_s=float("inf"))
         if self._behind == 0:
             self._caught_up.set()
 

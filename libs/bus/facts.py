@@ -17,6 +17,8 @@ from libs.contracts import subjects
 from libs.contracts.errors import Malformed
 from libs.contracts.facts import Fact
 from libs.contracts.messages import decode
+from libs.telemetry import names
+from libs.telemetry.tracing import extract, span
 
 log = logging.getLogger(__name__)
 
@@ -46,4 +48,14 @@ class FactConsumer(DurableConsumer):
             )
             await self._bus.publish_dead(letter_of(delivery, error.code, datetime.now(UTC)))
             return
-        await self._apply(fact)
+        with span(
+            f"{names.SPAN_FACT} {fact.name}",
+            parent=extract(message.headers),
+            attributes={
+                names.JOB_ID: fact.job_id,
+                names.RUN: fact.run,
+                names.TASK: fact.task,
+                names.ATTEMPT: fact.attempt,
+            },
+        ):
+            await self._apply(fact)

@@ -56,6 +56,8 @@ async def follow_wakes(bus: Bus, on_wake: Callable[[str], None]) -> Following:
 async def _follow(bus: Bus, subject: str, take: Callable[[Msg], Awaitable[None]]) -> Following:
     try:
         subscription = await bus.client.subscribe(subject, cb=take)
+        # nats-py sends its ping before what is buffered: only the second answer comes after the subscription.
+        await bus.client.flush()
         await bus.client.flush()
     except TRANSIENT as error:
         raise Retryable("bus_unavailable", f"Not subscribed: {error}") from error

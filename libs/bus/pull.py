@@ -41,12 +41,14 @@ class PullFailed(Retryable):
 class Puller:
     """The client's side of one pull consumer. One `pull` at a time."""
 
-    def __init__(self, bus: Bus, stream: str, consumer: str, *, fresh_s: float) -> None:
-        """fresh_s: a message that was held here for longer is dropped; the server will deliver it again."""
+    def __init__(self, bus: Bus, stream: str, consumer: str, *, hoard_s: float = 0.0) -> None:
+        """hoard_s: how long a message that came beyond what was taken may wait here for the next pull; one that
+        waited longer is dropped, since the server delivers it again. 0: such a message is given back at once.
+        """
         self._bus = bus
         self._name = f"{stream}/{consumer}"
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-        self._fresh_s = fresh_s
+        self._hoard_s = hoard_s
         self._inbox = ""
         self._number = 0
         self._subscription: Subscription | None = None
@@ -54,6 +56,7 @@ class Puller:
         self._status: tuple[str, str] | None = None
         self._changed = asyncio.Event()
         self._interrupted = False
+        self._pulling = False
         self._closed = False
         self._forget = bus.on_reconnect(self._interrupt)
 
@@ -74,6 +77,20 @@ class Puller:
         self._number += 1
         self._status = None
         self._interrupted = False
+        self._pulling = True
+        try:
+            await self._ask(batch, wait_s)
+            return await self._answer(batch, time.monotonic() + wait_s + ANSWER_S)
+        finally:
+            self._pulling = False
+            await self._give_back_surplus()
+
+    def give_up(self) -> None:
+        """End the pull in progress; it returns what has come. What comes later is given back."""
+        self._pulling = False
+        self._changed.set()
+
+    async def _ask(self, batch: int, wait_s: float) -> None:
         request: dict[str, object] = {"batch": batch}
         if wait_s > 0:
             request["expires"] = int(wait_s * 1e9)
@@ -82,12 +99,11 @@ class Puller:
         await self._bus.client.publish(
             self._request_subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}"
         )
-        return await self._answer(batch, time.monotonic() + wait_s + ANSWER_S)
 
     async def _answer(self, batch: int, deadline: float) -> list[Msg]:
         while True:
             here = self._take(batch)
-            if here or self._closed:
+            if here or self._closed or not self._pulling:
                 return here
             if self._status is not None:
                 status, description = self._status
@@ -122,13 +138,19 @@ class Puller:
     def _take(self, batch: int) -> list[Msg]:
         if self._closed:
             return []
-        oldest = time.monotonic() - self._fresh_s
+        oldest = time.monotonic() - self._hoard_s
         taken: list[Msg] = []
         while self._arrived and len(taken) < batch:
             arrived_at, message = self._arrived.popleft()
-            if arrived_at >= oldest:
+            if self._pulling or arrived_at >= oldest:
                 taken.append(message)
         return taken
+
+    async def _give_back_surplus(self) -> None:
+        while self._arrived and self._hoard_s == 0 and not self._closed:
+            _, message = self._arrived.popleft()
+            with contextlib.suppress(*TRANSIENT):
+                await message.nak()
 
     def _interrupt(self) -> None:
         self._interrupted = True
@@ -138,6 +160,8 @@ class Puller:
         status = (message.headers or {}).get(_STATUS)
         if status is None:
             self._arrived.append((time.monotonic(), message))
+            if not self._pulling and not self._closed:
+                await self._give_back_surplus()
         elif status != _ALIVE and message.subject == f"{self._inbox}.{self._number}":
             self._status = (status, (message.headers or {}).get(_DESCRIPTION, ""))
         self._changed.set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
@@ -15,6 +14,7 @@ from libs.bus.connection import TRANSIENT, Bus, backoff
 from libs.bus.control import ControlFollower
 from libs.bus.flight import CLEAN_UP_S, Flight, heartbeats
 from libs.bus.handler import Handler, TaskContext
+from libs.bus.lanes import Lane
 from libs.bus.loops import Loops, OnDeath
 from libs.bus.pull import Puller
 from libs.bus.settle import (
@@ -40,29 +40,6 @@ from libs.telemetry.metrics import WorkMetrics
 from libs.telemetry.tracing import extract, span
 
 log = logging.getLogger(__name__)
-
-WAIT_S = 1.0
-LOW_FIRST_EVERY = 8
-
-
-class _Lane:
-    """The two consumers of one kind, and how many of its tasks may be in work."""
-
-    def __init__(self, kind: TaskKind, high: Puller, low: Puller, concurrency: int) -> None:
-        self.kind = kind
-        self.high = high
-        self.low = low
-        self.room = asyncio.Semaphore(concurrency)
-        self._fetches = 0
-
-    async def fetch(self) -> Msg | None:
-        """The next task: high before low, but every eighth time low before high; waits a second at most."""
-        self._fetches += 1
-        first, second = (self.high, self.low)
-        if self._fetches % LOW_FIRST_EVERY == 0:
-            first, second = second, first
-        found = await first.pull() or await second.pull() or await self.high.pull(wait_s=WAIT_S)
-        return found[0] if found else None
 
 
 class Worker:
@@ -92,7 +69,7 @@ class Worker:
         self._metrics = metrics
         self._loops = Loops(bus, on_death)
         self._control = ControlFollower(bus, self._loops, self._on_end)
-        self._lanes: list[_Lane] = []
+        self._lanes: list[Lane] = []
         self._flights: dict[str, Flight] = {}
         self._working: set[asyncio.Task[None]] = set()
         self._chatter: set[asyncio.Task[None]] = set()
@@ -106,15 +83,10 @@ class Worker:
         await self._control.caught_up()
         for kind in self._handlers:
             high, low = (
-                Puller(
-                    self._bus,
-                    subjects.TASKS,
-                    subjects.task_consumer(kind, priority),
-                    fresh_s=self._ack_wait_s / 2,
-                )
+                Puller(self._bus, subjects.TASKS, subjects.task_consumer(kind, priority))
                 for priority in ("high", "low")
             )
-            lane = _Lane(kind, high, low, self._concurrency)
+            lane = Lane(kind, high, low, self._concurrency)
             self._lanes.append(lane)
             self._loops.repeat(f"fetch {kind}", self._fetch_into(lane))
 
@@ -142,7 +114,7 @@ class Worker:
 
     # Fetching.
 
-    def _fetch_into(self, lane: _Lane) -> Callable[[], Awaitable[None]]:
+    def _fetch_into(self, lane: Lane) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
             await lane.room.acquire()
             taken = False
@@ -205,49 +177,39 @@ class Worker:
         task = flight.task
         if task.kind not in RUN_INDEPENDENT and self._control.ended(task.job_id, task.run):
             flight.end_early("ended")
-        attempts = flight.message.metadata.num_delivered
         if self._metrics is not None:
-            self._metrics.started(task.kind, redelivered=attempts > 1)
+            self._metrics.started(task.kind, redelivered=flight.message.metadata.num_delivered > 1)
         log.info("begins", extra=_fields(delivery))
         outcome: Outcome = GivenBack()
-        with ExitStack() as stack:
-            stack.enter_context(
-                span(
-                    f"{names.SPAN_TASK} {task.kind}",
-                    parent=extract(flight.message.headers),
-                    attributes={
-                        names.JOB_ID: task.job_id,
-                        names.RUN: task.run,
-                        names.TASK: task.task,
-                        names.ATTEMPT: task.attempt,
-                        names.KIND: task.kind,
-                    },
-                )
-            )
-            try:
+        try:
+            with span(
+                f"{names.SPAN_TASK} {task.kind}",
+                parent=extract(flight.message.headers),
+                attributes={
+                    names.JOB_ID: task.job_id,
+                    names.RUN: task.run,
+                    names.TASK: task.task,
+                    names.ATTEMPT: task.attempt,
+                    names.KIND: task.kind,
+                },
+            ) as current:
                 async with heartbeats(self._ack_wait_s / 3, flight):
                     outcome = await flight.run(self._handlers[task.kind])
-                    usage = flight.usage
-                    settlement = settle(outcome, delivery, usage, datetime.now(UTC))
+                    settlement = settle(outcome, delivery, flight.usage, datetime.now(UTC))
+                    current.set_attribute(names.attribute(names.OUTCOME), _outcome_name(outcome, flight.usage))
                     settlement = await self._publish(settlement)
-            finally:
-                if self._metrics is not None:
-                    usage = flight.usage
-                    self._metrics.ended(
-                        task.kind,
-                        _outcome_name(outcome, usage),
-                        wall_seconds=usage.wall_seconds,
-                        cpu_seconds=usage.cpu_seconds,
-                    )
-        level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
-        log.log(
-            level,
-            "ends: %s",
-            _outcome_name(outcome, usage),
-            extra=_fields(delivery),
-            exc_info=outcome.error if isinstance(outcome, Failed) else None,
-        )
+        finally:
+            self._ended(outcome, delivery, flight.usage)
         await self._tell(flight.message, settlement)
+
+    def _ended(self, outcome: Outcome, delivery: Delivery, usage: Usage) -> None:
+        name = _outcome_name(outcome, usage)
+        if self._metrics is not None:
+            self._metrics.ended(delivery.kind, name, wall_seconds=usage.wall_seconds, cpu_seconds=usage.cpu_seconds)
+        if isinstance(outcome, Failed):
+            log.warning("ends: %s", name, extra=_fields(delivery), exc_info=outcome.error)
+        else:
+            log.info("ends: %s", name, extra=_fields(delivery))
 
     async def _answer_unread(self, message: Msg, delivery: Delivery, error: Malformed) -> None:
         settlement = settle(Unreadable(error), delivery, Usage(), datetime.now(UTC))

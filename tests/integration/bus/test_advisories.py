@@ -37,7 +37,7 @@ async def advised(impatient: Bus) -> AsyncIterator[AdvisoryConsumer]:
 
 async def die_on_it(bus: Bus) -> int:
     """Take tasks and never answer, as dying workers do, until no more come; how often one came."""
-    puller = Puller(bus, subjects.TASKS, "analyze-low", fresh_s=60)
+    puller = Puller(bus, subjects.TASKS, "analyze-low")
     deliveries = 0
     while await puller.pull(wait_s=0.5):
         deliveries += 1

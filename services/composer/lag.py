@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 Samples = npt.NDArray[np.float32]
 
@@ -54,7 +53,9 @@ def _block_lag(block: Samples, at: int, heard: Samples, rate: int) -> Lag:
     first, last = max(at - reach, 0), min(at + block.size + reach, heard.size)
     if last > first:
         window[first - (at - reach) : last - (at - reach)] = heard[first:last]
-    products = signal.correlate(window, block.astype(np.float64), mode="valid", method="fft")
+    length = 1 << (window.size + block.size - 1).bit_length()
+    spectrum = np.fft.rfft(window, length) * np.conj(np.fft.rfft(block, length))
+    products = np.fft.irfft(spectrum, length)[: window.size - block.size + 1]
     power = np.cumsum(np.concatenate([[0.0], np.square(window)]))
     norm = np.sqrt(np.maximum(power[block.size :] - power[: -block.size], 0.0) * float(np.square(block).sum()))
     likeness = np.where(norm > 1e-9, products / np.maximum(norm, 1e-9), 0.0)

@@ -14,6 +14,7 @@ import av
 import msgspec
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from libs.artifacts.open import open_store
 from libs.artifacts.store import ArtifactStore
@@ -54,13 +55,16 @@ class Bench:
         return [path for path in self.scratch.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pool() -> AsyncIterator[WorkerPool]:
     async with WorkerPool(2) as made:
         yield made
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def bench(tmp_path: Path, pool: WorkerPool) -> AsyncIterator[Bench]:
     store = open_store(f"file://{tmp_path / 'store'}")
     scratch = Scratch(tmp_path / "scratch")

@@ -20,8 +20,6 @@ _SHORTEST, _LONGEST = 26, 130
 """Frames a beat: 230 to 46 beats a minute."""
 _CENTRE, _WIDTH = 115.0, 0.6
 """Pace that people tap most (a minute), and the octaves around it."""
-_CLEAR = 0.25
-"""Clearness below which there is no pulse."""
 _WINDOW = 8.0
 """Seconds that a tempo is judged over."""
 
@@ -55,7 +53,7 @@ def find_pulse(heard: Spectra, env: Envelope) -> Pulse:
         frames = refined(env.all, bar_pointer(mixed, period))
         if len(frames) >= 4 and not any(same(frames, known) for known in readings):
             readings.append(frames)
-    if not readings or clarity < _CLEAR:
+    if not readings or clarity < clear_from(heard.duration):
         return NO_PULSE
     for frames in list(readings):
         between = midpoints(frames)
@@ -160,6 +158,11 @@ def _trace(
         kind = int(back[begin, kind])
         begin -= int(periods[kind])
     return np.array(frames[::-1], dtype=np.int64)
+
+
+def clear_from(seconds: float) -> float:
+    """The clearness from which a song of this length has a pulse: noise of a few seconds repeats by chance."""
+    return 0.25 + 0.18 * float(np.clip((12.0 - seconds) / 7.0, 0.0, 1.0))
 
 
 def clearness(rhythm: Matrix) -> float:

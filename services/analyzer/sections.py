@@ -18,7 +18,7 @@ Features = npt.NDArray[np.float64]
 
 _SHORTEST = 4.5
 """Seconds: no section is shorter."""
-_GAMMA = 0.35
+_GAMMA = 0.2
 _PENALTY = 1.5
 _ALIKE = 0.75
 """Distance of two sections' sound up to which they form a group."""
@@ -45,8 +45,8 @@ def find_sections(
     return tuple(
         Section(
             label=labels[i],
-            start=round(bounds[i], 4),
-            end=round(bounds[i + 1], 4),
+            start=bounds[i],
+            end=bounds[i + 1],
             group=groups[i],
             energy=round(levels[i], 3),
         )
@@ -109,7 +109,7 @@ def _snapped(bounds: Times, anchors: Times, duration: float) -> list[float]:
         edge = near if abs(near - bound) < 1.2 else float(bound)
         if edge - edges[-1] > 1.0 and duration - edge > 1.0:
             edges.append(edge)
-    return [*edges, duration]
+    return [*(round(edge, 4) for edge in edges), duration]
 
 
 def _groups(features: Features, grid: Times, bounds: list[float]) -> list[int]:

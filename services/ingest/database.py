@@ -28,14 +28,16 @@ MIGRATION_LOCK = int.from_bytes(hashlib.sha256(b"beatloom migrations").digest()[
 _WRITES = "beatloom_writes"
 _BUSY_MS = 10_000
 
-_TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")
-"""Classes of SQLSTATE after which the same transaction may succeed: connection, deadlock, resources, locks,
-shutdown, system."""
+_UNDONE_STATE = "40"
+"""Class of SQLSTATE: the transaction was undone because of another one (a deadlock)."""
+_TRANSIENT_STATES = ("08", "53", "55", "57", "58")
+"""Classes of SQLSTATE after which the same transaction may succeed: connection, resources, locks, shutdown,
+system."""
 
 
 class Database:
     """An engine that reads and writes in transactions. Errors of a database that is away become
-    `Retryable("ledger_unavailable")`.
+    `Retryable("ledger_unavailable")`, deadlocks `Retryable("conflict")`.
 
     url: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`.
     """
@@ -118,9 +120,12 @@ class Database:
 
 
 def _translated(error: BaseException) -> BaseException:
-    """`Retryable` for a database that is away, busy or undid the transaction; all else is a defect of ours."""
+    """`Retryable` for a database that is away or busy ("ledger_unavailable"), or that undid the transaction for
+    another's sake ("conflict"); all else is a defect of ours."""
     if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
         state = getattr(error.orig, "sqlstate", None) or ""
+        if state.startswith(_UNDONE_STATE):
+            return Retryable("conflict")
         if not error.connection_invalidated and not state.startswith(_TRANSIENT_STATES):
             return error
     return Retryable("ledger_unavailable", f"The database does not answer ({type(error).__name__}).")

@@ -30,7 +30,6 @@ from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
 from services.ingest.rows import (
     Change,
-    Conflict,
     JobRow,
     insert_fact,
     load_run,
@@ -250,10 +249,12 @@ class Ledger:
             try:
                 async with self._database.write() as connection:
                     return await change(connection)
-            except Conflict:
-                log.info("another process changed the job meanwhile; once more (%d)", tried)
+            except Retryable as error:
+                if error.code != "conflict" or tried == CONFLICT_TRIES:
+                    raise
+                log.info("another process changed the same meanwhile; once more (%d)", tried)
                 await asyncio.sleep(0.02 * tried * random.random())  # noqa: S311 (spreads load)
-        raise Retryable("conflict")
+        raise AssertionError("unreachable")
 
     async def _committed(self, job_id: str) -> None:
         if self._on_commit is not None:

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.contracts.errors import Retryable
 from libs.contracts.facts import Fact, JobCompleted, StoryboardPlanned, TakeRendered, TrackAnalyzed, VideoComposed
 from libs.contracts.messages import Control, DeadLetter, decode, encode
 from libs.contracts.tasks import RUN_INDEPENDENT, Task
@@ -32,10 +33,6 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     last_event: int
     trace: str
     """The trace that spans the job, as a `traceparent`; empty without one."""
-
-
-class Conflict(Exception):
-    """Somebody else has changed the job since it was read."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +109,7 @@ async def insert_fact(database: Database, connection: AsyncConnection, fact: Fac
 async def write_change(
     database: Database, connection: AsyncConnection, job: JobRow, change: Change, now: datetime
 ) -> None:
-    """Write all that a change calls for. Raises Conflict when the job was changed by another meanwhile."""
+    """Write all that a change calls for. Raises `Retryable("conflict")` when another changed the job meanwhile."""
     after, current = change.after, change.after.run == job.run
     if after.ending is not None and (change.before is None or change.before.ending is None):
         await _withdraw_tasks(connection, after)
@@ -154,10 +151,10 @@ async def write_change(
 
 
 async def bump_version(connection: AsyncConnection, job: JobRow, values: dict[str, Any]) -> None:
-    """Write the job's row if nobody has since it was read. Raises Conflict."""
+    """Write the job's row if nobody has since it was read. Raises `Retryable("conflict")`."""
     query = sa.update(t.jobs).where(t.jobs.c.id == job.id, t.jobs.c.version == job.version).values(**values)
     if (await connection.execute(query)).rowcount != 1:
-        raise Conflict
+        raise Retryable("conflict")
 
 
 async def refer(

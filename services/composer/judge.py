@@ -15,6 +15,8 @@ from services.composer.measure import PictureMeasure, SoundMeasure
 from services.composer.timeline import Join
 
 MAX_LAG_SECONDS = 0.005
+PACKET_SECONDS = 0.025
+"""A decoder gives the last packet of AAC whole, though the file says where in it the sound ends."""
 
 
 def make_report(
@@ -82,6 +84,10 @@ def problems(board: Storyboard, picture: PictureMeasure, sound: SoundMeasure) ->
         found.append(f"It is {picture.width}x{picture.height}, not {board.width}x{board.height}.")
     if abs(picture.frames / fps - Fraction(sound.song_seconds)) > Fraction(frame) + Fraction(1, 1000):
         found.append(f"It lasts {picture.frames * frame:.3f} s, the song {sound.song_seconds:.3f} s.")
+    if abs(picture.container_seconds - picture.frames * frame) > frame + 0.001:
+        found.append(
+            f"The file lasts {picture.container_seconds:.3f} s, its picture {picture.frames * frame:.3f} s."
+        )
     found.extend(sound_problems(sound, picture.frames * frame, frame))
     found.extend(f"It is black from {one.start:.2f} to {one.end:.2f} s." for one in picture.black)
     return tuple(found)
@@ -92,7 +98,7 @@ def sound_problems(sound: SoundMeasure, shown: float, frame: float) -> list[str]
     if not sound.codec:
         return ["It has no sound."]
     found = []
-    if abs(sound.seconds - shown) > frame + 0.001:
+    if abs(sound.seconds - shown) > frame + PACKET_SECONDS:
         found.append(f"Its sound lasts {sound.seconds:.3f} s, its picture {shown:.3f} s.")
     if sound.song_silent:
         return found

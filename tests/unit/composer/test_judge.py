@@ -40,6 +40,7 @@ def test_a_good_file_has_no_problems() -> None:
         ({"frames": 181}, {}, "181 frames, not 180"),
         ({"steps_ok": False}, {}, "don't follow"),
         ({"width": 318}, {}, "318x180"),
+        ({"container_seconds": 6.05}, {}, "The file lasts 6.050 s"),
         ({}, {"song_seconds": 6.05}, "the song 6.050 s"),
         ({}, {"codec": ""}, "no sound"),
         ({}, {"lag_seconds": 0.0051}, "5.1 ms late"),

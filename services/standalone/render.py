@@ -26,7 +26,7 @@ from libs.media.probe import probe_image, probe_lyrics, probe_song
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
 from libs.runtime.workers import WorkerPool
-from libs.telemetry import logging
+from libs.telemetry import logging, tracing
 from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of
 from services.standalone.client import ApiClient
 from services.standalone.data_dir import renders_dir
@@ -40,7 +40,7 @@ from services.standalone.stack import running
 
 CANCEL_S = 5.0
 """How long the order to cancel may take; then the processes are killed without it."""
-STOP_GRACE_S = "2"
+HURRY = {"BEATLOOM_SHUTDOWN_GRACE_S": "2"}
 """Nothing is worth waiting for in a stack whose data is thrown away."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -62,7 +62,7 @@ def render(arguments: argparse.Namespace) -> int:
     code = DONE
     try:
         order = read_order(arguments)
-        settings = load(StandaloneSettings, "standalone", os.environ)
+        settings = load(StandaloneSettings, "standalone", {**os.environ, **HURRY})
         with run_folder(renders_dir()) as folder, full_disk_is_retryable():
             _in_folder(order, settings, folder, outcome, quiet_stdout=arguments.json)
         outcome.status = "completed"
@@ -90,6 +90,7 @@ def _in_folder(
     try:
         with stderr_into(log) as stderr:
             logging.configure("render", settings.shared.log_level)
+            tracing.configure("render")
             screen = stderr if quiet_stdout else sys.stdout
             asyncio.run(_render(order, settings, folder, screen, outcome))
     except BeatloomError as error:
@@ -102,12 +103,14 @@ async def _render(
     order: Order, settings: StandaloneSettings, folder: Path, screen: TextIO, outcome: Outcome
 ) -> None:
     with _cancelled_by_signals():
-        environ = {**os.environ, "BEATLOOM_SHUTDOWN_GRACE_S": STOP_GRACE_S}
         async with WorkerPool(settings.shared.workers) as pool:
             await _probe(order, pool)
             display = open_display(screen)
             try:
-                async with running(folder, settings, environ, pool=pool) as stack, ApiClient(stack.url) as client:
+                async with (
+                    running(folder, settings, {**os.environ, **HURRY}, pool=pool) as stack,
+                    ApiClient(stack.url) as client,
+                ):
                     await _make(order, client, display, outcome)
             finally:
                 display.close()

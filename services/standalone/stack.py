@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from litestar import Litestar
 from litestar.types import ASGIApp
@@ -60,6 +59,7 @@ class Stack:
             max_store_bytes=settings.nats_store_mb << 20,
         )
         self._workers = settings.shared.workers
+        self._grace = settings.shared.shutdown_grace_s
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> bool:
         """Until `stop` is set or something vital dies. True after an ordered stop.
@@ -72,8 +72,8 @@ class Stack:
             self._place.announce(self.url)
             on_ready()
 
-        ordered = await serve(door, self._sock, stop=stop, vital=self._vital, on_ready=ready)
-        if door.failure is not None:
+        ordered = await serve(door, self._sock, stop=stop, vital=self._vital, on_ready=ready, grace=self._grace)
+        if door.failure is not None and not stop.is_set():
             raise door.failure
         return ordered
 
@@ -112,28 +112,34 @@ class Stack:
 @asynccontextmanager
 async def _alive(apps: Mapping[str, Litestar]) -> AsyncIterator[None]:
     """The lives of all applications side by side: a stop takes as long as the slowest, not as all together."""
-    stop = asyncio.Event()
-    ups = {name: asyncio.Event() for name in apps}
+    stop, all_up = asyncio.Event(), asyncio.Event()
+    waiting = set(apps)
 
     async def live(name: str, app: Litestar) -> None:
         async with app.lifespan():
-            ups[name].set()
+            waiting.discard(name)
+            if not waiting:
+                all_up.set()
             await stop.wait()
 
     lives = [asyncio.create_task(live(name, app), name=f"life of {name}") for name, app in apps.items()]
-    all_up = asyncio.gather(*(up.wait() for up in ups.values()))
+    came_up = asyncio.create_task(all_up.wait())
     try:
-        first: set[asyncio.Future[Any]] = {*lives, all_up}
-        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-        if all_up.done():
+        await asyncio.wait({*lives, came_up}, return_when=asyncio.FIRST_COMPLETED)
+        if all_up.is_set():
             yield
     finally:
-        all_up.cancel()
+        came_up.cancel()
         stop.set()
-        results = await asyncio.shield(asyncio.gather(*lives, return_exceptions=True))
-    for error in results:
-        if isinstance(error, BaseException):
-            raise error
+        if not all_up.is_set():
+            for life in lives:
+                life.cancel()
+        ends = await asyncio.shield(asyncio.gather(*lives, return_exceptions=True))
+    failed = [end for end in ends if isinstance(end, Exception)]
+    if failed:
+        raise failed[0]
+    if not all_up.is_set():
+        raise Retryable("unexpected", "A service ended as it came up.")
 
 
 @asynccontextmanager

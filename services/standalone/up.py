@@ -14,7 +14,7 @@ import msgspec
 from libs.contracts.errors import Permanent
 from libs.runtime.run import listen
 from libs.runtime.settings import load
-from libs.telemetry import logging
+from libs.telemetry import logging, tracing
 from services.standalone.data_dir import default_data_dir, hold
 from services.standalone.settings import StandaloneSettings
 from services.standalone.stack import Stack
@@ -34,6 +34,7 @@ def up(arguments: argparse.Namespace) -> int:
     except msgspec.ValidationError as error:
         raise Permanent("bad_setting", f"{error}.", hint="See `beatloom up --help`.") from error
     logging.configure("standalone", settings.shared.log_level)
+    tracing.configure("standalone")
     return asyncio.run(_up(settings))
 
 

@@ -17,9 +17,6 @@ from services.analyzer.onsets import envelope, onset_times
 from services.analyzer.sections import find_sections
 from services.analyzer.spectrum import RATE, SLOW_FPS, Array, spectra
 
-VERSION = "1"
-"""Raised whenever the same song would be heard otherwise."""
-
 Report = Callable[[float, str], None]
 
 

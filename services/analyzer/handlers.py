@@ -18,8 +18,8 @@ from libs.contracts.facts import TrackAnalyzed, Usage, WorkFact
 from libs.contracts.tasks import Analyze, Task, TaskKind
 from libs.runtime.worker import report
 from libs.runtime.workers import WorkerPool
-from services.analyzer.analyze import VERSION, analyze
 from services.analyzer.settings import AnalyzerSettings
+from services.analyzer.version import VERSION
 
 JSON_TYPE = "application/json"
 
@@ -76,5 +76,7 @@ async def make_analysis(
 
 
 def analysis_json(song: str, words: bytes | None) -> bytes:
-    """The analysis of a file as JSON: for a child."""
+    """The analysis of a file as JSON: for a child, which alone needs scipy and so imports it."""
+    from services.analyzer.analyze import analyze  # noqa: PLC0415
+
     return msgspec.json.encode(analyze(Path(song), words, report))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from nats.aio.msg import Msg
 
+from libs.bus.connection import TRANSIENT
 from libs.bus.pull import Puller
 from libs.contracts.tasks import TaskKind
 
@@ -45,7 +47,8 @@ class Lane:
             ends = await asyncio.gather(*pulls, return_exceptions=True)
         found = [message for end in ends if isinstance(end, list) for message in end]
         for surplus in found[1:]:
-            await surplus.nak()
+            with contextlib.suppress(*TRANSIENT):
+                await surplus.nak()
         if not found:
             for end in ends:
                 if isinstance(end, BaseException):

@@ -142,7 +142,7 @@ class Puller:
         taken: list[Msg] = []
         while self._arrived and len(taken) < batch:
             arrived_at, message = self._arrived.popleft()
-            if self._pulling or arrived_at >= oldest:
+            if self._hoard_s == 0 or arrived_at >= oldest:
                 taken.append(message)
         return taken
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
 import pytest
 from nats.js.api import RetentionPolicy
 
@@ -12,10 +13,9 @@ from libs.bus.connection import Bus
 from libs.bus.topology import Topology, consumers, streams
 from libs.contracts import subjects
 from libs.contracts.errors import Permanent, Retryable
-from libs.contracts.tasks import Task
 from tests.integration.bus.conftest import ACK_WAIT_S, Connect
 from tests.integration.bus.orders import eventually, facts, order, waiting
-from tests.servers.nats import NatsServer
+from tests.servers.nats import MakeNats, NatsServer
 
 
 async def test_the_topology_is_made_once_and_changed_where_it_differs(bus: Bus, connect: Connect) -> None:
@@ -62,15 +62,26 @@ async def test_a_full_stream_refuses_and_goes_on_when_there_is_room(connect: Con
     await bus.publish_task(order("j2"))
 
 
+async def test_a_full_disk_refuses_and_loses_nothing(nats_server: MakeNats) -> None:
+    server = nats_server(max_file_store="1MB")
+    bus = await Bus.connect(server.url, server.token, name="test")
+    await bus.ensure_topology()
+    taken = 0
+    with pytest.raises(Retryable, match="not taken"):
+        while taken < 100:
+            await bus.publish_task(msgspec.structs.replace(order(f"j{taken}"), owner="x" * 50_000))
+            taken += 1
+    assert 5 < taken < 30
+    assert await waiting(bus) == taken
+    await bus.check()
+    await bus.js.purge_stream(subjects.TASKS)
+    await bus.publish_task(order())
+    await bus.close()
+
+
 async def test_a_message_that_is_too_large_is_refused_for_good(bus: Bus) -> None:
-    big = order()
     with pytest.raises(Permanent, match="larger"):
-        await bus.publish_task(
-            Task(
-                **{name: getattr(big, name) for name in ("job_id", "run", "task", "attempt", "body")},
-                owner="x" * 2**21,
-            )
-        )
+        await bus.publish_task(msgspec.structs.replace(order(), owner="x" * 2**21))
 
 
 async def test_a_wrong_token_is_told_at_once(server: NatsServer) -> None:

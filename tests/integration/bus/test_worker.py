@@ -226,6 +226,19 @@ async def test_low_does_not_wait_long_when_nothing_else_is_there(bus: Bus, emplo
     assert time.monotonic() - before < 0.6  # a wait on `high` alone would take a second
 
 
+async def test_what_arrives_on_both_at_once_is_neither_lost_nor_held(
+    connect: Connect, employ: Employ, hands: Hands
+) -> None:
+    bus = await connect(ack_wait_s=30.0)
+    await employ(bus, hands.work).start()
+    for number in range(25):
+        await asyncio.gather(
+            bus.publish_task(order(f"high{number}", priority="high")), bus.publish_task(order(f"low{number}"))
+        )
+        await eventually(lambda: none_left(bus), within_s=5)  # a lost one would come after ack_wait only
+    assert len(hands.began) == 50
+
+
 async def test_no_more_at_a_time_than_allowed(bus: Bus, connect: Connect, employ: Employ, hands: Hands) -> None:
     hands.go_on.clear()
     await employ(bus, hands.work, concurrency=2).start()

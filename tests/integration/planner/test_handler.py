@@ -1,0 +1,88 @@
+"""The handler of `plan` with a real store and real worker children."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from libs.artifacts import ArtifactStore, open_store
+from libs.bus.handler import Handler, TaskContext
+from libs.contracts.artifacts import Blob
+from libs.contracts.errors import InputMissing, Permanent
+from libs.contracts.facts import StoryboardPlanned
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Storyboard
+from libs.contracts.tasks import Plan, Task
+from libs.runtime.workers import WorkerPool
+from services.planner.handlers import make_handlers
+from services.planner.settings import PlannerSettings
+from tests.unit.planner.songs import song, steady
+
+GONE = Blob(sha256="b" * 64, size=1, media_type="application/json")
+
+
+class Bench:
+    """A planner without a bus."""
+
+    def __init__(self, root: Path, pool: WorkerPool) -> None:
+        self.store: ArtifactStore = open_store(f"file://{root}/artifacts")
+        self.direct: Handler = make_handlers(self.store, pool, PlannerSettings())["plan"]
+
+    async def analysis(self) -> Blob:
+        return await self.store.put_bytes(msgspec.json.encode(song(30.0, steady(120.0, 30.0))), "application/json")
+
+    async def fact(self, body: Plan) -> tuple[StoryboardPlanned, bool]:
+        task = Task(job_id="j1", run=1, task="plan", attempt=1, owner="ann", body=body)
+        context = TaskContext(task)
+        (fact,) = await self.direct(task, context)
+        assert isinstance(fact, StoryboardPlanned)
+        return fact, context.reused
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with WorkerPool(1) as pool:
+        yield Bench(tmp_path, pool)
+
+
+async def test_what_changes_the_picture_makes_another_plan_and_nothing_else_does(bench: Bench) -> None:
+    analysis = await bench.analysis()
+    fact, reused = await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1))
+    assert not reused
+    data = await bench.store.get_bytes(fact.storyboard.key)
+    assert data is not None
+    assert msgspec.json.decode(data, type=Storyboard).frames == fact.frames == 900
+    assert (fact.width, fact.height, fact.fps) == (1920, 1080, "30")
+
+    same = JobOptions(title="other", callback_url="https://example.org/hook", captions=False, seed=9)
+    again, reused = await bench.fact(Plan(analysis=analysis, options=same, seed=1))
+    assert reused
+    assert again == fact
+
+    for other in (
+        Plan(analysis=analysis, options=JobOptions(), seed=2),
+        Plan(analysis=analysis, options=JobOptions(prompt="rain"), seed=1),
+        Plan(analysis=analysis, options=JobOptions(fps="25"), seed=1),
+        Plan(analysis=analysis, options=JobOptions(), seed=1, image=GONE),
+    ):
+        different, reused = await bench.fact(other)
+        assert not reused
+        assert different.storyboard != fact.storyboard
+
+
+async def test_an_analysis_that_is_gone_or_broken(bench: Bench) -> None:
+    with pytest.raises(InputMissing) as missing:
+        await bench.fact(Plan(analysis=GONE, options=JobOptions(), seed=1))
+    assert missing.value.sha256 == GONE.sha256
+    broken = await bench.store.put_bytes(b'{"duration": "long"}', "application/json")
+    with pytest.raises(Permanent):
+        await bench.fact(Plan(analysis=broken, options=JobOptions(), seed=1))
+
+
+async def test_options_that_cannot_be_used_are_refused(bench: Bench) -> None:
+    with pytest.raises(Permanent) as refused:
+        await bench.fact(Plan(analysis=await bench.analysis(), options=JobOptions(fps="5"), seed=1))
+    assert refused.value.code == "bad_options"

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Takes tasks until it is stopped. See design sections 3 and 4: one fetch loop for each kind, batch 1."""
+    """Takes tasks until it is stopped: one fetch loop for each kind, one task a fetch."""
 
     def __init__(
         self,

@@ -137,8 +137,8 @@ class ApiClient:
                 raise problem_of(answer.status_code, await answer.aread())
             resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
             with partial.open("ab" if resumed else "wb") as file:
-                async for chunk in answer.aiter_bytes(1 << 20):
-                    await asyncio.to_thread(file.write, chunk)
+                async for chunk in answer.aiter_bytes():
+                    file.write(chunk)
             tag = answer.headers.get("ETag", "").strip('"')
         if len(tag) == 64 and await asyncio.to_thread(_sha256, partial) != tag:
             partial.unlink()  # noqa: ASYNC240

@@ -31,7 +31,7 @@ from libs.contracts.tasks import Compose, StageUsage
 from libs.media.ffmpeg import ToolRun, run_ffmpeg
 from libs.runtime.spawn import Limits
 from libs.runtime.workers import WorkerPool
-from services.composer.captions import captions, layout, script, within
+from services.composer.captions import Caption, captions, layout, script, within
 from services.composer.changes import Planned
 from services.composer.encode import Input, Picture, Text, segment_args
 from services.composer.join import check_head, join, read_head
@@ -152,16 +152,16 @@ class Composition:
             share = sum(done.values()) / max(board.frames, 1)
             self._context.progress(SEGMENTS * share, "encoding")
 
-        orders = [self._ordered(board, analysis, number, part) for number, part in enumerate(parts)]
+        shown: list[Caption] = []
+        if self._order.options.captions and analysis.words:
+            shown = await asyncio.to_thread(captions, analysis.words, layout(board.width, board.height).columns)
+        orders = [self._ordered(board, shown, number, part) for number, part in enumerate(parts)]
         return await together(*(self._segment(order, tell) for order in orders))
 
-    def _ordered(self, board: Storyboard, analysis: Analysis, number: int, part: Segment) -> _SegmentOrder:
+    def _ordered(self, board: Storyboard, shown: Sequence[Caption], number: int, part: Segment) -> _SegmentOrder:
         fps = Fraction(board.fps)
-        text = ""
-        if self._order.options.captions and analysis.words:
-            columns = layout(board.width, board.height).columns
-            shown = within(captions(analysis.words, columns), part.start, part.end, fps)
-            text = script(shown, board.width, board.height) if shown else ""
+        seen = within(shown, part.start, part.end, fps)
+        text = script(seen, board.width, board.height) if seen else ""
         picture = Picture(board.width, board.height, fps, self._settings.preset, self._settings.crf)
         inputs = {
             "sources": [[one.clip.blob.sha256, one.first] for one in part.sources],

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import msgspec
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from libs.contracts.report import Stretch
 from libs.media.sound import decode_mono, decoded, sound_starts
@@ -70,10 +71,10 @@ def measure_picture(path: str, fps_text: str, planned: Sequence[Planned], expect
         average = stream.average_rate
         seconds = (container.duration or 0) / 1_000_000
         size = _small_size(width, height)
-        count = 0
+        count, shrinker = 0, VideoReformatter()
         for frame in decoded(container, stream):
             steps_ok = steps_ok and _is_at(frame, count, fps)
-            small = _small(frame, size)
+            small = _small(shrinker, frame, size)
             change = finder.add(small)
             dark = float((small.max(axis=2) <= BLACK_LEVEL).mean())
             black.append(dark >= BLACK_SHARE)
@@ -109,9 +110,9 @@ def _small_size(width: int, height: int) -> tuple[int, int]:
     return max(2, round(width * SMALL_SIDE / longest)), max(2, round(height * SMALL_SIDE / longest))
 
 
-def _small(frame: Any, size: tuple[int, int]) -> Small:
-    small: Small = frame.to_ndarray(format="rgb24", width=size[0], height=size[1], interpolation="AREA")
-    return small
+def _small(shrinker: VideoReformatter, frame: Any, size: tuple[int, int]) -> Small:
+    small = shrinker.reformat(frame, *size, "rgb24", interpolation="AREA")
+    return np.asarray(small.to_ndarray(), np.uint8)
 
 
 def poster_score(small: Small) -> float:

@@ -54,8 +54,9 @@ def percent_of(state: State, fraction: float) -> float:
     return 0.0
 
 
-class JobOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be asked for besides the files."""
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be asked for besides the files. Rides in tasks, so an older service ignores what it doesn't know;
+    the front door refuses it."""
 
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARS)] = ""
     style: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,40}$")] = "auto"

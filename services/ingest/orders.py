@@ -35,15 +35,20 @@ SONG_TYPES = MappingProxyType(
 """Media types by the demuxer that opens the file; for all others application/octet-stream."""
 
 
+class SubmittedOptions(JobOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options as a client may send them: a misspelt one is told, not ignored."""
+
+
 def read_options(data: bytes, callback_allow: Collection[str] = (ANY_HOST,)) -> JobOptions:
     """The options in a JSON object; nothing means the defaults.
 
     callback_allow: private hosts that may be called. Raises Permanent: bad_options, bad_callback_url.
     """
     try:
-        options = msgspec.json.decode(data or b"{}", type=JobOptions)
+        submitted = msgspec.json.decode(data or b"{}", type=SubmittedOptions)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Permanent("bad_options", f"The options are not valid: {error}") from error
+    options = JobOptions(**msgspec.structs.asdict(submitted))
     for name in ("prompt", "title"):
         if _CONTROLS.search(getattr(options, name)):
             raise Permanent("bad_options", f"`{name}` holds control characters.")

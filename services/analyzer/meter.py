@@ -36,7 +36,7 @@ def find_bars(heard: Spectra, env: Envelope, beats: Times, tempo: Tempo) -> Bars
     cues = downbeat_cues(heard, env, beats)
     scores = {meter: _contrast(cues, meter) for meter in METERS}
     if tempo.bpm > 75.0:
-        scores[4] *= 1.3
+        scores[4] *= 1.6
     best = max(METERS, key=lambda m: scores[m])
     return Bars(meter=best, downbeat=_path(cues, best))
 

@@ -10,7 +10,7 @@ from services.analyzer.spectrum import FPS, Array, Spectra
 
 Times = npt.NDArray[np.float64]
 
-_STRESS, _BASS, _ENTRY, _CHANGE = 1.0, 0.2, 1.1, 0.9
+_STRESS, _BASS, _ENTRY, _CHANGE = 1.0, 0.2, 1.35, 0.9
 _SOUNDING = 0.02
 """RMS, against the song's loudest, from which it has begun."""
 

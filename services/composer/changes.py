@@ -121,6 +121,7 @@ def crossfade_middle(
     differences = np.asarray(
         [np.abs(after - before).mean() for before, after in zip(pictures, pictures[2 * half :], strict=False)]
     )
+    spread = float(np.square(differences - differences.mean()).sum())
     best: tuple[float, int] | None = None
     for centre in middles[np.abs(middles - planned.frame) <= REACH]:
         roof = np.maximum(1 - np.abs(middles - centre) / planned.frames, 0)
@@ -130,7 +131,11 @@ def crossfade_middle(
         missed = float(np.square(model @ (rise, floor, tilt) - differences).sum())
         if rise > 1.0 and rise > 0.3 * floor and (best is None or missed < best[0]):
             best = (missed, int(centre))
-    return None if best is None else best[1]
+    if best is None or best[0] > 0.2 * spread:
+        return None
+    top = int(np.flatnonzero(middles == best[1])[0])
+    valley = max(float(differences[: top + 1].min()), float(differences[top:].min()))
+    return best[1] if valley < 0.85 * float(differences[top]) else None
 
 
 def stretches(flags: Sequence[int], fps: Fraction, least_seconds: float) -> tuple[Stretch, ...]:

@@ -15,9 +15,9 @@ from libs.contracts.artifacts import result_key
 from libs.contracts.facts import WorkFact
 from libs.contracts.tasks import Compose, Task, TaskKind
 from libs.runtime.disk import full_disk_is_retryable
+from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.composer.compose import VERSION, Composition
-from services.composer.scratch import Scratch
 from services.composer.settings import ComposerSettings
 
 

@@ -8,14 +8,18 @@ import pytest
 from services.composer.changes import ChangeFinder, Planned, Small, stretches
 
 RANDOM = np.random.default_rng(5)
-SCENES = [RANDOM.integers(20, 230, (54, 96, 3)) for _ in range(4)]
+WAVES = RANDOM.uniform(0, 1, (4, 3, 6, 4))
+"""For each scene and colour six waves: two frequencies, a phase and a strength."""
+ROWS, COLUMNS = np.mgrid[0:54, 0:96]
 
 
 def picture(scene: int, frame: int) -> np.ndarray:
-    """A scene that pans by a pixel each frame, with some noise."""
-    noise = np.random.default_rng(frame).normal(0, 2, (54, 96, 3))
-    smooth = np.repeat(np.repeat(SCENES[scene][::9, ::12], 9, 0), 12, 1)
-    return np.roll(smooth, frame % 96, 1) + noise
+    """A scene of soft waves that pans by a third of a pixel a frame, with some noise."""
+    colours = []
+    for waves in WAVES[scene]:
+        level = sum(w * np.sin((COLUMNS + frame / 3) * a / 4 + ROWS * b / 4 + 6.3 * p) for a, b, p, w in waves)
+        colours.append(120 + 40 * level)
+    return np.stack(colours, 2) + np.random.default_rng(frame).normal(0, 1, (54, 96, 3))
 
 
 def video(changes: list[Planned], frames: int) -> list[Small]:
@@ -42,10 +46,10 @@ def find(pictures: list[Small], planned: list[Planned]) -> tuple[int | None, ...
 
 @pytest.mark.parametrize("shift", [-3, -1, 0, 1, 2])
 def test_changes_are_found_where_they_are(shift: int) -> None:
-    planned = [Planned(30, 0), Planned(60, 8), Planned(75, 0)]
+    planned = [Planned(30, 0), Planned(60, 8), Planned(95, 0)]
     real = [Planned(one.frame + shift, one.frames) for one in planned]
-    found = find(video(real, 110), planned)
-    assert found[0] == 30 + shift and found[2] == 75 + shift
+    found = find(video(real, 130), planned)
+    assert found[0] == 30 + shift and found[2] == 95 + shift
     assert found[1] is not None and abs(found[1] - 60 - shift) <= 1
 
 

@@ -9,16 +9,18 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from libs.artifacts.folder import FolderStore
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.errors import Permanent
+from libs.runtime.scratch import Scratch
 
 _FORMS = "file:///folder or s3://KEY:SECRET@host:port/bucket?secure=0"
 
 
-def open_store(url: str) -> ArtifactStore:
+def open_store(url: str, *, scratch: Scratch | None = None) -> ArtifactStore:
     """The store at an address.
 
     `file:///folder` (or `file:folder`, from the working folder), or `s3://KEY:SECRET@host:port/bucket`, with
     `?secure=0` for plain HTTP and `&region=NAME` where the server wants another than us-east-1; key and secret
-    are percent-encoded. Opening S3 does no I/O. Raises Permanent("bad_setting"); the address is not repeated.
+    are percent-encoded. scratch: where copies of S3's objects lie while they are read, open by then; None: in the
+    system's temporary folder. Opening S3 does no I/O. Raises Permanent("bad_setting"); the address is not repeated.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
@@ -36,5 +38,6 @@ def open_store(url: str) -> ArtifactStore:
                 secret_key=unquote(parts.password or ""),
                 secure=options.get("secure", "1") != "0",
                 region=options.get("region", "us-east-1"),
+                scratch=scratch,
             )
     raise Permanent("bad_setting", f"The artifact store's address is not of the form {_FORMS}.")

@@ -30,6 +30,7 @@ from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefi
 from libs.contracts.artifacts import Blob, blob_key
 from libs.contracts.errors import InputMissing, Retryable
 from libs.runtime.disk import full_disk_is_retryable
+from libs.runtime.scratch import Scratch
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class S3Store:
         secret_key: str,
         secure: bool = True,
         region: str = "us-east-1",
+        scratch: Scratch | None = None,
     ) -> None:
         self._bucket = bucket
         self._region = region
@@ -70,6 +72,7 @@ class S3Store:
         self._client = Minio(
             host, access_key=access_key, secret_key=secret_key, secure=secure, region=region, http_client=self._http
         )
+        self._folder = _temporary_folder if scratch is None else scratch.folder
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
 
     async def put_file(self, path: Path, media_type: str) -> Blob:
@@ -87,16 +90,15 @@ class S3Store:
 
     @asynccontextmanager
     async def local(self, blob: Blob) -> AsyncIterator[Path]:
-        """A copy in a temporary folder, checked against its digest; see `ArtifactStore`."""
+        """A copy in a folder of its own, checked against its digest; see `ArtifactStore`."""
         stop = threading.Event()
-        folder = tempfile.TemporaryDirectory(prefix="beatloom-", ignore_cleanup_errors=True)
-        try:
-            path = Path(folder.name, blob.sha256)
-            await self._in_thread(self._download, blob, path, stop)
-            yield path
-        finally:
-            stop.set()
-            await asyncio.to_thread(folder.cleanup)
+        async with self._folder() as folder:
+            try:
+                path = folder / blob.sha256
+                await self._in_thread(self._download, blob, path, stop)
+                yield path
+            finally:
+                stop.set()
 
     async def get_bytes(self, key: str) -> bytes | None:
         """An object's bytes; see `ArtifactStore`."""
@@ -273,6 +275,15 @@ class S3Store:
         if response.status == 507 or reason in _FULL:
             raise Retryable("no_space", "The artifact store is full.")
         raise Retryable("store_unavailable", f"The artifact store answered {response.status} {reason}.")
+
+
+@asynccontextmanager
+async def _temporary_folder() -> AsyncIterator[Path]:
+    folder = tempfile.TemporaryDirectory(prefix="beatloom-", ignore_cleanup_errors=True)
+    try:
+        yield Path(folder.name)
+    finally:
+        await asyncio.to_thread(folder.cleanup)
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from libs.artifacts import open_store
 from libs.artifacts.s3 import S3Store
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import InputMissing, Retryable
+from libs.runtime.scratch import Scratch
 from tests.integration.runtime.processes import ROOT, until
+from tests.scratch import files_in_work
 from tests.servers.s3 import S3Server, free_ports
 
 
@@ -128,6 +130,16 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(Retryable) as refused:
         open_store((tmp_path / "file" / "artifacts").as_uri())
     assert refused.value.code == "store_unavailable"
+
+
+async def test_copies_of_objects_lie_where_the_next_start_sweeps(s3_server: S3Server, tmp_path: Path) -> None:
+    async with Scratch(tmp_path) as scratch:
+        store = open_store(s3_server.url(s3_server.new_bucket()), scratch=scratch)
+        blob = await store.put_bytes(b"whole", "text/plain")
+        async with store.local(blob) as path:
+            assert path.read_bytes() == b"whole"
+            assert files_in_work(tmp_path) == [path]
+        assert files_in_work(tmp_path) == []
 
 
 async def test_a_server_that_is_not_there(tmp_path: Path) -> None:

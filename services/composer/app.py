@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from litestar import Litestar
-from prometheus_client import CollectorRegistry
 
-from libs.artifacts import open_store
-from libs.bus.connection import Bus
-from libs.bus.worker import Worker
-from libs.contracts.errors import Retryable
 from libs.media.ffmpeg import find_ffmpeg
-from libs.runtime.app import service_app
+from libs.runtime.worker_app import worker_app
 from libs.runtime.workers import WorkerPool
-from libs.telemetry.metrics import BusMetrics, WorkMetrics
+from libs.runtime.workplace import Workplace
 from services.composer.handlers import make_handlers
-from services.composer.scratch import Scratch
 from services.composer.settings import ComposerSettings
 
 NAME = "composer"
@@ -27,62 +18,16 @@ NAME = "composer"
 
 def create_app(settings: ComposerSettings, *, pool: WorkerPool | None = None) -> Litestar:
     """The composer as an ASGI app. pool: shared with other services and closed by its owner; None: its own."""
-    shared = settings.shared
-    registry = CollectorRegistry()
-    bus_metrics, work_metrics = BusMetrics(registry), WorkMetrics(registry)
-    children = pool or WorkerPool(shared.workers)
-    store = open_store(shared.artifacts_url)
-    scratch = Scratch(Path(shared.scratch_dir))
-    handlers = make_handlers(store, children, settings, scratch)
-    running: list[tuple[Bus, Worker]] = []
-
-    @asynccontextmanager
-    async def life(_: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            if pool is None:
-                stack.push_async_callback(children.close)
-            await asyncio.to_thread(scratch.open)
-            stack.callback(scratch.close)
-            bus = await Bus.connect(
-                shared.nats_url, shared.nats_token, name=NAME, ack_wait_s=shared.ack_wait_s, metrics=bus_metrics
-            )
-            stack.push_async_callback(bus.close)
-            await bus.ensure_topology()
-            worker = Worker(
-                bus,
-                handlers,
-                concurrency=settings.concurrency,
-                ack_wait_s=shared.ack_wait_s,
-                grace_s=shared.shutdown_grace_s,
-                metrics=work_metrics,
-            )
-            stack.push_async_callback(worker.stop)
-            await worker.start()
-            running.append((bus, worker))
-            yield
-            running.clear()
-
-    async def check_bus() -> None:
-        if not running:
-            raise Retryable("bus_unavailable", "The bus is not connected yet.")
-        await running[0][0].check()
-
-    async def check_consumers() -> None:
-        if running:
-            await running[0][1].check()
+    place = Workplace(NAME, settings.shared, pool)
 
     async def check_ffmpeg() -> None:
-        await asyncio.to_thread(find_ffmpeg, shared.ffmpeg)
+        await asyncio.to_thread(find_ffmpeg, settings.shared.ffmpeg)
 
-    return service_app(
+    return worker_app(
         NAME,
-        checks={
-            "bus": check_bus,
-            "consumers": check_consumers,
-            "artifacts": store.check,
-            "ffmpeg": check_ffmpeg,
-        },
-        vital={"consumers": check_consumers},
-        lifespan=[life],
-        registry=registry,
+        settings.shared,
+        make_handlers(place.store, place.pool, settings, place.scratch),
+        concurrency=settings.concurrency,
+        checks={"artifacts": place.store.check, "ffmpeg": check_ffmpeg},
+        resources=[place],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -17,8 +18,8 @@ from libs.contracts.facts import TakeRendered, Usage, WorkFact
 from libs.contracts.storyboard import Clip
 from libs.contracts.tasks import Animate, Task, TaskKind
 from libs.runtime.disk import full_disk_is_retryable
+from libs.runtime.scratch import Scratch
 from services.generator.backend import Backend, ClipOrder
-from services.generator.scratch import Scratch
 
 CLIP_TYPE = "video/mp4"
 
@@ -33,7 +34,9 @@ def make_handlers(store: ArtifactStore, backend: Backend, scratch: Scratch) -> M
         assert isinstance(order, Animate)
 
         async def make() -> Made:
-            return await render(order, store, backend, scratch, context)
+            with full_disk_is_retryable():
+                async with scratch.folder() as folder:
+                    return await render(order, store, backend, folder / "clip.mp4", context)
 
         found = await find_or_make(store, animate_key(task.owner, order, backend), make)
         if found.reused:
@@ -55,37 +58,33 @@ def animate_key(owner: str, order: Animate, backend: Backend) -> str:
     return result_key("animate", f"{backend.name}-{backend.version}", owner, inputs)
 
 
-async def render(
-    order: Animate, store: ArtifactStore, backend: Backend, scratch: Scratch, context: TaskContext
-) -> Made:
-    """Render the shot into a scratch file and put it into the store.
+async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Path, context: TaskContext) -> Made:
+    """Render the shot into the file `out` and put it into the store.
 
     Raises Retryable("media_tool_failed") when the clip hasn't exactly the frames that were asked for.
     """
     shot = order.shot
-    with full_disk_is_retryable(), scratch.folder() as folder:
-        out = folder / "clip.mp4"
-        async with contextlib.AsyncExitStack() as inputs:
-            analysis = await inputs.enter_async_context(store.local(order.analysis))
-            image = None
-            if order.image is not None:
-                image = await inputs.enter_async_context(store.local(order.image))
-            clip_order = ClipOrder(
-                shot=shot,
-                fps=order.fps,
-                width=order.width,
-                height=order.height,
-                analysis=analysis,
-                image=image,
-                turn=int(order.analysis.sha256[:8], 16),
-                out=out,
-            )
-            rendered = await backend.render(clip_order, context.progress)
-        context.spend(rendered.cpu_seconds)
-        if rendered.frames != shot.frames:
-            text = f"The clip of {shot.scene.id} has {rendered.frames} of {shot.frames} frames."
-            raise Retryable("media_tool_failed", text)
-        blob = await store.put_file(out, CLIP_TYPE)
+    async with contextlib.AsyncExitStack() as inputs:
+        analysis = await inputs.enter_async_context(store.local(order.analysis))
+        image = None
+        if order.image is not None:
+            image = await inputs.enter_async_context(store.local(order.image))
+        clip_order = ClipOrder(
+            shot=shot,
+            fps=order.fps,
+            width=order.width,
+            height=order.height,
+            analysis=analysis,
+            image=image,
+            turn=int(order.analysis.sha256[:8], 16),
+            out=out,
+        )
+        rendered = await backend.render(clip_order, context.progress)
+    context.spend(rendered.cpu_seconds)
+    if rendered.frames != shot.frames:
+        text = f"The clip of {shot.scene.id} has {rendered.frames} of {shot.frames} frames."
+        raise Retryable("media_tool_failed", text)
+    blob = await store.put_file(out, CLIP_TYPE)
     log.info("rendered %s: %d frames, %d bytes", shot.scene.id, rendered.frames, blob.size)
     clip = Clip(scene_id=shot.scene.id, lead=shot.lead, frames=shot.frames, blob=blob)
     fact = TakeRendered(clip=clip, backend=backend.name, seed=rendered.seed)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
-from libs.artifacts import open_store
-from libs.bus.connection import Bus
-from libs.contracts.errors import Retryable
 from libs.runtime.app import service_app
+from libs.runtime.bus_link import BusLink
 from libs.runtime.workers import WorkerPool
+from libs.runtime.workplace import Workplace
 from libs.telemetry.metrics import BusMetrics, LedgerMetrics
 from services.ingest.database import Database
 from services.ingest.front import Front
@@ -33,36 +31,30 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
 
     At start it brings the tables up to date, publishes what the outbox holds, and sweeps.
     """
-    shared = settings.shared
     registry = CollectorRegistry()
-    bus_metrics, ledger_metrics = BusMetrics(registry), LedgerMetrics(registry)
-    children = pool or WorkerPool(shared.workers)
-    store = open_store(shared.artifacts_url)
+    metrics = LedgerMetrics(registry)
+    place = Workplace(NAME, settings.shared, pool)
+    link = BusLink(NAME, settings.shared, BusMetrics(registry))
     database = Database(settings.database_url)
     front = Front()
-    running: list[tuple[Bus, Loops]] = []
+    running: list[Loops] = []
 
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if pool is None:
-                stack.push_async_callback(children.close)
+            await stack.enter_async_context(place)
             stack.push_async_callback(database.close)
             await database.migrate()
-            bus = await Bus.connect(
-                shared.nats_url, shared.nats_token, name=NAME, ack_wait_s=shared.ack_wait_s, metrics=bus_metrics
-            )
-            stack.push_async_callback(bus.close)
-            await bus.ensure_topology()
+            bus = await stack.enter_async_context(link)
 
             async def committed(job_id: str) -> None:
                 outbox.wake()
                 await bus.wake(job_id)
 
-            ledger = Ledger(database, on_commit=committed, metrics=ledger_metrics)
+            ledger = Ledger(database, on_commit=committed, metrics=metrics)
             outbox = Outbox(database, bus, refused=ledger.apply)
             sweeper = Sweeper(
-                database, store, wake=outbox.wake, metrics=ledger_metrics, every_s=settings.sweep_every_s
+                database, place.store, wake=outbox.wake, metrics=metrics, every_s=settings.sweep_every_s
             )
             loops = Loops(bus, ledger, outbox, sweeper)
             stack.push_async_callback(loops.stop)
@@ -70,30 +62,30 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             await stack.enter_async_context(
                 front.open(
                     ledger=ledger,
-                    store=store,
+                    store=place.store,
                     bus=bus,
-                    pool=children,
-                    scratch=Path(shared.scratch_dir) / NAME,
+                    pool=place.pool,
+                    scratch=place.scratch,
                     callback_allow=settings.callback_allow,
                 )
             )
-            running.append((bus, loops))
+            running.append(loops)
             yield
             running.clear()
 
-    async def check_bus() -> None:
-        if not running:
-            raise Retryable("bus_unavailable", "The bus is not connected yet.")
-        await running[0][0].check()
-
     async def check_loops() -> None:
-        if running:
-            await running[0][1].check()
+        for loops in running:
+            await loops.check()
 
     return service_app(
         NAME,
         route_handlers=[front.router()],
-        checks={"bus": check_bus, "consumers": check_loops, "ledger": database.check, "artifacts": store.check},
+        checks={
+            "bus": link.check,
+            "consumers": check_loops,
+            "ledger": database.check,
+            "artifacts": place.store.check,
+        },
         vital={"consumers": check_loops},
         lifespan=[life],
         registry=registry,

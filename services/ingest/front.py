@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from litestar import Router
 from litestar.di import Provide
@@ -15,12 +14,12 @@ from libs.bus.connection import Bus
 from libs.bus.follow import follow_progress, follow_wakes
 from libs.contracts.errors import Retryable
 from libs.contracts.urls import ANY_HOST
+from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard
 from services.ingest.routes import dead, files, jobs, stream
-from services.ingest.scratch import open_room
 from services.ingest.streams import Hub
 
 
@@ -66,12 +65,11 @@ class Front:
         store: ArtifactStore,
         bus: Bus,
         pool: WorkerPool,
-        scratch: Path,
+        scratch: Scratch,
         callback_allow: Collection[str] = (ANY_HOST,),
     ) -> AsyncIterator[None]:
-        """Serve with these parts until the end: follows wakes and progress, keeps a folder for uploads."""
+        """Serve with these parts until the end: follows wakes and progress. The scratch must be open."""
         async with AsyncExitStack() as stack:
-            room = stack.enter_context(open_room(scratch))
             for following in (
                 await follow_wakes(bus, self.hub.woken),
                 await follow_progress(bus, self.hub.progressed),
@@ -79,7 +77,7 @@ class Front:
                 stack.push_async_callback(following.stop)
             poll = asyncio.create_task(self.hub.poll())
             stack.callback(poll.cancel)
-            self._parts = Parts(ledger, store, pool, self.hub, room, callback_allow)
+            self._parts = Parts(ledger, store, pool, self.hub, scratch, callback_allow)
             try:
                 yield
             finally:

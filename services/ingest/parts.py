@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from libs.artifacts.store import ArtifactStore
+from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger
-from services.ingest.scratch import UploadRoom
 from services.ingest.streams import Hub
 
 OWNER = "local"
@@ -17,14 +17,14 @@ OWNER = "local"
 
 
 class Parts(NamedTuple):
-    """The ledger, the artifacts, the children for probing, the streams, room for uploads,
+    """The ledger, the artifacts, the children for probing, the streams, scratch for uploads,
     and the private hosts that may be called back ("*" for all: the notifier has the last word)."""
 
     ledger: Ledger
     store: ArtifactStore
     pool: WorkerPool
     hub: Hub
-    room: UploadRoom
+    scratch: Scratch
     callback_allow: Collection[str]
 
 

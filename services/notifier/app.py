@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
-from libs.bus.connection import Bus
-from libs.bus.worker import Worker
-from libs.contracts.errors import Retryable
-from libs.runtime.app import service_app
+from libs.runtime.worker_app import worker_app
 from libs.runtime.workers import WorkerPool
-from libs.telemetry.metrics import BusMetrics, DeliveryMetrics, WorkMetrics
+from libs.telemetry.metrics import DeliveryMetrics
 from services.notifier.handlers import make_handlers
 from services.notifier.settings import NotifierSettings
 
@@ -25,47 +19,11 @@ def create_app(settings: NotifierSettings, *, pool: WorkerPool | None = None) ->
     alone. Raises Permanent("bad_setting") for a secret that can't be used.
     """
     del pool
-    shared = settings.shared
     registry = CollectorRegistry()
-    bus_metrics, work_metrics = BusMetrics(registry), WorkMetrics(registry)
-    handlers = make_handlers(settings, DeliveryMetrics(registry))
-    running: list[tuple[Bus, Worker]] = []
-
-    @asynccontextmanager
-    async def life(_: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            bus = await Bus.connect(
-                shared.nats_url, shared.nats_token, name=NAME, ack_wait_s=shared.ack_wait_s, metrics=bus_metrics
-            )
-            stack.push_async_callback(bus.close)
-            await bus.ensure_topology()
-            worker = Worker(
-                bus,
-                handlers,
-                concurrency=settings.concurrency,
-                ack_wait_s=shared.ack_wait_s,
-                grace_s=shared.shutdown_grace_s,
-                metrics=work_metrics,
-            )
-            stack.push_async_callback(worker.stop)
-            await worker.start()
-            running.append((bus, worker))
-            yield
-            running.clear()
-
-    async def check_bus() -> None:
-        if not running:
-            raise Retryable("bus_unavailable", "The bus is not connected yet.")
-        await running[0][0].check()
-
-    async def check_consumers() -> None:
-        if running:
-            await running[0][1].check()
-
-    return service_app(
+    return worker_app(
         NAME,
-        checks={"bus": check_bus, "consumers": check_consumers},
-        vital={"consumers": check_consumers},
-        lifespan=[life],
+        settings.shared,
+        make_handlers(settings, DeliveryMetrics(registry)),
+        concurrency=settings.concurrency,
         registry=registry,
     )

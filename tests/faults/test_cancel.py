@@ -10,6 +10,7 @@ import pytest
 from tests.faults.fleet import OPTIONS, STAGES, Fleet, wait_until
 from tests.faults.processes import command, descendants
 from tests.receiver import Receiver
+from tests.scratch import files_in_work
 from tests.songs import make_song
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -23,15 +24,6 @@ def encoders(fleet: Fleet) -> list[str]:
     return [line for line in map(command, below) if "ffmpeg" in line.split(" ", 1)[0]]
 
 
-def left_over(fleet: Fleet) -> list[Path]:
-    """Files in work that are still there; a running service keeps its lock."""
-    return [
-        path
-        for path in (fleet.folder / "scratch").rglob("*")
-        if path.is_file() and path.name not in ("lock", ".lock")
-    ]
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_cancel_reaches_everything(fleet: Fleet, hooks: Receiver, stage: str, tmp_path: Path) -> None:
     song = make_song(tmp_path, seconds=20, seed=200 + STAGES.index(stage))
@@ -43,7 +35,8 @@ def test_cancel_reaches_everything(fleet: Fleet, hooks: Receiver, stage: str, tm
     assert answer.status_code == 202, answer.text
     assert fleet.client.stage(job_id) == "cancelled"
     wait_until(lambda: not encoders(fleet), seconds=LEFT_OVER_WITHIN_S, what=f"no ffmpeg: {encoders(fleet)}")
-    wait_until(lambda: not left_over(fleet), seconds=LEFT_OVER_WITHIN_S, what=f"no file: {left_over(fleet)}")
+    scratch = fleet.folder / "scratch"
+    wait_until(lambda: not files_in_work(scratch), seconds=LEFT_OVER_WITHIN_S, what="no file in work")
     again = httpx.post(f"{fleet.client.url}/api/v1/jobs/{job_id}/cancel", timeout=10)
     assert again.status_code == 409
     assert again.json()["code"] == "job_ended"

@@ -77,7 +77,7 @@ async def create_job(
     body = _body(request)
     try:
         key = orders.check_key(idempotency_key)
-        async with parts.room.folder() as folder:
+        async with parts.scratch.folder() as folder:
             order = await uploads.receive(
                 body,
                 content_type=request.headers.get("Content-Type", ""),

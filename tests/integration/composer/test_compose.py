@@ -27,14 +27,15 @@ from libs.contracts.messages import Progress
 from libs.contracts.report import Report
 from libs.contracts.tasks import Compose, StageUsage
 from libs.media.ffmpeg import FrameWriter
+from libs.runtime.scratch import Scratch
 from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
 from services.composer.handlers import make_handlers
-from services.composer.scratch import Scratch
 from services.composer.settings import ComposerSettings
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.orders import order
 from tests.integration.composer.pictures import HEIGHT, WIDTH, numbered, pictures_of
+from tests.scratch import files_in_work
 
 
 class Bench:
@@ -52,7 +53,7 @@ class Bench:
 
     def leftovers(self) -> list[Path]:
         """Files in scratch that are no locks."""
-        return [path for path in self.scratch.rglob("*") if path.is_file() and path.name != ".lock"]
+        return files_in_work(self.scratch)
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,11 +68,9 @@ async def pool() -> AsyncIterator[WorkerPool]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def bench(tmp_path: Path, pool: WorkerPool) -> AsyncIterator[Bench]:
     store = open_store(f"file://{tmp_path / 'store'}")
-    scratch = Scratch(tmp_path / "scratch")
-    scratch.open()
     settings = ComposerSettings(shared=Shared(scratch_dir=str(tmp_path / "scratch")))
-    yield Bench(store, make_handlers(store, pool, settings, scratch)["compose"], tmp_path)
-    scratch.close()
+    async with Scratch(tmp_path / "scratch") as scratch:
+        yield Bench(store, make_handlers(store, pool, settings, scratch)["compose"], tmp_path)
 
 
 async def read_report(bench: Bench, fact: VideoComposed) -> Report:

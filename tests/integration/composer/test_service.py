@@ -21,6 +21,7 @@ from libs.bus.facts import FactConsumer
 from libs.contracts.facts import Fact, VideoComposed
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.orders import order
+from tests.scratch import files_in_work
 from tests.servers.nats import MakeNats, NatsServer
 
 
@@ -64,7 +65,7 @@ class Service:
                 await asyncio.sleep(0.05)
 
     def leftovers(self) -> list[Path]:
-        return [path for path in self.scratch.rglob("*") if path.is_file() and path.name != ".lock"]
+        return files_in_work(self.scratch)
 
     async def records(self) -> set[str]:
         return {item.key async for item in open_store(self.store).list("result/")}

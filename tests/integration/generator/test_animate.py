@@ -23,12 +23,13 @@ from libs.contracts.facts import TakeRendered
 from libs.contracts.messages import Progress
 from libs.contracts.storyboard import Shot
 from libs.contracts.tasks import Animate, Task
+from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.generator.backend import ClipOrder, RenderedClip
 from services.generator.backend import Progress as Tell
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.handlers import make_handlers
-from services.generator.scratch import Scratch
+from tests.scratch import files_in_work
 from tests.unit.generator.scenes import painter, shot, song
 
 WIDTH, HEIGHT = 160, 90
@@ -41,7 +42,6 @@ class Bench:
         self.root = root
         self.store: ArtifactStore = open_store(f"file://{root}/artifacts")
         self.scratch = Scratch(root / "scratch")
-        self.scratch.open()
         self.backend = BuiltinBackend(pool, ffmpeg="", timeout_s=60.0)
         self.animate: Handler = make_handlers(self.store, self.backend, self.scratch)["animate"]
 
@@ -56,7 +56,7 @@ class Bench:
         return fact
 
     def scratch_files(self) -> list[str]:
-        return [path.name for path in self.scratch_root.rglob("*") if path.is_file() and path.name != "lock"]
+        return [path.name for path in files_in_work(self.scratch_root)]
 
     @property
     def scratch_root(self) -> Path:
@@ -67,8 +67,8 @@ class Bench:
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with WorkerPool(1) as pool:
         bench = Bench(tmp_path, pool)
-        yield bench
-        bench.scratch.close()
+        async with bench.scratch:
+            yield bench
 
 
 def decoded(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:

@@ -22,6 +22,7 @@ from libs.bus.facts import FactConsumer
 from libs.contracts.facts import Fact, TakeRendered
 from libs.contracts.storyboard import Shot
 from libs.contracts.tasks import Animate, Task
+from tests.scratch import files_in_work
 from tests.servers.nats import MakeNats, NatsServer
 from tests.unit.generator.scenes import shot, song
 
@@ -67,7 +68,7 @@ class Service:
                 await asyncio.sleep(0.05)
 
     def scratch_files(self) -> list[Path]:
-        return [path for path in (self.root / "scratch").rglob("*") if path.is_file() and path.name != "lock"]
+        return files_in_work(self.root / "scratch")
 
 
 @pytest.fixture

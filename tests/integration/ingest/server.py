@@ -18,10 +18,12 @@ from libs.artifacts import ArtifactStore, open_store
 from libs.bus.connection import Bus
 from libs.runtime.app import service_app
 from libs.runtime.run import listen, serve
+from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.front import Front
 from services.ingest.ledger import Ledger
 from services.ingest.routes.documents import openapi
+from tests.scratch import files_in_work
 from tests.servers.nats import NatsServer
 
 
@@ -39,7 +41,7 @@ class Api(NamedTuple):
 
     def uploads(self) -> list[Path]:
         """What lies in scratch besides locks."""
-        return [path for path in self.scratch.rglob("*") if path.is_file() and path.name != ".lock"]
+        return files_in_work(self.scratch)
 
 
 @asynccontextmanager
@@ -50,7 +52,10 @@ async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool, nats
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with front.open(ledger=ledger, store=store, bus=bus, pool=pool, scratch=folder / "scratch"):
+        async with (
+            Scratch(folder / "scratch") as scratch,
+            front.open(ledger=ledger, store=store, bus=bus, pool=pool, scratch=scratch),
+        ):
             yield
 
     app = service_app(

@@ -22,7 +22,7 @@ from libs.runtime.workers import WorkerPool
 from services.analyzer.analyze import analyze
 from services.analyzer.handlers import make_handlers
 from services.analyzer.settings import AnalyzerSettings
-from tests.integration.analyzer.service import tune, write_wav
+from tests.integration.analyzer.tunes import tune, write_wav
 from tests.unit.analyzer.synth import noise, silence
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -17,38 +16,26 @@ from libs.contracts.facts import StoryboardPlanned, TaskAttemptFailed, TrackAnal
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Analyze, Plan, Task
-from tests.integration.analyzer.service import Service, first_fact, tune, write_wav
-from tests.servers.nats import MakeNats, NatsServer
+from tests.integration.analyzer.tunes import tune, write_wav
+from tests.servers.nats import NatsServer
+from tests.service_process import ServiceProcess, first_fact
 
-MakeService = Callable[[str], Service]
-
-
-@pytest.fixture
-async def nats(nats_server: MakeNats) -> NatsServer:
-    return nats_server()
+MakeService = Callable[[str], ServiceProcess]
 
 
 @pytest.fixture
 def start(nats: NatsServer, tmp_path: Path) -> Iterator[MakeService]:
-    services: list[Service] = []
+    services: list[ServiceProcess] = []
 
-    def make(name: str) -> Service:
-        service = Service(name, nats, tmp_path)
+    def make(name: str) -> ServiceProcess:
+        service = ServiceProcess(name, nats, tmp_path)
         services.append(service)
         service.start()
         return service
 
     yield make
     for service in services:
-        service.end()
-
-
-@pytest.fixture
-async def bus(nats: NatsServer) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(nats.url, nats.token, name="test")
-    await bus.ensure_topology()
-    yield bus
-    await bus.close()
+        service.kill()
 
 
 def task_of(body: Analyze | Plan) -> Task:
@@ -99,7 +86,7 @@ async def test_a_killed_analyzer_does_the_work_once_after_its_restart(
     await analyzer.url()
     await bus.publish_task(await song_task(tmp_path))
     await asyncio.sleep(0.3)
-    analyzer.end()
+    analyzer.kill()
     analyzer.start()
     fact = await first_fact(bus)
     assert isinstance(fact.body, TrackAnalyzed)
@@ -123,6 +110,4 @@ async def test_an_order_that_cannot_succeed_is_answered_with_its_code(
 async def test_sigterm_ends_it_cleanly(start: MakeService, bus: Bus) -> None:
     planner = start("planner")
     await planner.url()
-    assert planner.process is not None
-    planner.process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(planner.process.wait, 20) == 0
+    assert await planner.stop() == 0

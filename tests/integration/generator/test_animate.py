@@ -133,7 +133,8 @@ async def test_another_process_draws_the_same_bytes(bench: Bench, tmp_path: Path
     async with WorkerPool(1) as pool:
         other = Bench(tmp_path / "other", pool)
         await other.store.put_bytes(jpeg, "image/jpeg")
-        second = await other.take(await other.task(order, image=image))
+        async with other.scratch:
+            second = await other.take(await other.task(order, image=image))
     assert first.clip.blob.sha256 == second.clip.blob.sha256
 
 

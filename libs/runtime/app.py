@@ -33,6 +33,7 @@ CHECK_S = 2.0
 _OWN_PATHS = ("/healthz/live", "/healthz/ready", "/metrics")
 _METRICS_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds it
 _VITAL = "beatloom_vital"
+_ON_STOP = "beatloom_on_stop"
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def service_app(
     route_handlers: Sequence[ControllerRouterHandler] = (),
     checks: Mapping[str, Check],
     vital: Mapping[str, Check] | None = None,
+    on_stop: Callable[[], None] | None = None,
     lifespan: Sequence[Lifespan] = (),
     registry: CollectorRegistry,
     openapi: OpenAPIConfig | None = None,
@@ -54,7 +56,8 @@ def service_app(
 
     checks: what must hold for the service to be ready, by name; each returns, or raises what is wrong.
     vital: what must hold for the process to live on, such as its consumers: asked each second by `run`, which
-    ends the process with 1 when one raises. lifespan: context managers around the app's life, in order.
+    ends the process with 1 when one raises. on_stop: called as a stop begins, before open answers are waited for:
+    it ends those that would not end by themselves. lifespan: context managers around the app's life, in order.
     registry: the app's own metrics, shown at /metrics. openapi: None for no schema.
     """
     return Litestar(
@@ -64,7 +67,7 @@ def service_app(
         middleware=[_telemetry(HttpMetrics(registry)), *middleware],
         openapi_config=openapi,
         dependencies=dict(dependencies or {}),
-        state=State({**(state or {}), _VITAL: dict(vital or {})}),
+        state=State({**(state or {}), _VITAL: dict(vital or {}), _ON_STOP: on_stop}),
         logging_config=None,
         debug=False,
     )
@@ -74,6 +77,13 @@ def vital_checks(app: Litestar) -> Mapping[str, Check]:
     """What `service_app` was told is vital."""
     checks: Mapping[str, Check] = app.state.get(_VITAL, {})
     return checks
+
+
+def tell_of_stop(app: Litestar) -> None:
+    """Call what `service_app` was told to call as a stop begins."""
+    on_stop: Callable[[], None] | None = app.state.get(_ON_STOP)
+    if on_stop is not None:
+        on_stop()
 
 
 async def readiness(checks: Mapping[str, Check]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from libs.contracts.errors import BeatloomError, Permanent
-from libs.runtime.app import Check, vital_checks, watch
+from libs.runtime.app import Check, tell_of_stop, vital_checks, watch
 from libs.runtime.settings import load
 from libs.telemetry import logging as logging_setup
 from libs.telemetry import tracing
@@ -27,7 +27,7 @@ from libs.telemetry import tracing
 T = TypeVar("T", bound=msgspec.Struct)
 
 HTTP_GRACE_S = 3.0
-"""Seconds that open requests get at a stop; event streams never end by themselves, and clients resume."""
+"""Seconds that open requests get at a stop."""
 
 _LIFESPAN_SLACK_S = 2.0
 _BACKLOG = 2048
@@ -38,7 +38,8 @@ _log = logging.getLogger(__name__)
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 chooses a free one. Raises Permanent("port_in_use")."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it, answers wait some 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
@@ -59,13 +60,15 @@ async def serve(
     stop: asyncio.Event,
     vital: Mapping[str, Check],
     on_ready: Callable[[int], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
     grace: float | None = None,
 ) -> bool:
     """Serve `app` on `sock` until `stop` is set or something vital dies. Takes no signals.
 
-    vital: see `service_app`. on_ready: told the port once requests are taken. grace: seconds that the app's
-    lifespan has to end, with a little slack; then it is cancelled. None: as long as it takes. Stopped before it
-    is up, it is cancelled at once.
+    vital: see `service_app`. on_ready: told the port once requests are taken. on_stop: called as the stop begins,
+    to end answers that would not end by themselves. grace: seconds that the app's lifespan has to end, with a
+    little slack; then it is cancelled. None: as long as it takes. Stopped before it is up, it is cancelled at
+    once.
     Returns True after an ordered stop; False when the app did not come up, something vital died, or the grace
     was not enough. The socket is closed at the end.
     """
@@ -101,6 +104,8 @@ async def serve(
                 on_ready(port)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         ordered = stop.is_set()
+        if on_stop is not None:
+            on_stop()
         server.should_exit = True
         if not coming_up.done():
             _cancel(life)
@@ -145,22 +150,11 @@ def start(service: str, kind: type[T], create_app: Callable[[T], Litestar]) -> N
     stop, 1 when it died, 2 with one line on stderr for settings that are wrong or a port that is taken.
     """
 
-    def build() -> tuple[Litestar, str, int, float]:
+    try:
         settings: Any = load(kind, service, os.environ)
         logging_setup.configure(service, settings.shared.log_level)
         tracing.configure(service)
-        return create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s
-
-    main(build)
-
-
-def main(build: Callable[[], tuple[Litestar, str, int, float]]) -> None:
-    """Build a service, run it, exit; see `start`, which does the usual building.
-
-    build: loads the settings and returns the app, host, port and grace.
-    """
-    try:
-        code = run(*build())
+        code = run(create_app(settings), settings.host, settings.port, settings.shared.shutdown_grace_s)
     except BeatloomError as error:
         sys.stderr.write(f"{error} {error.hint}\n")
         code = 2
@@ -177,7 +171,15 @@ async def _run(app: Litestar, sock: socket.socket, grace: float, on_ready: Calla
             on_ready(chosen)
 
     with _signals(loop, stop.set):
-        ordered = await serve(app, sock, stop=stop, vital=vital_checks(app), on_ready=ready, grace=grace)
+        ordered = await serve(
+            app,
+            sock,
+            stop=stop,
+            vital=vital_checks(app),
+            on_ready=ready,
+            on_stop=lambda: tell_of_stop(app),
+            grace=grace,
+        )
     loop.call_later(_LIFESPAN_SLACK_S, os._exit, 1)  # should something not let itself be cancelled
     return 0 if ordered else 1
 

@@ -87,6 +87,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             "artifacts": place.store.check,
         },
         vital={"consumers": check_loops},
+        on_stop=front.stop_streams,
         lifespan=[life],
         registry=registry,
         openapi=openapi(_version()),

@@ -54,7 +54,7 @@ class Front:
         return self._parts
 
     def stop_streams(self) -> None:
-        """End all event streams: to be called when the process is told to stop, or they keep the server up."""
+        """End all event streams, as a stop begins: they would keep the server up."""
         self.hub.close()
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from libs.contracts.errors import BeatloomError, Retryable
-from libs.runtime.app import Check, vital_checks
+from libs.runtime.app import Check, tell_of_stop, vital_checks
 from libs.runtime.run import listen, serve
 from libs.runtime.settings import load
 from libs.runtime.workers import WorkerPool
@@ -53,6 +53,7 @@ class Stack:
         self._sock = sock
         self._pool = pool
         self._vital: dict[str, Check] = {}
+        self._apps: Mapping[str, Litestar] = {}
         self._nats = NatsChild(
             place.nats,
             binary=find_nats_server(settings.nats_server),
@@ -72,7 +73,15 @@ class Stack:
             self._place.announce(self.url)
             on_ready()
 
-        ordered = await serve(door, self._sock, stop=stop, vital=self._vital, on_ready=ready, grace=self._grace)
+        ordered = await serve(
+            door,
+            self._sock,
+            stop=stop,
+            vital=self._vital,
+            on_ready=ready,
+            on_stop=self._tell_of_stop,
+            grace=self._grace,
+        )
         if door.failure is not None and not stop.is_set():
             raise door.failure
         return ordered
@@ -85,12 +94,16 @@ class Stack:
             pool = self._pool
             if pool is None:
                 pool = await parts.enter_async_context(WorkerPool(self._workers))
-            apps = self._build(pool)
+            self._apps = apps = self._build(pool)
             await parts.enter_async_context(_alive(apps))
             for name, app in apps.items():
                 self._vital.update({f"{name}: {what}": check for what, check in vital_checks(app).items()})
             log.info("the stack is up", extra={"url": self.url, "data_dir": str(self._place.root)})
             yield apps
+
+    def _tell_of_stop(self) -> None:
+        for app in self._apps.values():
+            tell_of_stop(app)
 
     def _build(self, pool: WorkerPool) -> dict[str, Litestar]:
         told = environment(

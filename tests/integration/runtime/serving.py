@@ -60,11 +60,23 @@ def create_app(settings: TestSettings) -> Litestar:
 
         return Stream(ticks())
 
+    ending = asyncio.Event()
+
+    @get("/until-the-stop")
+    async def until_the_stop() -> Stream:
+        async def silence() -> AsyncIterator[bytes]:
+            yield b"began\n"
+            await ending.wait()
+            yield b"ended\n"
+
+        return Stream(silence())
+
     return service_app(
         "test",
-        route_handlers=[slow, forever],
+        route_handlers=[slow, forever, until_the_stop],
         checks={},
         vital={"consumer": alive},
+        on_stop=ending.set,
         lifespan=[life],
         registry=CollectorRegistry(),
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from libs.runtime.run import listen
 from tests.integration.runtime.processes import ROOT, SOON_S, until
 
 Start = Callable[..., Awaitable[tuple[Process, int]]]
@@ -87,6 +88,39 @@ async def test_a_stream_without_end_does_not_hold_up_the_stop(start: Start, tmp_
         assert await exit_code(process) == 0
         assert time.monotonic() - began < 12.0
     assert (tmp_path / "down").exists()
+
+
+async def test_an_answer_that_waits_for_the_stop_ends_with_it(start: Start, tmp_path: Path) -> None:
+    process, port = await start()
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        client.stream("GET", "/until-the-stop") as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert await anext(lines) == "began"
+        process.terminate()
+        began = time.monotonic()
+        assert await anext(lines) == "ended"
+        assert time.monotonic() - began < 1.0
+    assert await exit_code(process) == 0
+    assert process.stderr is not None
+    assert b"Traceback" not in await process.stderr.read()
+
+
+async def test_answers_are_sent_without_waiting_for_more() -> None:
+    options: list[int] = []
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    sock = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(note, sock=sock):
+        _, writer = await asyncio.open_connection(*sock.getsockname())
+        await until(lambda: bool(options))
+        writer.close()
+    assert options == [1]
 
 
 async def test_a_second_signal_ends_it_at_once(start: Start, tmp_path: Path) -> None:

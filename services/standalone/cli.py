@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from libs.contracts.errors import BeatloomError, Permanent
+from libs.contracts.errors import BeatloomError, Permanent, Retryable
 
 DONE, MISSING, BAD_INPUT, FAILED, CANCELLED = 0, 1, 2, 3, 130
 
@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except BeatloomError as error:
-        complain(error.message, error.hint)
+        complain(error)
         return exit_code_of(error)
     except Exception as error:
-        complain(f"{type(error).__name__}: {error}", "Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
+        complain(unexpected(error))
         return FAILED
 
 
@@ -43,11 +43,22 @@ def exit_code_of(error: BeatloomError) -> int:
     return BAD_INPUT if isinstance(error, Permanent) and error.entry.status < 500 else FAILED
 
 
-def complain(message: str, hint: str) -> None:
-    """Two lines on stderr; with BEATLOOM_LOG_LEVEL=debug the traceback before them."""
+def unexpected(error: Exception) -> BeatloomError:
+    """What is told of an error that nobody foresaw."""
+    told = f"{type(error).__name__}: {error}"
+    return Retryable("unexpected", told, hint="Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
+
+
+def complain(error: BeatloomError) -> None:
+    """Two lines on stderr, the code with them; with BEATLOOM_LOG_LEVEL=debug the traceback before them."""
     if os.environ.get("BEATLOOM_LOG_LEVEL") == "debug":
         traceback.print_exc()
-    sys.stderr.write(f"error: {' '.join(message.split())}\nhint: {' '.join(hint.split())}\n")
+    sys.stderr.write(f"error: {_line(error.message)} ({error.code})\nhint: {_line(error.hint)}\n")
+
+
+def _line(text: str) -> str:
+    """One line that a terminal only shows: names of files may hold anything."""
+    return " ".join("".join(char if char.isprintable() or char.isspace() else "\ufffd" for char in text).split())
 
 
 def _render(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
     }
     hint = "See `beatloom render --help`."
     try:
+        parse_fps(arguments.fps)
         options = msgspec.convert(given, JobOptions)
-        parse_fps(options.fps)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
+        what = "This is no name" if "regex" in what else what
         raise Permanent("bad_options", f"--{where.rstrip('`')}: {what}.", hint=hint) from error
     except Permanent as error:
         raise Permanent("bad_options", f"--fps: {error.message}", hint=hint) from error
@@ -31,8 +33,10 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
 
 
 def existing_file(path: Path, what: str) -> Path:
-    """The file, absolute. Raises Permanent("not_found") when it isn't there or can't be read."""
+    """The file, absolute. Raises Permanent("not_found") when it isn't there, is no file, or can't be read."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+            raise Permanent("not_found", f"The {what} {path} is no file.", hint="Check the path.")
         with path.open("rb"):
             return path.absolute()
     except OSError as error:

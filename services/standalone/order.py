@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 
@@ -36,8 +37,8 @@ def read_order(arguments: argparse.Namespace) -> Order:
     report = report_path(out)
     _check_out(out, {song, image, lyrics} - {None})
     keep = arguments.keep.absolute() if arguments.keep else None
-    if keep is not None and keep.exists() and not keep.is_dir():
-        raise Permanent("bad_options", f"{keep} is not a folder.", hint="Give a folder with --keep.")
+    if keep is not None:
+        _check_keep(keep)
     return Order(
         song=song, image=image, lyrics=lyrics, options=job_options(arguments), out=out, report=report, keep=keep
     )
@@ -55,16 +56,33 @@ def report_path(out: Path) -> Path:
 
 def _check_out(out: Path, inputs: set[Path | None]) -> None:
     hint = "Choose another place with -o."
-    try:
-        if out.is_dir():
-            raise Permanent("bad_options", f"{out} is a folder.", hint=hint)
-        taken = out.exists() and any(path is not None and out.samefile(path) for path in inputs)
-        report_path(out).exists()
-    except OSError as error:
-        raise Permanent("bad_options", f"{out} can't be written: {error.strerror}.", hint=hint) from error
-    if taken:
-        raise Permanent("bad_options", f"{out} would overwrite what it is made of.", hint=hint)
     if not out.parent.is_dir():
         raise Permanent("bad_options", f"There is no folder {out.parent}.", hint=hint)
-    if not os.access(out.parent, os.W_OK):
-        raise Permanent("bad_options", f"{out.parent} can't be written to.", hint=hint)
+    try:
+        for path in (out, report_path(out)):
+            if path.is_dir():
+                raise Permanent("bad_options", f"{path} is a folder.", hint=hint)
+            if any(source is not None and path.exists() and path.samefile(source) for source in inputs):
+                raise Permanent("bad_options", f"{path} would overwrite what it is made of.", hint=hint)
+            if os.path.lexists(path) and not path.is_file():
+                raise Permanent("bad_options", f"{path} is there already, and is no file.", hint=hint)
+        _try_to_write(out.parent)
+    except OSError as error:
+        raise Permanent("bad_options", f"{out} can't be written: {error.strerror}.", hint=hint) from error
+
+
+def _check_keep(keep: Path) -> None:
+    hint = "Give a folder with --keep."
+    try:
+        place = next(folder for folder in (keep, *keep.parents) if os.path.lexists(folder))
+        if not place.is_dir():
+            raise Permanent("bad_options", f"{place} is not a folder.", hint=hint)
+        _try_to_write(place)
+    except OSError as error:
+        raise Permanent("bad_options", f"{keep} can't be written to: {error.strerror}.", hint=hint) from error
+
+
+def _try_to_write(folder: Path) -> None:
+    """Raises the OSError that a file in this folder would end in; leaves nothing. Permissions alone don't tell."""
+    with TemporaryFile(dir=folder):
+        pass

@@ -27,7 +27,7 @@ from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
 from libs.runtime.workers import WorkerPool
 from libs.telemetry import logging, tracing
-from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of
+from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of, unexpected
 from services.standalone.client import ApiClient
 from services.standalone.data_dir import renders_dir
 from services.standalone.fetch import fetch_kept, fetch_results
@@ -73,7 +73,11 @@ def render(arguments: argparse.Namespace) -> int:
         code = exit_code_of(error)
         outcome.status = "refused" if code == BAD_INPUT else "failed"
         outcome.error = _told(error)
-        complain(error.message, error.hint)
+        complain(error)
+    except Exception as error:
+        code = FAILED
+        outcome.status, outcome.error = "failed", _told(unexpected(error))
+        complain(unexpected(error))
     if arguments.json:
         sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
     elif code == DONE:
@@ -134,18 +138,19 @@ async def _make(order: Order, client: ApiClient, display: Display, outcome: Outc
         async for event in client.follow(job_id):
             shown = show_event(event, shown, display)
         job = await client.job(job_id)
+        if job["status"] == "completed":
+            await fetch_results(client, job, order.out, order.report)
+            outcome.video, outcome.report = str(order.out), str(order.report)
         if order.keep is not None:
             await fetch_kept(client, job_id, order.keep)
         if job["status"] != "completed":
             raise _failure(job)
-        await fetch_results(client, job, order.out, order.report)
         display.show(advance(shown, stage="completed", percent=100.0))
     except asyncio.CancelledError:
         with suppress(BeatloomError, TimeoutError):
             async with asyncio.timeout(CANCEL_S):
                 await client.cancel(job_id)
         raise
-    outcome.video, outcome.report = str(order.out), str(order.report)
 
 
 def show_event(event: Event, shown: Shown, display: Display) -> Shown:

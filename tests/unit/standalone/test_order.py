@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from libs.contracts.errors import Permanent, Retryable
-from services.standalone.cli import exit_code_of, parser
+from services.standalone.cli import complain, exit_code_of, parser
 from services.standalone.order import default_name, read_order, report_path
 
 
@@ -44,13 +45,18 @@ def test_the_report_of_another_name() -> None:
     ("words", "told"),
     [
         (["--fps", "500"], "--fps"),
-        (["--fps", "x"], "--fps"),
+        (["--fps", "x"], "--fps: fps is a number or a fraction"),
+        (["--fps", "30/0"], "--fps"),
         (["--height", "5"], "--height"),
         (["--style", "../../etc"], "--style"),
         (["--seed", "-1"], "--seed"),
         (["-o", "/nowhere/x.mp4"], "no folder"),
         (["-o", "."], "is a folder"),
         (["-o", "x" * 300], "too long"),
+        (["-o", "/dev/null"], "is no file"),
+        (["-o", "/proc/x.mp4"], "can't be written"),
+        (["--keep", "/dev/null/x"], "not a folder"),
+        (["--keep", "/proc/x"], "can't be written"),
         (["--image", "missing.png"], "picture"),
         (["--lyrics", "missing.lrc"], "lyrics"),
     ],
@@ -65,6 +71,44 @@ def test_what_is_wrong_is_said(song: Path, words: list[str], told: str) -> None:
 def test_the_song_is_never_overwritten(song: Path) -> None:
     with pytest.raises(Permanent, match="overwrite"):
         read_order(parser().parse_args(asked(str(song), "-o", str(song))))
+
+
+def test_a_report_never_overwrites_what_the_video_is_made_of(song: Path, tmp_path: Path) -> None:
+    lyrics = tmp_path / "words.report.json"
+    lyrics.write_text("[00:01.00]la")
+    with pytest.raises(Permanent, match="overwrite"):
+        read_order(parser().parse_args(asked(str(song), "--lyrics", str(lyrics), "-o", "words.mp4")))
+
+
+def test_a_report_needs_its_place_too(song: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.report.json").mkdir()
+    with pytest.raises(Permanent, match="is a folder"):
+        read_order(parser().parse_args(asked(str(song), "-o", "x.mp4")))
+
+
+def test_a_loop_of_links_is_no_place_for_a_video(song: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    with pytest.raises(Permanent, match="is no file"):
+        read_order(parser().parse_args(asked(str(song), "-o", "loop.mp4")))
+
+
+def test_what_would_never_end_is_not_opened(song: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp3")
+    for place in ("pipe.mp3", "/dev/zero"):
+        with pytest.raises(Permanent, match="is no file"):
+            read_order(parser().parse_args(asked(place)))
+
+
+def test_looking_at_the_place_leaves_nothing_there(song: Path, tmp_path: Path) -> None:
+    read_order(parser().parse_args(asked(str(song), "-o", "x.mp4", "--keep", "a/b")))
+    assert list(tmp_path.iterdir()) == [song]
+
+
+def test_a_name_can_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    complain(Permanent("not_found", "The song a\x1b[2Jb\u202e\n.mp3 is no file."))
+    assert capsys.readouterr().err == (
+        "error: The song a\ufffd[2Jb\ufffd .mp3 is no file. (not_found)\nhint: Check the address.\n"
+    )
 
 
 def test_exit_codes_tell_what_to_change_from_what_went_wrong() -> None:

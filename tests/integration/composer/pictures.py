@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.artifacts import Blob
-from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Storyboard, Transition
+from libs.contracts.storyboard import Clip, Storyboard
 from libs.media.ffmpeg import FrameWriter
 from libs.media.frames import fps_text
+from tests import storyboards
 
 WIDTH, HEIGHT = 128, 96
 BITS = 16
@@ -44,33 +45,9 @@ def read_number(frame: Frame) -> int:
     return number
 
 
-def scene(number: int, start: int, end: int, overlap: int = 0) -> Scene:
-    """A scene that begins with a crossfade of `overlap` frames, or a cut."""
-    return Scene(
-        id=f"s{number:03}",
-        start_frame=start,
-        end_frame=end,
-        section="part",
-        group=0,
-        energy=0.5,
-        camera=Camera(move="push", amount=0.5),
-        motion=0.5,
-        look="auto",
-        palette=Palette(ground="#101010", low="#202020", mid="#808080", accent="#ff0000", light="#ffffff"),
-        prompt="",
-        negative_prompt="",
-        seed=number,
-        transition=Transition(kind="crossfade", frames=overlap) if overlap else Transition(),
-    )
-
-
 def storyboard(lengths: Sequence[int], overlaps: Sequence[int], fps: Fraction) -> Storyboard:
-    """Scenes of these lengths; `overlaps[i]` is the crossfade with which scene i begins."""
-    scenes, at = [], 0
-    for number, (length, overlap) in enumerate(zip(lengths, overlaps, strict=True)):
-        scenes.append(scene(number, at, at + length, overlap))
-        at += length
-    return Storyboard(fps=fps_text(fps), frames=at, width=WIDTH, height=HEIGHT, seed=1, scenes=tuple(scenes))
+    """Scenes of these lengths, in the size of the pictures; see `storyboards.storyboard`."""
+    return storyboards.storyboard(lengths, overlaps, fps=fps_text(fps), width=WIDTH, height=HEIGHT)
 
 
 def needed(board: Storyboard, number: int) -> tuple[int, int]:

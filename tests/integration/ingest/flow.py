@@ -14,8 +14,9 @@ from libs.contracts.facts import (
     TrackAnalyzed,
     VideoComposed,
 )
-from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Shot
+from libs.contracts.storyboard import Clip
 from tests.integration.ingest.server import Api, song
+from tests.storyboards import shot
 
 VIDEO = bytes(range(256)) * 4000
 SONG = song()
@@ -43,30 +44,6 @@ async def happened(api: Api, job_id: str, task: str, body: FactBody, *, run: int
 async def put(api: Api, data: bytes, media_type: str = "application/json") -> Blob:
     """Bytes in the store."""
     return await api.store.put_bytes(data, media_type)
-
-
-def shot(number: int) -> Shot:
-    """A shot of 30 frames."""
-    grey = "#808080"
-    return Shot(
-        lead=0,
-        frames=30,
-        scene=Scene(
-            id=f"s{number:03d}",
-            start_frame=30 * (number - 1),
-            end_frame=30 * number,
-            section="verse",
-            group=0,
-            energy=0.5,
-            camera=Camera(move="push", amount=0.5),
-            motion=0.5,
-            look="auto",
-            palette=Palette(ground=grey, low=grey, mid=grey, accent=grey, light=grey),
-            prompt="",
-            negative_prompt="",
-            seed=1,
-        ),
-    )
 
 
 async def analyzed(api: Api, job_id: str) -> None:

@@ -1,40 +1,10 @@
-"""Storyboards, clips and words in few letters."""
+"""Clips and words in few letters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from libs.contracts.analysis import Word
 from libs.contracts.artifacts import Blob
-from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Storyboard, Transition
-
-PALETTE = Palette(ground="#000000", low="#111111", mid="#777777", accent="#ff0000", light="#ffffff")
-
-
-def board(lengths: Sequence[int], overlaps: Sequence[int], fps: str = "30") -> Storyboard:
-    """Scenes of these lengths; overlaps[i] is the crossfade with which scene i begins."""
-    scenes, at = [], 0
-    for number, (length, overlap) in enumerate(zip(lengths, overlaps, strict=True)):
-        scenes.append(
-            Scene(
-                id=f"s{number}",
-                start_frame=at,
-                end_frame=at + length,
-                section="part",
-                group=0,
-                energy=0.5,
-                camera=Camera(move="push", amount=0.1),
-                motion=0.5,
-                look="auto",
-                palette=PALETTE,
-                prompt="",
-                negative_prompt="",
-                seed=number,
-                transition=Transition(kind="crossfade" if overlap else "cut", frames=overlap),
-            )
-        )
-        at += length
-    return Storyboard(fps=fps, frames=at, width=320, height=180, seed=1, scenes=tuple(scenes))
+from libs.contracts.storyboard import Clip, Storyboard
 
 
 def clips(of: Storyboard) -> list[Clip]:

@@ -8,9 +8,9 @@ from libs.contracts.report import Stretch
 from services.composer.judge import make_report, problems
 from services.composer.measure import PictureMeasure, SoundMeasure
 from services.composer.timeline import joins
-from tests.unit.composer.builders import board
+from tests.storyboards import storyboard
 
-PLAN = board([60, 60, 60], [0, 0, 8])
+PLAN = storyboard([60, 60, 60], [0, 0, 8])
 PICTURE = PictureMeasure(
     frames=180,
     steps_ok=True,

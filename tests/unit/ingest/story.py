@@ -18,12 +18,12 @@ from libs.contracts.facts import (
     WorkFact,
 )
 from libs.contracts.jobs import JobOptions
-from libs.contracts.storyboard import Camera, Clip, Palette, Scene, Shot
+from libs.contracts.storyboard import Clip
 from services.ingest.records import NewJob
 from services.ingest.state import Brief, RunState
+from tests.storyboards import shot
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
-GREY = "#808080"
 
 
 def blob(name: str) -> Blob:
@@ -50,29 +50,6 @@ def new_job(callback_url: str = "") -> NewJob:
     options = JobOptions(seed=7, callback_url=callback_url)
     notice = Notice(code="truncated_song", message="The file ends early.")
     return NewJob(owner="local", options=options, song=SONG, song_name="a song", duration=30.0, notices=(notice,))
-
-
-def shot(number: int) -> Shot:
-    """A shot of 30 frames."""
-    return Shot(
-        lead=0,
-        frames=30,
-        scene=Scene(
-            id=f"s{number:03d}",
-            start_frame=30 * (number - 1),
-            end_frame=30 * number,
-            section="verse",
-            group=0,
-            energy=0.5,
-            camera=Camera(move="push", amount=0.5),
-            motion=0.5,
-            look="auto",
-            palette=Palette(ground=GREY, low=GREY, mid=GREY, accent=GREY, light=GREY),
-            prompt="",
-            negative_prompt="",
-            seed=1,
-        ),
-    )
 
 
 def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:

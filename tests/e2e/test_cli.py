@@ -17,9 +17,11 @@ from examples import make_sample
 from libs.contracts.analysis import Analysis
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
-from tests.faults.fleet import Client, free_port, wait_until
-from tests.faults.processes import alive, descendants
+from tests.faults.fleet import Client
+from tests.ports import free_port
+from tests.processes import alive, descendants
 from tests.songs import Song, make_song
+from tests.waiting import wait_until
 
 SMALL = ("--height", "180", "--seed", "5")
 NASTY = 'it\'s $(touch pwned) "q" `touch pwned`; ..\n.wav'

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tests.e2e.watch import cut_near, hear, lag_ms, nearest, see
-from tests.faults.fleet import Client, free_port
+from tests.faults.fleet import Client
 from tests.faults.test_standalone import running_up
+from tests.ports import free_port
 
 SONGS = (
     "d01_pop_rock.mp3",

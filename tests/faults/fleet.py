@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,27 +17,14 @@ from typing import Any
 import httpx
 import msgspec
 
+from tests.ports import free_port
+from tests.waiting import wait_until
+
 SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
 STAGES = ("queued", "analyzing", "planning", "generating", "composing")
 ENDED = ("completed", "failed", "cancelled")
 OPTIONS: dict[str, Any] = {"height": 180, "fps": "24", "seed": 7}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(happened: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Poll quickly until it happened; fail with `what` when it doesn't in time."""
-    end = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
 
 
 @dataclass

@@ -7,11 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.fleet import OPTIONS, STAGES, Fleet, wait_until
-from tests.faults.processes import command, descendants
+from tests.faults.fleet import OPTIONS, STAGES, Fleet
+from tests.processes import command, descendants
 from tests.receiver import Receiver
 from tests.scratch import files_in_work
 from tests.songs import make_song
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("fleet")
 

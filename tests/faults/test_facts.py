@@ -11,10 +11,11 @@ import pytest
 from nats.aio.msg import Msg
 
 from libs.contracts import subjects
-from tests.faults.fleet import OPTIONS, Fleet, wait_until
+from tests.faults.fleet import OPTIONS, Fleet
 from tests.receiver import Receiver
 from tests.servers.nats import NatsServer
 from tests.songs import make_song
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("fleet")
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fleet import OPTIONS, SERVICES, STAGES, Fleet, wait_until
+from tests.faults.fleet import OPTIONS, SERVICES, STAGES, Fleet
 from tests.receiver import Receiver
 from tests.servers.nats import NatsServer
 from tests.songs import make_song
+from tests.waiting import wait_until
 
 WORKS_AT = {
     "ingest": "generating",

@@ -7,9 +7,10 @@ from pathlib import Path
 import nats
 
 from libs.contracts import subjects
-from tests.faults.fleet import OPTIONS, running_fleet, wait_until
+from tests.faults.fleet import OPTIONS, running_fleet
 from tests.servers.nats import NatsServer
 from tests.songs import make_song
+from tests.waiting import wait_until
 
 STORE = 1 << 20
 """Bytes that the server may store."""

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fleet import OPTIONS, STAGES, Client, count_effects, free_port, wait_until
-from tests.faults.processes import alive, descendants
+from tests.faults.fleet import OPTIONS, STAGES, Client, count_effects
+from tests.ports import free_port
+from tests.processes import alive, descendants
 from tests.songs import make_song
+from tests.waiting import wait_until
 
 
 @contextmanager

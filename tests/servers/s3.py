@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import json
 import secrets
-import socket
 import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ import urllib3
 from minio import Minio
 
 from libs.runtime import spawn
+from tests.ports import free_ports
 
 START_S = 40.0
 _HOST = "127.0.0.1"
@@ -132,15 +131,6 @@ class S3Server:
 
     def _log(self) -> str:
         return (self._folder / "log").read_text(errors="replace")[-4000:]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    with ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in socks:
-            sock.bind((_HOST, 0))
-        return [int(sock.getsockname()[1]) for sock in socks]
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-
 from libs.bus.connection import Bus
 from libs.contracts import subjects
 from libs.contracts.artifacts import Blob
@@ -28,19 +24,6 @@ def order(job_id: str = "j1", *, run: int = 1, attempt: int = 1, priority: Prior
         body=Analyze(song=BLOB),
         priority=priority,
     )
-
-
-async def eventually(
-    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], *, within_s: float = 10.0
-) -> None:
-    """Return when the condition holds; fail when it doesn't in time."""
-    deadline = time.monotonic() + within_s
-    while True:
-        answer = condition()
-        if await answer if isinstance(answer, Awaitable) else answer:
-            return
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        await asyncio.sleep(0.02)
 
 
 async def waiting(bus: Bus, stream: str = subjects.TASKS) -> int:

@@ -12,7 +12,8 @@ from libs.bus.connection import Bus
 from libs.bus.pull import Puller
 from libs.contracts import subjects
 from libs.contracts.facts import TaskAttemptFailed
-from tests.integration.bus.orders import eventually, facts, letters, order, waiting
+from tests.integration.bus.orders import facts, letters, order, waiting
+from tests.waiting import until
 
 DELIVERIES = 3
 
@@ -53,7 +54,7 @@ async def gone(bus: Bus) -> bool:
 async def test_it_is_given_up_told_and_removed(impatient: Bus, advised: AdvisoryConsumer) -> None:
     await impatient.publish_task(order(attempt=2))
     assert await die_on_it(impatient) == DELIVERIES
-    await eventually(lambda: gone(impatient))
+    await until(lambda: gone(impatient))
     (letter,) = await letters(impatient)
     assert (letter.id, letter.kind, letter.attempt, letter.code) == ("j1/1/analyze/2", "analyze", 2, "worker_lost")
     (fact,) = await facts(impatient)
@@ -71,7 +72,7 @@ async def test_headers_tell_whose_it_was_when_the_body_cannot(impatient: Bus, ad
     }
     await impatient.js.publish(subjects.task_subject("analyze", "low"), b"rubbish", headers=headers)
     await die_on_it(impatient)
-    await eventually(lambda: gone(impatient))
+    await until(lambda: gone(impatient))
     assert [(fact.job_id, fact.run) for fact in await facts(impatient)] == [("j1", 4)]
 
 
@@ -86,7 +87,7 @@ async def test_an_advisory_of_a_task_that_is_gone_changes_nothing(
         info = await impatient.js.consumer_info(subjects.ADVISORIES, subjects.ADVISORY_CONSUMER)
         return (info.ack_floor.stream_seq if info.ack_floor else 0) == 2
 
-    await eventually(answered)
+    await until(answered)
     assert await letters(impatient) == []
     await advised.check()
 
@@ -94,10 +95,10 @@ async def test_an_advisory_of_a_task_that_is_gone_changes_nothing(
 async def test_advisories_wait_for_their_handler(impatient: Bus) -> None:
     await impatient.publish_task(order())
     await die_on_it(impatient)
-    await eventually(lambda: waiting_advisories(impatient))
+    await until(lambda: waiting_advisories(impatient))
     consumer = AdvisoryConsumer(impatient)
     await consumer.start()
-    await eventually(lambda: gone(impatient))
+    await until(lambda: gone(impatient))
     await consumer.stop()
     assert len(await letters(impatient)) == 1
 

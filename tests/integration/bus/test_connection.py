@@ -14,8 +14,9 @@ from libs.bus.topology import Topology, consumers, streams
 from libs.contracts import subjects
 from libs.contracts.errors import Permanent, Retryable
 from tests.integration.bus.conftest import ACK_WAIT_S, Connect
-from tests.integration.bus.orders import eventually, facts, order, waiting
+from tests.integration.bus.orders import facts, order, waiting
 from tests.servers.nats import MakeNats, NatsServer
+from tests.waiting import until
 
 
 async def test_the_topology_is_made_once_and_changed_where_it_differs(bus: Bus, connect: Connect) -> None:
@@ -107,14 +108,14 @@ async def test_a_server_that_is_not_there_is_waited_for(server: NatsServer) -> N
 async def test_readiness_and_publishing_follow_the_server(server: NatsServer, bus: Bus) -> None:
     await bus.check()
     server.kill()
-    await eventually(lambda: not bus.connected)
+    await until(lambda: not bus.connected)
     with pytest.raises(Retryable):
         await bus.check()
     with pytest.raises(Retryable):
         await bus.publish_task(order())
     await bus.wake("j1")  # chatter never raises
     server.start()
-    await eventually(lambda: bus.connected)
+    await until(lambda: bus.connected)
     await bus.check()
     await bus.publish_task(order())
     assert await waiting(bus) == 1
@@ -133,7 +134,7 @@ async def test_after_an_empty_store_the_topology_is_made_again(server: NatsServe
 
 async def test_closing_does_not_wait_for_a_server_that_is_away(server: NatsServer, bus: Bus) -> None:
     server.kill()
-    await eventually(lambda: not bus.connected)
+    await until(lambda: not bus.connected)
     before = time.monotonic()
     await bus.close()
     assert time.monotonic() - before < 1.5

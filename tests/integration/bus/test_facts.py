@@ -15,8 +15,9 @@ from libs.contracts import subjects
 from libs.contracts.errors import Retryable
 from libs.contracts.facts import Fact
 from tests.integration.bus.conftest import ACK_WAIT_S, Connect
-from tests.integration.bus.orders import HEARD, eventually, letters
+from tests.integration.bus.orders import HEARD, letters
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 Listen = Callable[[Bus, Callable[[Fact], Awaitable[None]]], Awaitable[FactConsumer]]
 
@@ -64,7 +65,7 @@ async def test_each_fact_is_given_once_and_acked(bus: Bus, listen: Listen) -> No
     await bus.publish_fact(fact("j0"))  # a duplicate
     consumer = await listen(bus, handle)
     await consumer.check()
-    await eventually(lambda: all_answered(bus))
+    await until(lambda: all_answered(bus))
     assert heard == [f"j{number}" for number in range(40)]
 
 
@@ -81,7 +82,7 @@ async def test_a_fact_that_fails_comes_again_and_holds_up_nobody(bus: Bus, liste
     consumer = await listen(bus, handle)
     await bus.publish_fact(fact("bad"))
     await bus.publish_fact(fact("good"))
-    await eventually(lambda: all_answered(bus))
+    await until(lambda: all_answered(bus))
     assert heard == ["good", "bad"]
     await consumer.check()
 
@@ -96,7 +97,7 @@ async def test_a_slow_handler_keeps_its_fact(bus: Bus, connect: Connect, listen:
     await listen(bus, handle)
     await listen(await connect(), handle)
     await bus.publish_fact(fact("j1"))
-    await eventually(lambda: all_answered(bus))
+    await until(lambda: all_answered(bus))
     assert heard == ["j1"]
 
 
@@ -109,7 +110,7 @@ async def test_rubbish_becomes_a_dead_letter(bus: Bus, listen: Listen) -> None:
     await listen(bus, handle)
     await bus.js.publish("beatloom.fact.j1.track.analyzed", b"{}")
     await bus.publish_fact(fact("j2"))
-    await eventually(lambda: all_answered(bus))
+    await until(lambda: all_answered(bus))
     assert heard == ["j2"]
     assert [(letter.kind, letter.id) for letter in await letters(bus)] == [("fact", "BEATLOOM_FACTS:1")]
 
@@ -134,7 +135,7 @@ async def test_stop_finishes_the_fact_in_hand_and_gives_back_the_rest(connect: C
         await consumer.check()
     before = time.monotonic()
     await listen(await connect(ack_wait_s=30.0), handle)
-    await eventually(lambda: all_answered(bus))
+    await until(lambda: all_answered(bus))
     assert time.monotonic() - before < 3  # far sooner than ack_wait
     assert sorted(heard) == [f"j{number}" for number in range(5)]
 
@@ -148,11 +149,11 @@ async def test_facts_go_on_after_a_restart(server: NatsServer, bus: Bus, listen:
 
     consumer = await listen(bus, handle)
     await bus.publish_fact(fact("j1"))
-    await eventually(lambda: heard == ["j1"])
+    await until(lambda: heard == ["j1"])
     told = asyncio.Event()
     bus.on_reconnect(told.set)
     await asyncio.to_thread(server.restart, empty=empty)
     await asyncio.wait_for(told.wait(), 10)
     await bus.publish_fact(fact("j2"))
-    await eventually(lambda: "j2" in heard)
+    await until(lambda: "j2" in heard)
     await consumer.check()

@@ -25,8 +25,9 @@ from libs.contracts.messages import Control, Progress
 from libs.contracts.tasks import Notify, Task, TaskKind
 from libs.telemetry.metrics import WorkMetrics
 from tests.integration.bus.conftest import ACK_WAIT_S, Connect
-from tests.integration.bus.orders import HEARD, eventually, facts, letters, order, waiting
+from tests.integration.bus.orders import HEARD, facts, letters, order, waiting
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 Employ = Callable[..., Worker]
 
@@ -111,7 +112,7 @@ async def test_a_task_becomes_a_fact_and_is_gone(bus: Bus, employ: Employ) -> No
     await worker.start()
     await worker.check()
     await bus.publish_task(order(attempt=2))
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     (fact,) = await facts(bus)
     assert (fact.job_id, fact.run, fact.task, fact.attempt) == ("j1", 1, "analyze", 2)
     assert isinstance(fact.body, TrackAnalyzed)
@@ -137,7 +138,7 @@ async def test_an_error_becomes_a_fact_and_is_not_delivered_again(
     hands.error = error
     await employ(bus, hands.work).start()
     await bus.publish_task(order())
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     (fact,) = await facts(bus)
     assert isinstance(fact.body, TaskAttemptFailed)
     assert (fact.body.code, fact.body.retryable) == (code, retryable)
@@ -151,7 +152,7 @@ async def test_a_handler_that_finds_its_job_cancelled_leaves_no_fact(
     hands.error = JobCancelled()
     await employ(bus, hands.work).start()
     await bus.publish_task(order())
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert await facts(bus) == []
 
 
@@ -169,7 +170,7 @@ async def test_a_killed_worker_loses_nothing(server: NatsServer, bus: Bus, emplo
     assert hands.began == []  # its heartbeats keep the task
     victim.kill()
     await victim.wait()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert len(hands.began) == len(await facts(bus)) == 1
     assert registry.get_sample_value("beatloom_tasks_redelivered_total", {"kind": "analyze"}) == 1
 
@@ -182,7 +183,7 @@ async def test_heartbeats_keep_a_long_task(bus: Bus, connect: Connect, employ: E
     await asyncio.sleep(4 * ACK_WAIT_S)
     assert len(hands.began) == 1
     hands.go_on.set()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert len(await facts(bus)) == 1
 
 
@@ -194,15 +195,15 @@ async def test_a_task_that_comes_again_while_in_work_is_one_piece_of_work(
     await employ(bus, hands.work, concurrency=2).start()
     await connect(ack_wait_s=0.3)  # the server now expects heartbeats more often than they come
     await bus.publish_task(order())
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
 
     async def redelivered() -> bool:
         info = await bus.js.consumer_info(subjects.TASKS, "analyze-low")
         return info.delivered is not None and info.delivered.consumer_seq > 2
 
-    await eventually(redelivered)
+    await until(redelivered)
     hands.go_on.set()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert len(hands.began) == len(await facts(bus)) == 1
 
 
@@ -212,7 +213,7 @@ async def test_high_goes_first_and_low_does_not_starve(bus: Bus, employ: Employ,
     for number in range(20):
         await bus.publish_task(order(f"high{number}", priority="high"))
     await employ(bus, hands.work).start()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert hands.jobs[:7] == [f"high{number}" for number in range(7)]
     assert [index for index, job in enumerate(hands.jobs) if job.startswith("low")] == [7, 15, 22]
 
@@ -222,7 +223,7 @@ async def test_low_does_not_wait_long_when_nothing_else_is_there(bus: Bus, emplo
     await asyncio.sleep(0.15)
     before = time.monotonic()
     await bus.publish_task(order())
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
     assert time.monotonic() - before < 0.6  # a wait on `high` alone would take a second
 
 
@@ -235,7 +236,7 @@ async def test_what_arrives_on_both_at_once_is_neither_lost_nor_held(
         await asyncio.gather(
             bus.publish_task(order(f"high{number}", priority="high")), bus.publish_task(order(f"low{number}"))
         )
-        await eventually(lambda: none_left(bus), within_s=5)  # a lost one would come after ack_wait only
+        await until(lambda: none_left(bus), seconds=5)  # a lost one would come after ack_wait only
     assert len(hands.began) == 50
 
 
@@ -244,11 +245,11 @@ async def test_no_more_at_a_time_than_allowed(bus: Bus, connect: Connect, employ
     await employ(bus, hands.work, concurrency=2).start()
     for number in range(5):
         await bus.publish_task(order(f"j{number}"))
-    await eventually(lambda: len(hands.began) == 2)
+    await until(lambda: len(hands.began) == 2)
     await asyncio.sleep(0.3)
     assert len(hands.began) == 2
     hands.go_on.set()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert (len(hands.began), hands.most_at_once) == (5, 2)
 
 
@@ -258,12 +259,12 @@ async def test_cancel_reaches_the_task_in_work(bus: Bus, employ: Employ, hands: 
     await bus.publish_task(order("j1"))
     await bus.publish_task(order("j1", run=2))
     await bus.publish_task(order("j2"))
-    await eventually(lambda: len(hands.began) == 3)
+    await until(lambda: len(hands.began) == 3)
     await bus.publish_control(ended("j1"))
-    await eventually(lambda: len(hands.cancelled) == 1, within_s=2)
+    await until(lambda: len(hands.cancelled) == 1, seconds=2)
     assert (hands.cancelled[0].job_id, hands.cancelled[0].run) == ("j1", 1)
     hands.go_on.set()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert sorted((fact.job_id, fact.run) for fact in await facts(bus)) == [("j1", 2), ("j2", 1)]
 
 
@@ -274,7 +275,7 @@ async def test_queued_tasks_of_ended_runs_never_begin(bus: Bus, employ: Employ, 
     await bus.publish_task(order("old299"))
     await bus.publish_task(order("new"))
     await employ(bus, hands.work).start()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert hands.jobs == ["new"]
     assert [fact.job_id for fact in await facts(bus)] == ["new"]
 
@@ -289,7 +290,7 @@ async def test_notifications_go_on_after_their_run(bus: Bus, employ: Employ) -> 
     await bus.publish_control(ended("j1"))
     await employ(bus, {"notify": handler}).start()
     await bus.publish_task(Task(job_id="j1", run=1, task="notify", attempt=1, owner="me", body=body))
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert [fact.name for fact in await facts(bus)] == ["delivery.attempted"]
 
 
@@ -307,7 +308,7 @@ async def test_a_body_that_cannot_be_read_fails_its_job_through_the_headers(
         subjects.HEADER_ATTEMPT: "3",
     }
     await bus.js.publish(subjects.subject_of_task(task), body, headers=headers)
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     (fact,) = await facts(bus)
     assert isinstance(fact.body, TaskAttemptFailed)
     assert (fact.attempt, fact.body.code, fact.body.retryable) == (3, "malformed_message", False)
@@ -322,7 +323,7 @@ async def test_rubbish_without_headers_is_a_dead_letter_of_nobody(bus: Bus, empl
     await employ(bus, hands.work).start()
     await bus.js.publish(subjects.task_subject("analyze", "high"), b"rubbish")
     await bus.publish_task(order())
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert [(letter.id, letter.job_id) for letter in await letters(bus)] == [("BEATLOOM_TASKS:1", "")]
     assert len(await facts(bus)) == 1
 
@@ -332,7 +333,7 @@ async def test_stop_lets_work_finish_within_the_grace(bus: Bus, employ: Employ, 
     worker = employ(bus, hands.work, grace_s=5)
     await worker.start()
     await bus.publish_task(order())
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
     stopping = asyncio.create_task(worker.stop())
     await asyncio.sleep(0.2)
     await bus.publish_task(order("j2"))
@@ -350,14 +351,14 @@ async def test_stop_gives_back_what_does_not_finish(connect: Connect, employ: Em
     worker = employ(bus, hands.work, grace_s=0.1)
     await worker.start()
     await bus.publish_task(order())
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
     before = time.monotonic()
     await worker.stop()
     assert time.monotonic() - before < 1.5
     assert len(hands.cancelled) == 1
     hands.go_on.set()
     await employ(await connect(ack_wait_s=30.0), hands.work).start()
-    await eventually(lambda: none_left(bus), within_s=3)  # far sooner than ack_wait
+    await until(lambda: none_left(bus), seconds=3)  # far sooner than ack_wait
     assert len(hands.began) == 2
     assert len(await facts(bus)) == 1
 
@@ -379,7 +380,7 @@ async def test_a_restart_of_the_server_in_mid_work(
     worker = employ(bus, hands.work, concurrency=2)
     await worker.start()
     await bus.publish_task(order("j1"))
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
     told = asyncio.Event()
     bus.on_reconnect(told.set)
     if how == "terminated":
@@ -396,26 +397,26 @@ async def test_a_restart_of_the_server_in_mid_work(
     async def told_of_j1() -> bool:
         return {fact.job_id for fact in await facts(bus)} == {"j1"}
 
-    await eventually(told_of_j1)
-    await eventually(lambda: none_left(bus))
+    await until(told_of_j1)
+    await until(lambda: none_left(bus))
     await worker.check()
     hands.go_on.clear()
     await bus.publish_task(order("j2"))
-    await eventually(lambda: "j2" in hands.jobs)
+    await until(lambda: "j2" in hands.jobs)
     await bus.publish_control(ended("j2"))  # the control stream is followed again, too
-    await eventually(lambda: len(hands.cancelled) == 1)
-    await eventually(lambda: none_left(bus))
+    await until(lambda: len(hands.cancelled) == 1)
+    await until(lambda: none_left(bus))
 
 
 async def test_a_fact_that_is_not_taken_holds_back_the_ack(bus: Bus, employ: Employ, hands: Hands) -> None:
     await bus.js.update_stream(name=subjects.FACTS, subjects=[subjects.FACT_SUBJECTS], discard="new", max_bytes=1)
     await employ(bus, hands.work).start()
     await bus.publish_task(order())
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
     await asyncio.sleep(2 * ACK_WAIT_S)
     assert await waiting(bus) == 1
     await bus.ensure_topology()
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert len(hands.began) == len(await facts(bus)) == 1
 
 
@@ -423,7 +424,7 @@ async def test_a_stream_that_vanishes_is_made_again(bus: Bus, employ: Employ, ha
     await bus.js.delete_stream(subjects.FACTS)
     await employ(bus, hands.work).start()
     await bus.publish_task(order())
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert len(hands.began) == len(await facts(bus)) == 1
 
 
@@ -434,7 +435,7 @@ async def test_a_stop_while_the_server_is_away_is_bounded(
     await worker.start()
     hands.go_on.clear()
     await bus.publish_task(order())
-    await eventually(lambda: bool(hands.began))
+    await until(lambda: bool(hands.began))
     server.kill()
     hands.go_on.set()
     before = time.monotonic()
@@ -459,7 +460,7 @@ async def test_a_handler_that_does_not_heed_a_cancel_is_left_behind(
     await bus.publish_task(order())
     await began.wait()
     await bus.publish_control(ended("j1"))
-    await eventually(lambda: none_left(bus), within_s=2)
+    await until(lambda: none_left(bus), seconds=2)
     let_go.set()
     assert await facts(bus) == []
 
@@ -470,7 +471,7 @@ async def test_a_consumer_that_vanishes_is_made_again(bus: Bus, employ: Employ, 
     await bus.js.delete_consumer(subjects.TASKS, "analyze-high")
     await asyncio.sleep(0.2)
     await bus.publish_task(order())
-    await eventually(lambda: none_left(bus))
+    await until(lambda: none_left(bus))
     assert hands.jobs == ["j1"]
 
 
@@ -479,7 +480,7 @@ async def test_a_connection_closed_for_good_is_a_death_that_is_told(bus: Bus, em
     worker = employ(bus, hands.work, on_death=deaths.append)
     await worker.start()
     await bus.client.close()
-    await eventually(lambda: bool(deaths))
+    await until(lambda: bool(deaths))
     with pytest.raises(Retryable):
         await worker.check()
     assert len(deaths) == 1
@@ -497,8 +498,8 @@ async def test_progress_is_chatter_and_at_most_four_a_second(bus: Bus, connect: 
     following = await follow_progress(await connect(), heard.append)
     await employ(bus, handler).start()
     await bus.publish_task(order())
-    await eventually(lambda: none_left(bus))
-    await eventually(lambda: bool(heard) and heard[-1].message == "step 59")
+    await until(lambda: none_left(bus))
+    await until(lambda: bool(heard) and heard[-1].message == "step 59")
     assert 3 <= len(heard) <= 5
     assert heard[0].fraction == 0.0
     await following.stop()
@@ -509,7 +510,7 @@ async def test_wakes_name_their_job_also_after_a_restart(server: NatsServer, bus
     other = await connect()
     await follow_wakes(other, woken.append)
     await bus.wake("j1")
-    await eventually(lambda: woken == ["j1"])
+    await until(lambda: woken == ["j1"])
     told = [asyncio.Event(), asyncio.Event()]
     bus.on_reconnect(told[0].set)
     other.on_reconnect(told[1].set)
@@ -517,4 +518,4 @@ async def test_wakes_name_their_job_also_after_a_restart(server: NatsServer, bus
     for event in told:
         await asyncio.wait_for(event.wait(), 10)
     await bus.wake("j2")
-    await eventually(lambda: woken == ["j1", "j2"])
+    await until(lambda: woken == ["j1", "j2"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import resource
 from collections.abc import AsyncIterator
@@ -35,6 +34,7 @@ from services.composer.settings import ComposerSettings
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.orders import order
 from tests.integration.composer.pictures import HEIGHT, WIDTH, numbered, pictures_of
+from tests.processes import command, descendants
 from tests.scratch import files_in_work
 
 
@@ -257,22 +257,7 @@ async def test_cancel_leaves_no_process_and_no_file(bench: Bench, tmp_path: Path
         with pytest.raises(asyncio.CancelledError):
             await work
         assert bench.leftovers() == []
-        assert _children_that_run("ffmpeg") == []
-
-
-def _children_that_run(name: str) -> list[str]:
-    """Command lines of this process's descendants that hold `name`."""
-    found = []
-    todo = [os.getpid()]
-    while todo:
-        for listing in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-            for child in listing.read_text().split():
-                todo.append(int(child))
-                with contextlib.suppress(OSError):
-                    line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    if name in line:
-                        found.append(line)
-    return found
+        assert not [line for line in map(command, descendants(os.getpid())) if "ffmpeg" in line]
 
 
 async def test_a_full_disk_is_told(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

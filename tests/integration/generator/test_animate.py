@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import resource
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import av
@@ -29,8 +28,10 @@ from services.generator.backend import ClipOrder, RenderedClip
 from services.generator.backend import Progress as Tell
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.handlers import make_handlers
+from tests.processes import command, descendants
 from tests.scratch import files_in_work
 from tests.unit.generator.scenes import painter, shot, song
+from tests.waiting import until
 
 WIDTH, HEIGHT = 160, 90
 
@@ -168,17 +169,13 @@ async def test_cancel_kills_the_child_and_its_ffmpeg_and_leaves_no_file(bench: B
     task = await bench.task(shot("silk", frames=100_000))
     said: list[Progress] = []
     work = asyncio.create_task(bench.take(task, TaskContext(task, said.append)))
-    async with asyncio.timeout(20):
-        while not (said and bench.scratch_files()):  # noqa: ASYNC110 - files tell nobody that they appear
-            await asyncio.sleep(0.02)
-    assert len(tree()) >= 2
+    await until(lambda: bool(said and bench.scratch_files()))
+    assert len(descendants(os.getpid())) >= 2
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
     assert bench.scratch_files() == []
-    async with asyncio.timeout(5):
-        while any("ffmpeg" in name for name in tree()):  # noqa: ASYNC110 - nor do processes that they end
-            await asyncio.sleep(0.02)
+    await until(lambda: not any("ffmpeg" in command(pid) for pid in descendants(os.getpid())), seconds=5)
 
 
 async def test_a_shot_that_takes_too_long_is_ended(bench: Bench, tmp_path: Path) -> None:
@@ -229,17 +226,3 @@ async def test_a_full_disk_is_tried_again_and_leaves_nothing(bench: Bench, monke
             await animate(task, TaskContext(task))
     assert caught.value.code == "no_space"
     assert bench.scratch_files() == []
-
-
-def tree() -> list[str]:
-    """The command lines of all processes below this one."""
-    return list(_below(os.getpid()))
-
-
-def _below(pid: int) -> Iterator[str]:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            for child in (task / "children").read_text().split():
-                with contextlib.suppress(OSError):
-                    yield Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
-                    yield from _below(int(child))

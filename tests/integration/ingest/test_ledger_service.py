@@ -20,23 +20,17 @@ from services.ingest.app import create_app
 from services.ingest.database import Database
 from services.ingest.settings import IngestSettings
 from tests.integration.ingest.server import song
-from tests.integration.ingest.wait import until
-from tests.servers.nats import MakeNats, NatsServer
+from tests.servers.nats import NatsServer
 from tests.unit.ingest.story import TASKS, broke, done
-
-
-@pytest.fixture
-def server(nats_server: MakeNats) -> NatsServer:
-    """A nats-server."""
-    return nats_server()
+from tests.waiting import until
 
 
 @asynccontextmanager
-async def ingest(folder: Path, server: NatsServer) -> AsyncIterator[httpx.AsyncClient]:
+async def ingest(folder: Path, nats: NatsServer) -> AsyncIterator[httpx.AsyncClient]:
     """One life of ingest over the folder; stopped in order at the end."""
     shared = Shared(
-        nats_url=server.url,
-        nats_token=server.token,
+        nats_url=nats.url,
+        nats_token=nats.token,
         artifacts_url=f"file://{folder}/artifacts",
         scratch_dir=f"{folder}/scratch",
         workers=1,
@@ -58,15 +52,6 @@ async def ingest(folder: Path, server: NatsServer) -> AsyncIterator[httpx.AsyncC
     finally:
         stop.set()
         assert await serving, "an ordered stop"
-
-
-@pytest.fixture
-async def bus(server: NatsServer) -> AsyncIterator[Bus]:
-    """A connection of the workers' side."""
-    made = await Bus.connect(server.url, server.token, name="workers")
-    await made.ensure_topology()
-    yield made
-    await made.close()
 
 
 async def order(client: httpx.AsyncClient) -> str:
@@ -98,8 +83,8 @@ async def subjects_of(bus: Bus, stream: str) -> set[str]:
     return set(info.state.subjects or {})
 
 
-async def test_a_job_over_the_bus(tmp_path: Path, server: NatsServer, bus: Bus) -> None:
-    async with ingest(tmp_path, server) as client:
+async def test_a_job_over_the_bus(tmp_path: Path, nats: NatsServer, bus: Bus) -> None:
+    async with ingest(tmp_path, nats) as client:
         ready = await client.get("/healthz/ready")
         assert ready.status_code == 200, ready.text
         assert set(ready.json()["checks"]) == {"bus", "consumers", "ledger", "artifacts"}
@@ -114,12 +99,12 @@ async def test_a_job_over_the_bus(tmp_path: Path, server: NatsServer, bus: Bus) 
 
 
 async def test_what_happened_while_ingest_was_away_is_caught_up_with(
-    tmp_path: Path, server: NatsServer, bus: Bus
+    tmp_path: Path, nats: NatsServer, bus: Bus
 ) -> None:
-    async with ingest(tmp_path, server) as client:
+    async with ingest(tmp_path, nats) as client:
         job_id = await order(client)
     await tell(bus, job_id, *reversed([done(task) for task in TASKS[:5]]))
-    async with ingest(tmp_path, server) as client:
+    async with ingest(tmp_path, nats) as client:
         await status(client, job_id, "composing")
         await tell(bus, job_id, broke("compose", code="output_check_failed", retryable=False))
         await status(client, job_id, "failed")
@@ -137,9 +122,9 @@ async def test_what_happened_while_ingest_was_away_is_caught_up_with(
         await status(client, job_id, "completed")
 
 
-async def test_a_loop_that_dies_ends_the_process(tmp_path: Path, server: NatsServer) -> None:
+async def test_a_loop_that_dies_ends_the_process(tmp_path: Path, nats: NatsServer) -> None:
     with pytest.raises(AssertionError, match="an ordered stop"):
-        async with ingest(tmp_path, server) as client:
+        async with ingest(tmp_path, nats) as client:
             await order(client)
             database = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
             async with database.write() as connection:

@@ -12,9 +12,9 @@ from libs.contracts import subjects
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.outbox import Outbox
-from tests.integration.ingest.wait import until
 from tests.servers.nats import MakeNats, NatsServer
 from tests.unit.ingest.story import new_job
+from tests.waiting import until
 
 
 class Post(NamedTuple):

@@ -19,8 +19,8 @@ from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ledger import Ledger
 from services.ingest.sweeper import Sweeper
-from tests.integration.ingest.wait import until
 from tests.unit.ingest.story import new_job
+from tests.waiting import until
 
 
 class Attic(NamedTuple):

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from libs.runtime.run import listen
-from tests.integration.runtime.processes import ROOT, SOON_S, until
+from tests.paths import ROOT
+from tests.waiting import SOON_S, until
 
 Start = Callable[..., Awaitable[tuple[Process, int]]]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from libs.runtime.scratch import LOCK, Scratch
-from tests.integration.runtime.processes import until
+from tests.waiting import until
 
 HOLD = """
 import asyncio, pathlib, sys

@@ -12,7 +12,9 @@ import pytest
 from libs.contracts.errors import Permanent
 from libs.runtime import spawn
 from libs.runtime.spawn import Limits
-from tests.integration.runtime.processes import ROOT, SOON_S, runs, until
+from tests.paths import ROOT
+from tests.processes import alive
+from tests.waiting import SOON_S, until
 
 
 async def output(argv: list[str], limits: Limits | None = None) -> tuple[int, str, str]:
@@ -92,7 +94,7 @@ async def test_end_kills_what_does_not_go_and_what_it_started(tmp_path: Path, gr
     grandchild = int((tmp_path / "pid").read_text())
     await spawn.end(process, grace_s=grace_s)
     assert process.returncode == -9
-    await until(lambda: not runs(grandchild))
+    await until(lambda: not alive(grandchild))
     await spawn.end(process)
 
 
@@ -117,13 +119,13 @@ asyncio.run(main())
     try:
         pid = int(await parent.stdout.readline())
         await until(
-            lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/usr/bin/sleep") or not runs(pid)
+            lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/usr/bin/sleep") or not alive(pid)
         )
-        assert runs(pid)
+        assert alive(pid)
     finally:
         parent.kill()
         await parent.wait()
-    await until(lambda: not runs(pid))
+    await until(lambda: not alive(pid))
 
 
 async def test_a_launcher_whose_parent_is_gone_does_not_start_the_program() -> None:

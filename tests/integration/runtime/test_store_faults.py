@@ -17,9 +17,11 @@ from libs.artifacts.s3 import S3Store
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import InputMissing, Retryable
 from libs.runtime.scratch import Scratch
-from tests.integration.runtime.processes import ROOT, until
+from tests.paths import ROOT
+from tests.ports import free_ports
 from tests.scratch import files_in_work
-from tests.servers.s3 import S3Server, free_ports
+from tests.servers.s3 import S3Server
+from tests.waiting import until
 
 
 async def test_a_crash_in_the_middle_of_a_put_leaves_no_object_and_what_is_left_goes(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from libs.contracts.errors import BeatloomError, InputMissing, Permanent, Retrya
 from libs.runtime.channel import CallFailed
 from libs.runtime.workers import WorkerPool
 from tests.integration.runtime import calls
-from tests.integration.runtime.processes import ROOT, SOON_S, runs, until
+from tests.paths import ROOT
+from tests.processes import alive
+from tests.waiting import SOON_S, until
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ async def test_a_child_that_dies_is_replaced(pool: WorkerPool) -> None:
 async def test_a_child_that_died_while_idle_is_replaced_unnoticed(pool: WorkerPool) -> None:
     child = (await pool.run(calls.pid, timeout_s=SOON_S)).value
     os.kill(child, signal.SIGKILL)
-    await until(lambda: not runs(child))
+    await until(lambda: not alive(child))
     assert (await pool.run(calls.pid, timeout_s=SOON_S)).value != child
 
 
@@ -145,8 +147,8 @@ async def test_a_call_that_is_too_slow_is_killed_with_its_grandchild(pool: Worke
     with pytest.raises(Retryable) as slow:
         await call
     assert slow.value.code == "timeout"
-    assert not runs(child)
-    assert not runs(grandchild)
+    assert not alive(child)
+    assert not alive(grandchild)
     assert (await pool.run(calls.add, 1, 2, timeout_s=SOON_S)).value == 3
 
 
@@ -161,8 +163,8 @@ async def test_a_cancelled_call_is_killed_with_its_grandchild(
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert not runs(child)
-    assert not runs(grandchild)
+    assert not alive(child)
+    assert not alive(grandchild)
     assert time.monotonic() - began < 10.0
 
 
@@ -176,8 +178,8 @@ async def test_cancelling_twice_leaves_nothing_either(tmp_path: Path) -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-    assert not runs(child)
-    assert not runs(grandchild)
+    assert not alive(child)
+    assert not alive(grandchild)
 
 
 async def test_an_error_of_the_listener_ends_the_call(pool: WorkerPool) -> None:
@@ -202,7 +204,7 @@ async def test_children_are_recycled_after_some_calls() -> None:
     async with WorkerPool(1, max_calls=2) as pool:
         pids = [(await pool.run(calls.pid, timeout_s=SOON_S)).value for _ in range(4)]
         assert pids[0] == pids[1] != pids[2] == pids[3]
-        await until(lambda: not runs(pids[0]))
+        await until(lambda: not alive(pids[0]))
 
 
 async def test_children_that_have_grown_are_recycled() -> None:
@@ -238,7 +240,7 @@ async def test_a_closed_pool_has_no_children_and_takes_no_calls(tmp_path: Path) 
         idle = (await pool.run(calls.pid, timeout_s=SOON_S)).value
         call = asyncio.create_task(pool.run(calls.sleep_with_a_grandchild, str(note), timeout_s=SOON_S))
         child, grandchild = await started_with_grandchild(note)
-    assert not any(runs(pid) for pid in (idle, child, grandchild))
+    assert not any(alive(pid) for pid in (idle, child, grandchild))
     refused: list[Awaitable[object]] = [call, pool.run(calls.pid, timeout_s=SOON_S)]
     for each in refused:
         with pytest.raises(BeatloomError) as closed:
@@ -267,12 +269,12 @@ asyncio.run(main())
     )
     try:
         child, grandchild = await started_with_grandchild(note)
-        assert runs(child)
-        assert runs(grandchild)
+        assert alive(child)
+        assert alive(grandchild)
     finally:
         parent.kill()
         await parent.wait()
-    await until(lambda: not runs(child) and not runs(grandchild))
+    await until(lambda: not alive(child) and not alive(grandchild))
     assert parent.stdout is not None
     first = int(await parent.stdout.readline())
-    await until(lambda: not runs(first))
+    await until(lambda: not alive(first))

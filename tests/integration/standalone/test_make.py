@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.paths import ROOT
+
 NASTY = 'it\'s $(touch pwned) `touch pwned` "q" $HOME ${X} \\ ; #1 %s\n$(shell touch pwned).mp3'
 
 FAKE = f"""#!{sys.executable}

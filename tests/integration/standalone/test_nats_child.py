@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from nats.js.api import StorageType, StreamConfig
 
 from libs.contracts.errors import Permanent, Retryable
 from services.standalone.nats_child import NatsChild, configuration, find_nats_server, stop_orphan
+from tests.processes import alive
+from tests.waiting import until
 
 STORE = 256 << 20
 
@@ -28,21 +29,6 @@ async def child(tmp_path: Path) -> AsyncIterator[NatsChild]:
     folder.mkdir()
     async with NatsChild(folder, binary=find_nats_server(), max_store_bytes=STORE) as running:
         yield running
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-async def until(condition: object, seconds: float = 10.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.02)
 
 
 async def test_only_who_has_the_token_is_let_in(child: NatsChild, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.fleet import Client, free_port, wait_until
+from tests.faults.fleet import Client
+from tests.ports import free_port
 from tests.songs import make_song
 from tests.stopping import stream_ends_with_the_stop
+from tests.waiting import wait_until
 
 
 async def test_open_streams_do_not_hold_up_a_stop(tmp_path: Path) -> None:

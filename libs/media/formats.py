@@ -6,6 +6,8 @@ content is matched here first, and only then is one named demuxer opened, with n
 
 from __future__ import annotations
 
+from pathlib import Path
+
 DEMUXERS = (
     "mp3",
     "mov",
@@ -126,3 +128,23 @@ def sniff(head: bytes) -> str | None:
     if _has_sync(head, 0xFFE0, 0xFFE0):
         return "mp3"
     return None
+
+
+def id3_length(head: bytes) -> int:
+    """How many bytes the ID3 tag takes that a file begins with; 0 where there is none."""
+    if len(head) < 10 or head[:3] != b"ID3":
+        return 0
+    size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    return 10 + size + (10 if head[5] & 0x10 else 0)
+
+
+def demuxer_of(path: Path) -> str | None:
+    """`sniff` of a file. A tag in front is looked past, since FLAC and AAC may have one, too."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        found = sniff(head)
+        if not id3_length(head):
+            return found
+        file.seek(id3_length(head))
+        behind = sniff(file.read(HEAD_BYTES))
+    return behind if behind in ("flac", "aac") else found

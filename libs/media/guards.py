@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from libs.contracts.errors import Permanent
-from libs.media.formats import HEAD_BYTES, refers_elsewhere, sniff
+from libs.media.formats import HEAD_BYTES, demuxer_of, refers_elsewhere
 
 MAX_SONG_BYTES = 200_000_000
 MIN_SONG_SECONDS = 5.0
@@ -69,7 +69,7 @@ def check_song_file(path: Path) -> str:
     head = _head(path, MAX_SONG_BYTES)
     if refers_elsewhere(head):
         raise Permanent("unsafe_media")
-    demuxer = sniff(head)
+    demuxer = demuxer_of(path)
     if demuxer is None:
         raise Permanent("not_media")
     if demuxer == "mov":

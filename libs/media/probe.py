@@ -6,6 +6,7 @@ named demuxer and no protocol but `file`. Whatever the decoder does, this proces
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +16,7 @@ import msgspec
 
 from libs.contracts.analysis import Notice
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
-from libs.media.formats import OPEN_OPTIONS
+from libs.media.formats import OPEN_OPTIONS, id3_length
 from libs.media.guards import (
     MAX_SONG_SECONDS,
     MIN_SONG_SECONDS,
@@ -25,7 +26,7 @@ from libs.media.guards import (
     read_image_head,
     read_lyrics,
 )
-from libs.media.sound import decoded, open_media, resampled
+from libs.media.sound import Samples, decoded, open_media, resampled
 
 if TYPE_CHECKING:
     from libs.runtime.workers import WorkerPool
@@ -39,6 +40,10 @@ IMAGE_MEMORY = 1 << 30
 
 _DECLARES_LENGTH = frozenset({"mov", "wav", "w64", "flac", "aiff", "caf", "matroska", "avi", "flv", "asf"})
 """Demuxers whose files say how long they are, so that a missing end shows."""
+
+
+_LONGEST_PAGE = 65_307
+"""Bytes of an Ogg page at most."""
 
 
 class SongProbe(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +129,7 @@ def _probe_song(path: Path) -> SongProbe:
         peak = 0.0
         for chunk in resampled(heard.counted(decoded(container, stream))):
             if chunk.size:
-                peak = max(peak, float(chunk.max()), -float(chunk.min()))
+                peak = max(peak, _loudest(chunk))
         seconds = heard.seconds
         if not heard.rate:
             raise Permanent("not_media")
@@ -135,6 +140,9 @@ def _probe_song(path: Path) -> SongProbe:
     notices: tuple[Notice, ...] = ()
     if declared is not None and declared - seconds > max(0.5, 0.005 * declared):
         text = f"The file ends after {seconds:.1f} of {declared:.1f} seconds; what is there is used."
+        notices = (Notice(code="truncated_song", message=text),)
+    elif demuxer == "ogg" and _ogg_breaks_off(path):
+        text = f"The file breaks off after {seconds:.1f} seconds; what is there is used."
         notices = (Notice(code="truncated_song", message=text),)
     return SongProbe(
         duration=seconds,
@@ -153,19 +161,54 @@ class _Heard:
     def __init__(self) -> None:
         self.rate = 0
         self.channels = 0
-        self.seconds = 0.0
+        self._samples: dict[int, int] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Of sound so far, from whole samples: sums of seconds would come out short of 5."""
+        return sum(count / rate for rate, count in self._samples.items())
 
     def counted(self, frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
-        """The same frames. Raises `Permanent("song_too_long")` where the limit is passed."""
+        """The same frames. Raises `Permanent`: song_too_long, or what `_mix_down` raises."""
         for frame in frames:
             if not frame.sample_rate:
                 continue
-            self.rate = self.rate or frame.sample_rate
-            self.channels = self.channels or frame.layout.nb_channels
-            self.seconds += frame.samples / frame.sample_rate
+            if not self.rate:
+                _mix_down(frame)
+                self.rate, self.channels = frame.sample_rate, frame.layout.nb_channels
+            self._samples[frame.sample_rate] = self._samples.get(frame.sample_rate, 0) + frame.samples
             if self.seconds > MAX_SONG_SECONDS + 0.1:
                 raise Permanent("song_too_long")
             yield frame
+
+
+def _mix_down(frame: av.AudioFrame) -> None:
+    """Try what the video's sound will need. Raises `Permanent` for channels that are in no known order."""
+    try:
+        av.AudioResampler(format="fltp", layout="stereo").resample(frame)
+    except (av.error.FFmpegError, ValueError) as error:
+        told = f"Sound of {frame.layout.nb_channels} channels can't be mixed down."
+        raise Permanent("not_media", told, hint="Send the song in stereo.") from error
+
+
+def _loudest(chunk: Samples) -> float:
+    """The greatest distance from zero. Raises `Permanent` for samples of which no encoder makes sound."""
+    found = max(float(chunk.max()), -float(chunk.min()))
+    if not math.isfinite(found):
+        raise Permanent("not_media", "The file holds samples that are no numbers.", hint="Export the song anew.")
+    return found
+
+
+def _ogg_breaks_off(path: Path) -> bool:
+    """True when the last page isn't whole, or isn't marked as the last."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2 * _LONGEST_PAGE))
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27:
+        return True
+    lengths = page[27 : 27 + page[26]]
+    return len(page) < 27 + len(lengths) + sum(lengths) or not page[5] & 4
 
 
 def _declared_seconds(
@@ -176,12 +219,8 @@ def _declared_seconds(
         return decoded_seconds * _missing_factor(path)
     if demuxer == "mp3":
         with path.open("rb") as file:
-            head = file.read(10)
-            if head[:3] == b"ID3":
-                tag = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-                file.seek(10 + tag)
-                head = b""
-            first = head + file.read(512)
+            file.seek(id3_length(file.read(10)))
+            first = file.read(512)
         if b"Xing" not in first and b"Info" not in first:
             return None
     elif demuxer not in _DECLARES_LENGTH:

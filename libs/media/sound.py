@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.errors import Permanent
-from libs.media.formats import HEAD_BYTES, OPEN_OPTIONS, sniff
+from libs.media.formats import OPEN_OPTIONS, demuxer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,7 @@ def open_media(path: Path) -> Any:
 
     Raises `Permanent("not_media")` when the content is of no kind that we open, or can't be opened.
     """
-    with path.open("rb") as file:
-        demuxer = sniff(file.read(HEAD_BYTES))
+    demuxer = demuxer_of(path)
     if demuxer is None:
         raise Permanent("not_media")
     try:

@@ -14,7 +14,7 @@ import ffmpeg as graph
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.media.formats import HEAD_BYTES, sniff
+from libs.media.formats import demuxer_of
 from libs.media.sound import open_media
 
 BIT_RATE = "256k"
@@ -33,8 +33,7 @@ class SongTrack(msgspec.Struct, frozen=True, kw_only=True):
 def read_track(path: str) -> SongTrack:
     """For a worker child: what the file's first sound stream is. Raises `Permanent` not_media, no_audio_stream."""
     file = Path(path)
-    with file.open("rb") as opened:
-        demuxer = sniff(opened.read(HEAD_BYTES)) or ""
+    demuxer = demuxer_of(file) or ""
     with open_media(file) as container:
         if not container.streams.audio:
             raise Permanent("no_audio_stream")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from libs.contracts.errors import Permanent
 from libs.media.probe import probe_image, probe_lyrics, probe_song
+from libs.media.sound import decode_mono
 from libs.runtime.workers import WorkerPool
 from tests.integration.media.conftest import Make, sine
 
@@ -75,6 +77,31 @@ async def test_a_truncated_song_gives_what_decodes(make: Make, pool: WorkerPool,
     assert [notice.code for notice in found.notices] == ["truncated_song"]
 
 
+async def test_an_ogg_that_breaks_off_is_told(make: Make, pool: WorkerPool) -> None:
+    whole = make("a.ogg", *sine(12), "-c:a", "libvorbis")
+    assert (await probe_song(whole, pool)).notices == ()
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    assert [notice.code for notice in (await probe_song(whole, pool)).notices] == ["truncated_song"]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.flac", "flac"), ("a.aac", "aac"), ("a.mp3", "mp3float")])
+async def test_a_tag_in_front_hides_no_song(make: Make, pool: WorkerPool, name: str, codec: str) -> None:
+    path = make(name, *sine(6), "-id3v2_version", "0") if name == "a.mp3" else make(name, *sine(6))
+    picture = bytes(9000)
+    size = bytes(len(picture) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\x04\x00\x00" + size + picture + path.read_bytes())
+    assert (await probe_song(path, pool)).codec == codec
+    assert len(decode_mono(path, 8000)) == pytest.approx(6 * 8000, abs=1200)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000, 2_000_000])
+async def test_five_seconds_to_the_sample_are_enough(pool: WorkerPool, tmp_path: Path, rate: int) -> None:
+    count = 5 * rate
+    path = tmp_path / "five.wav"
+    path.write_bytes(_wav(bytes(count), channels=1, rate=rate, bits=8, tag=1))
+    assert (await probe_song(path, pool)).duration == 5.0
+
+
 async def test_without_a_pool_a_child_is_made_for_it(make: Make) -> None:
     assert (await probe_song(make("a.mp3", *sine(6)))).duration > 5
 
@@ -126,6 +153,16 @@ REFUSED: dict[str, tuple[Callable[[Make, Path], Path], str]] = {
         lambda make, _: make("a.ogg", *sine(905, 8000), "-c:a", "libvorbis", "-q:a", "0"),
         "song_too_long",
     ),
+    "samples that are no numbers": (
+        lambda _, folder: _write(
+            folder, _wav(struct.pack("<f", math.nan) * 48000, channels=1, rate=8000, bits=32, tag=3)
+        ),
+        "not_media",
+    ),
+    "channels in no known order": (
+        lambda _, folder: _write(folder, _wav(bytes(9 * 48000), channels=9, rate=8000, bits=8, tag=1)),
+        "not_media",
+    ),
     "cut before its index": (lambda make, _: _cut(make("a.m4a", *sine(12))), "not_media"),
 }
 
@@ -134,6 +171,14 @@ def _write(folder: Path, data: bytes) -> Path:
     path = folder / "song.mp3"
     path.write_bytes(data)
     return path
+
+
+def _wav(data: bytes, *, channels: int, rate: int, bits: int, tag: int) -> bytes:
+    """A WAV file around these samples. tag: 1 integers, 3 floats."""
+    block = channels * bits // 8
+    form = struct.pack("<HHIIHH", tag, channels, rate, rate * block, block, bits)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
 
 
 def _cut(path: Path) -> Path:

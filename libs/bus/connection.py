@@ -239,12 +239,11 @@ class Bus:
     async def _send(self, subject: str, data: bytes, header: dict[str, str]) -> None:
         if not self.client.is_connected:
             raise Retryable("bus_unavailable", "nats-server is away.")
+        size = len(data) + head.size(header)
+        if size > self.client.max_payload:  # nats-py forgets the headers, and the server hangs up
+            raise Permanent("unexpected", f"A message of {size} bytes is larger than nats-server takes.")
         try:
             await self.js.publish(subject, data, timeout=PUBLISH_S, headers=header)
-        except nats.errors.MaxPayloadError as error:
-            raise Permanent(
-                "unexpected", f"A message of {len(data)} bytes is larger than nats-server takes."
-            ) from error
         except NoStreamResponseError as error:
             await self.ensure_topology()
             raise Retryable("bus_unavailable", "The stream was gone; it is made again.") from error

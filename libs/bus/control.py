@@ -23,6 +23,8 @@ WAIT_S = 5.0
 BATCH = 256
 CATCH_UP_S = 30.0
 FORGOTTEN_BY_SERVER_S = 60.0
+REMEMBERED = 100_000
+"""Ended jobs that are kept in mind, the newest. Work for one that was forgotten would only be done for nothing."""
 
 
 class ControlFollower:
@@ -121,6 +123,7 @@ class ControlFollower:
         except Malformed as error:
             log.error("a control message can't be read: %s", error)
             return
-        if control.ended_run > self._ended.get(control.job_id, -1):
-            self._ended[control.job_id] = control.ended_run
+        self._ended[control.job_id] = max(control.ended_run, self._ended.pop(control.job_id, -1))
+        if len(self._ended) > REMEMBERED:
+            del self._ended[next(iter(self._ended))]
         self._on_end(control.job_id, control.ended_run)

@@ -50,6 +50,12 @@ def read(headers: Mapping[str, str] | None) -> Origin | None:
     return origin if origin.job_id and origin.task else None
 
 
+def size(headers: Mapping[str, str]) -> int:
+    """Bytes of headers on the wire; the server counts them to the message's."""
+    lines = (f"{name}: {value}\r\n" for name, value in headers.items())
+    return len("NATS/1.0\r\n\r\n") + sum(len(line.encode()) for line in lines)
+
+
 def kind_of_subject(subject: str) -> str:
     """The kind in `beatloom.task.<kind>.<priority>`; "unknown" for any other subject."""
     parts = subject.split(".")

@@ -162,7 +162,10 @@ class Worker:
         )
         standing = self._flights.get(task.message_id)
         if standing is not None:
-            standing.message = message
+            if standing.message.metadata.sequence.stream == message.metadata.sequence.stream:
+                standing.message = message
+            else:  # a copy by the sweeper; the first one stays in the stream until it is answered
+                await self._tell(message, Settlement(verdict="ack"))
             return
         flight = Flight(message, task, TaskContext(task, self._emit))
         self._flights[task.message_id] = flight

@@ -58,7 +58,7 @@ def configuration(folder: Path, *, port: int, token: str, max_store_bytes: int) 
             "host": "127.0.0.1",
             "port": port,
             "authorization": {"token": token},
-            "max_payload": 4 << 20,
+            "max_payload": 8 << 20,
             "pid_file": str(folder / "pid"),
             "ports_file_dir": str(folder / "ports"),
             "log_file": str(folder / "log"),

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -33,6 +33,10 @@ POLL_S = 1.0
 BATCH = 50
 BACKOFF_S = (0.25, 5.0)
 """The wait after the first failure in a row, which doubles, and the longest."""
+
+SKEW = timedelta(minutes=1)
+"""How far the clocks of replicas may be apart. What was written later than that from now was written before the
+clock was set back; it goes out at once, since its own time may be hours away."""
 
 KINDS = ("control", "task", "fact", "dead")
 
@@ -125,12 +129,13 @@ class Outbox:
     async def _due(self, kind: str, sent: list[Any]) -> AsyncIterator[Sequence[Any]]:
         """The next batch. What the caller puts into `sent` is noted as sent at the end of the block.
 
-        PostgreSQL locks the rows meanwhile, so that another replica takes others. SQLite would have to lock out
-        the ledger, so there two processes might publish the same; the stream swallows the second.
+        PostgreSQL locks the rows meanwhile, so that another replica takes others; of the ends of runs it has to
+        wait, since the last word on a job must be said last. SQLite would have to lock out the ledger, so there two
+        processes might publish the same; the stream swallows the second.
         """
         if self._database.locks_rows:
             async with self._database.write() as connection:
-                query = self._query(kind).with_for_update(skip_locked=True)
+                query = self._query(kind).with_for_update(skip_locked=kind != "control")
                 yield (await connection.execute(query)).all()
                 await self._note(connection, sent)
         else:
@@ -142,13 +147,9 @@ class Outbox:
                     await self._note(connection, sent)
 
     def _query(self, kind: str) -> sa.Select[Any]:
-        c = t.outbox.c
-        return (
-            sa.select(t.outbox)
-            .where(c.kind == kind, c.sent_at.is_(None), c.not_before <= self._clock())
-            .order_by(c.id)
-            .limit(BATCH)
-        )
+        c, now = t.outbox.c, self._clock()
+        due = sa.or_(c.not_before <= now, c.created_at > now + SKEW)
+        return sa.select(t.outbox).where(c.kind == kind, c.sent_at.is_(None), due).order_by(c.id).limit(BATCH)
 
     async def _note(self, connection: AsyncConnection, sent: list[Any]) -> None:
         if not sent:

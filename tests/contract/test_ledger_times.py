@@ -1,0 +1,63 @@
+"""The outbox when clocks and replicas disagree, on SQLite and PostgreSQL."""
+
+import asyncio
+
+from libs.contracts.messages import Control
+from services.ingest.database import Database
+from services.ingest.outbox import Outbox
+from tests.contract.test_ledger import Books, Clock, Wire, books, database, database_url
+from tests.unit.ingest.story import broke
+
+__all__ = ["books", "database", "database_url"]
+
+
+async def test_a_clock_that_is_set_back_holds_up_nothing(books: Books) -> None:
+    job_id = await books.accept()
+    books.clock.forward(hours=-3)
+    assert await books.flush() == ["analyze/1"]
+    await books.tell(job_id, broke("analyze"))
+    assert await books.flush() == []  # in its own time: two seconds from now
+    books.clock.forward(seconds=4)
+    assert await books.flush() == ["analyze/2"]
+
+
+async def test_replicas_whose_clocks_differ_a_little_keep_the_waits(books: Books) -> None:
+    job_id = await books.accept()
+    await books.flush()
+    await books.tell(job_id, broke("analyze", retry_after=60))
+    books.clock.forward(seconds=-5)
+    assert await books.flush() == []
+
+
+async def test_an_end_never_overtakes_an_earlier_one(postgres_url: str) -> None:
+    replicas = [Database(postgres_url), Database(postgres_url)]
+    await replicas[0].migrate()
+    books = Books(replicas[0], Clock())
+    job_id = await books.accept()
+    await books.tell(job_id, broke("analyze", retryable=False))
+    await books.ledger.retry(job_id)
+    holding, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Wire):
+        """Holds the first message for a while."""
+
+        async def publish_control(self, control: Control) -> None:
+            """Later."""
+            holding.set()
+            await go_on.wait()
+            await books.wire.publish_control(control)
+
+    try:
+        slow = Outbox(replicas[1], Slow(), refused=books.ledger.apply, clock=books.clock)
+        first = asyncio.create_task(slow.publish_due("control"))
+        await asyncio.wait_for(holding.wait(), 5)
+        await books.ledger.cancel(job_id)
+        second = asyncio.create_task(books.outbox.publish_due("control"))
+        await asyncio.sleep(0.3)
+        go_on.set()
+        await asyncio.gather(first, second)
+        await books.flush()
+    finally:
+        for each in replicas:
+            await each.close()
+    assert [control.ended_run for control in books.wire.controls][-2:] == [1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from libs.contracts.analysis import Key
 from libs.contracts.storyboard import Palette
@@ -12,6 +13,12 @@ from services.planner.seeds import unit
 _FIFTHS = ("C", "G", "D", "A", "E", "B", "F#", "C#", "Ab", "Eb", "Bb", "F")
 _DARK = (0.14, 0.30, 0.50, 0.72, 0.94)
 _LIGHT = (0.95, 0.82, 0.64, 0.48, 0.20)
+_MUD_BELOW = 0.65
+_MUD = (48.0, 165.0)
+"""Hues in degrees that are brown, olive and drab green below this lightness."""
+
+Ground = Literal["own", "flip", "tint", "blaze"]
+"""What a scene stands on: the song's ground, its opposite in lightness, its accent, or its middle ink."""
 
 
 @dataclass(frozen=True)
@@ -26,39 +33,48 @@ class Colour:
 def song_palette(key: Key, energy: float, brightness: float, seed: int) -> Palette:
     """The palette of a whole song.
 
-    Minor leans blue and major warm, each step on the circle of fifths turns the hue by 15 degrees; the
-    accent stands apart the more energy there is; a bright sound picks the light set.
+    Minor leans blue and major warm, each step on the circle of fifths turns the hue by 15 degrees, the seed
+    by up to 30; the accent stands apart the more energy there is; a bright sound picks the light set.
     """
     steps = (_FIFTHS.index(key.tonic) + 6) % 12 - 6 if key.tonic in _FIFTHS else 0
-    hue = (265.0 if key.mode == "minor" else 40.0) + 15.0 * steps
+    hue = (265.0 if key.mode == "minor" else 40.0) + 15.0 * steps + 60.0 * (unit(seed, "hue") - 0.5)
     side = 1.0 if unit(seed, "accent") < 0.5 else -1.0
-    accent = _clean(hue + side * (35.0 + 85.0 * energy))
     chroma = 0.07 + 0.13 * energy
     ground, low, mid, high, light = _LIGHT if brightness > 0.5 else _DARK
+    apart = 35.0 + 85.0 * energy
+    accent = (hue + side * apart) % 360.0
+    if high < _MUD_BELOW and _MUD[0] < accent < _MUD[1]:
+        accent = (hue - side * apart) % 360.0
     return Palette(
-        ground=to_hex(Colour(ground, 0.035, hue)),
-        low=to_hex(Colour(low, chroma / 2.0, hue)),
-        mid=to_hex(Colour(mid, chroma, _clean(hue) if mid < 0.65 else hue)),
-        accent=to_hex(Colour(high, chroma, accent)),
-        light=to_hex(Colour(light, 0.05, accent)),
+        ground=to_hex(_clean(ground, 0.035, hue)),
+        low=to_hex(_clean(low, max(chroma / 2.0, 0.06), hue)),
+        mid=to_hex(_clean(mid, max(chroma, 0.11), hue)),
+        accent=to_hex(_clean(high, max(chroma, 0.13), accent)),
+        light=to_hex(_clean(light, 0.05, accent)),
     )
 
 
-def section_palette(song: Palette, section: str) -> Palette:
-    """The song's colours in other roles: a chorus stands on the second ground, a bridge swaps its inks."""
-    if section == "chorus":
-        return Palette(ground=song.low, low=song.ground, mid=song.mid, accent=song.accent, light=song.light)
-    if section == "bridge":
-        return Palette(ground=song.ground, low=song.low, mid=song.accent, accent=song.mid, light=song.light)
-    return song
+def on_ground(song: Palette, ground: Ground) -> Palette:
+    """The song's colours in other roles. None is added, so that the scenes of a song belong together."""
+    ink = song
+    match ground:
+        case "flip":
+            return Palette(ground=ink.light, low=ink.accent, mid=ink.mid, accent=ink.low, light=ink.ground)
+        case "tint":
+            return Palette(ground=ink.accent, low=ink.mid, mid=ink.low, accent=ink.light, light=ink.ground)
+        case "blaze":
+            return Palette(ground=ink.mid, low=ink.accent, mid=ink.light, accent=ink.low, light=ink.ground)
+        case _:
+            return song
 
 
-def _clean(hue: float) -> float:
-    """Dark hues between 80 and 140 degrees look muddy: 45 degrees away from them."""
+def _clean(lightness: float, chroma: float, hue: float) -> Colour:
+    """The colour, or its nearest neighbour that isn't mud: middle lightness in brown or olive is turned to
+    red or teal."""
     hue %= 360.0
-    if 80.0 <= hue <= 140.0:
-        return hue - 45.0 if hue < 110.0 else hue + 45.0
-    return hue
+    if lightness < _MUD_BELOW and _MUD[0] < hue < _MUD[1]:
+        hue = _MUD[0] - 20.0 if hue < sum(_MUD) / 2.0 else _MUD[1] + 10.0
+    return Colour(lightness, chroma, hue)
 
 
 def to_hex(colour: Colour) -> str:

@@ -10,7 +10,7 @@ from services.planner.cuts import find_cuts
 from services.planner.scenes import make_scenes
 from services.planner.shots import make_shots
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same analysis would be directed otherwise."""
 
 

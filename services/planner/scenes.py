@@ -8,7 +8,8 @@ from libs.contracts.analysis import Analysis, Section
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Camera, Scene
 from services.planner.cuts import Loudness
-from services.planner.palette import section_palette, song_palette
+from services.planner.looks import choose_looks
+from services.planner.palette import on_ground, song_palette
 from services.planner.seeds import derived
 from services.planner.transitions import choose_transitions
 
@@ -39,7 +40,7 @@ _LOUDEST = "intense, dramatic light, high energy"
 def make_scenes(
     analysis: Analysis, options: JobOptions, seed: int, cuts: list[int], fps: Fraction, *, has_image: bool
 ) -> tuple[Scene, ...]:
-    """The scenes between the cuts. One palette runs through the song; sections change its roles."""
+    """The scenes between the cuts. One palette runs through the song; neighbours have it in other roles."""
     loudness = Loudness(analysis, fps)
     count = len(cuts) - 1
     energies = [round(float(loudness.mean(cuts[i], cuts[i + 1])), 3) for i in range(count)]
@@ -50,6 +51,9 @@ def make_scenes(
     mean = sum(energies[i] * (cuts[i + 1] - cuts[i]) for i in range(count)) / cuts[-1]
     song = song_palette(analysis.key, mean, analysis.brightness, seed)
     moves = camera_moves([(section.label, section.group) for section in sections], seed)
+    groups = [section.group for section in sections]
+    steady = analysis.tempo.stable and analysis.tempo.bpm > 0
+    chosen = choose_looks(groups, energies, seed, pictured=has_image, steady=steady)
     return tuple(
         Scene(
             id=f"s{i + 1:03d}",
@@ -60,8 +64,8 @@ def make_scenes(
             energy=energies[i],
             camera=Camera(move=moves[i], amount=round(0.35 + 0.5 * energies[i], 3)),
             motion=round(0.25 + 0.75 * energies[i], 3),
-            look=options.style,
-            palette=section_palette(song, labels[i]),
+            look=chosen[i][0] if options.style == "auto" else options.style,
+            palette=on_ground(song, chosen[i][1]),
             prompt=scene_prompt(options.prompt, labels[i], energies[i], has_image=has_image),
             negative_prompt=NEGATIVE,
             seed=derived(seed, "scene", i + 1),

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from libs.contracts.storyboard import Scene
 from services.generator.builtin.looks.blobs import Blobs
 from services.generator.builtin.looks.duotone import Duotone
+from services.generator.builtin.looks.engraving import Engraving
 from services.generator.builtin.looks.halftone import Halftone
 from services.generator.builtin.looks.hills import Hills
 from services.generator.builtin.looks.matte import Matte
+from services.generator.builtin.looks.print import Print
 from services.generator.builtin.looks.rings import Rings
 from services.generator.builtin.looks.silk import Silk
 from services.generator.builtin.looks.stage import Look, Stage
+from services.generator.builtin.looks.tiles import Tiles
 from services.generator.builtin.looks.tunnel import Tunnel
 from services.generator.builtin.picture import Picture
 
@@ -22,6 +25,7 @@ DRAWN: dict[str, Callable[[Stage], Look]] = {
     "hills": Hills,
     "rings": Rings,
     "tunnel": Tunnel,
+    "tiles": Tiles,
 }
 """Looks that need nothing but a palette."""
 
@@ -29,24 +33,26 @@ PICTURED: dict[str, Callable[[Stage, Picture], Look]] = {
     "duotone": Duotone,
     "halftone": Halftone,
     "matte": Matte,
+    "engraving": Engraving,
+    "print": Print,
 }
 """Looks of the theme picture."""
 
-AUTO_DRAWN = ("hills", "blobs", "silk", "rings", "tunnel")
-AUTO_PICTURED = ("duotone", "halftone", "matte")
-"""The looks that take turns over the groups of a song. Whoever sends a picture wants to see it."""
+STAND_INS = {"duotone": "silk", "halftone": "tiles", "matte": "blobs", "engraving": "rings", "print": "hills"}
+"""What is drawn instead of a picture's look when there is no picture, or none that shows anything."""
 
 
 def choose(scene: Scene, *, turn: int, pictured: bool) -> str:
-    """The name of the look for a scene.
+    """The name of the look for a scene: the one that the storyboard names.
 
-    One that is named and can be drawn is taken. Else the groups of the song take turns: scenes of one
-    group share a look, and groups beside each other have different ones. `turn` is the same for all
-    scenes of a video and moves the start.
+    A look of a picture that is missing has its stand-in. For `auto` and unknown names the groups of the song
+    take turns; `turn` is the same for all scenes of a video and moves the start.
     """
     if scene.look in DRAWN or (pictured and scene.look in PICTURED):
         return scene.look
-    names = AUTO_PICTURED if pictured else AUTO_DRAWN
+    if scene.look in STAND_INS:
+        return STAND_INS[scene.look]
+    names = tuple(PICTURED) if pictured else tuple(DRAWN)
     return names[(scene.group + turn) % len(names)]
 
 

@@ -7,7 +7,8 @@ from math import cos, pi, radians, sin
 import cv2
 import numpy as np
 
-from services.generator.builtin.colour import mix, ramp
+from services.generator.builtin.colour import ramp
+from services.generator.builtin.grading import inked, key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Gray, Picture
@@ -23,10 +24,9 @@ class Halftone:
 
     def __init__(self, stage: Stage, picture: Picture) -> None:
         self.stage = stage
-        self.view = View(stage, picture)
+        self.view = View(stage, picture, screened=True)
         self.screen = _screen(stage.width, stage.height, max(4.0, PITCH * stage.unit), ANGLES[stage.variant % 3])
-        dark, low, _, high, light = stage.inks.by_lightness
-        ink, paper = (mix(dark, low, 0.5), light) if stage.variant % 2 == 0 else (dark, mix(high, light, 0.25))
+        ink, paper = inked(stage.inks, key_of(stage.inks))
         self.table = ramp([(0.0, ink), (1.0, paper)])
 
     def frame(self, moment: Moment) -> Frame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.generator.builtin.colour import Lab, bgr_of, mix, solid
+from services.generator.builtin.colour import Inks, Lab, bgr_of, mix, solid
+from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.noise import periodic_line
 
@@ -21,24 +23,45 @@ SUBPIXEL = 4
 """Bits of a pixel's fraction in OpenCV's drawing calls."""
 
 
+@dataclass(frozen=True)
+class Scheme:
+    """The colours of a landscape."""
+
+    above: Lab
+    far: Lab
+    near: Lab
+    haze: Lab
+    sun: Lab
+
+
+def _scheme(inks: Inks) -> Scheme:
+    """Dusk on a dark ground, evening on a coloured one, a pale morning on paper."""
+    dark, low, mid, high, light = inks.by_lightness
+    match key_of(inks):
+        case "night":
+            return Scheme(above=dark, far=mix(low, mid, 0.6), near=mix(dark, low, 0.1), haze=mid, sun=light)
+        case "colour":
+            return Scheme(above=low, far=mix(mid, high, 0.5), near=dark, haze=mix(high, light, 0.45), sun=light)
+        case "paper":
+            return Scheme(above=light, far=high, near=low, haze=mix(high, light, 0.6), sun=mid)
+
+
 class Hills:
     """Far ridges are pale and slow, near ones dark and fast; the sun breathes with the beat."""
 
     def __init__(self, stage: Stage) -> None:
         random = stage.random()
         self.stage = stage
-        dark_to_light = stage.inks.by_lightness
         self.lines = [periodic_line(random, LINE, 3.0 + 1.6 * layer, 1.7) for layer in range(LAYERS)]
         self.offsets = random.uniform(0, LINE, LAYERS)
         self.way = -1.0 if stage.camera.move == "pan_right" or stage.variant % 2 else 1.0
         self.horizon = 0.50 + 0.08 * ((stage.variant % 3) - 1)
-        far, near = mix(dark_to_light[2], dark_to_light[3], 0.5), dark_to_light[0]
+        scheme = _scheme(stage.inks)
         shares = np.linspace(0.0, 1.0, LAYERS) ** 0.8
-        self.colours = [mix(far, near, float(share)) for share in shares]
-        self.haze = mix(dark_to_light[3], dark_to_light[4], 0.45)
-        self.sun = dark_to_light[4]
+        self.colours = [mix(scheme.far, scheme.near, float(share)) for share in shares]
+        self.haze, self.sun = scheme.haze, scheme.sun
         self.sun_at = (float(random.uniform(0.28, 0.72)), self.horizon - float(random.uniform(0.10, 0.2)))
-        self.sky = self._sky(dark_to_light[1], far)
+        self.sky = self._sky(scheme.above, scheme.far)
         self.step_x = max(2, round(3 * stage.unit))
 
     def _sky(self, above: Lab, below: Lab) -> Frame:

@@ -7,7 +7,7 @@ from math import pi
 import cv2
 import numpy as np
 
-from services.generator.builtin.colour import mix, ramp
+from services.generator.builtin.grading import graded, key_of, two_bodies
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Picture
@@ -23,16 +23,10 @@ class Matte:
         random = stage.random()
         self.stage = stage
         self.view = View(stage, picture)
-        dark, low, mid, high, light = stage.inks.by_lightness
-        warm, cool = stage.inks.accent, stage.inks.low
-        first = mix(mix(dark, cool, 0.7), light, 0.12)
-        second = mix(dark, warm, 0.75)
-        level = float(first[0] + second[0]) / 2.0
-        first, second = (np.array([level, ink[1], ink[2]]) for ink in (first, second))
-        self.outside = ramp([(0.0, dark), (0.45, first), (0.78, mix(low, light, 0.55)), (1.0, light)])
-        self.inside = ramp(
-            [(0.0, mix(dark, mid, 0.2)), (0.45, second), (0.78, mix(high, light, 0.45)), (1.0, light)]
-        )
+        inks = stage.inks
+        key = key_of(inks)
+        first, second = two_bodies(inks, key)
+        self.outside, self.inside = graded(inks, key, first), graded(inks, key, second)
         self.width, self.height = stage.grid(SHORT)
         self.aspect = (self.width / SHORT, self.height / SHORT)
         self.home = random.uniform(0.2, 0.8, (2, COUNT)) * np.array(self.aspect)[:, None]

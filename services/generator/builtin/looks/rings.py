@@ -30,7 +30,7 @@ class Rings:
         self.centre = (float(random.uniform(0.4, 0.6)), float(random.uniform(0.42, 0.58)))
         inks = stage.inks
         quiet, deep = mix(inks.ground, inks.low, 0.35), inks.ground
-        self.colours: list[Lab] = [deep, inks.low, quiet, inks.mid, deep, inks.accent, quiet, inks.low]
+        self.colours: list[Lab] = [deep, inks.mid, quiet, inks.accent, deep, inks.low, quiet, inks.mid]
         self.core = inks.light
 
     def _shape(self, radius: float, turn: float, x: float, y: float) -> npt.NDArray[np.int32]:

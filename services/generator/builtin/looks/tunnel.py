@@ -7,13 +7,17 @@ from math import pi
 import cv2
 import numpy as np
 
-from services.generator.builtin.colour import Lab, solid
+from services.generator.builtin.colour import Inks, Lab, solid
+from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 
 RATIO = 1.6
 SUBPIXEL = 4
-LIGHTNESS = (0.32, 0.66)
+LIGHTNESS = {"night": (0.26, 0.54), "colour": (0.36, 0.68), "paper": (0.56, 0.88)}
 """A narrower range than the palette's: whole fields change place here, and wide steps would flash."""
+
+LEAST_CHROMA = 0.09
+"""Greyer inks look like slate between coloured ones."""
 
 
 class Tunnel:
@@ -25,7 +29,7 @@ class Tunnel:
         self.sides = (6, 4, 5)[stage.variant % 3]
         self.spin = float(random.choice([-1.0, 1.0])) * (0.10 + 0.1 * stage.motion)
         self.turn = float(random.uniform(0, 2 * pi))
-        self.colours = [_calmed(ink) for ink in (*stage.inks.row[1:4], stage.inks.ground, stage.inks.accent)]
+        self.colours = [_calmed(ink, stage.inks) for ink in stage.inks.row]
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
@@ -51,6 +55,15 @@ class Tunnel:
         return image
 
 
-def _calmed(ink: Lab) -> Lab:
-    lightness = LIGHTNESS[0] + (LIGHTNESS[1] - LIGHTNESS[0]) * float(ink[0])
-    return np.array([lightness, ink[1], ink[2]])
+def _calmed(ink: Lab, inks: Inks) -> Lab:
+    """The ink between the LIGHTNESS bounds; one that has hardly a hue takes that of the nearest in lightness."""
+    least, most = LIGHTNESS[key_of(inks)]
+    source = ink
+    if _chroma(ink) < LEAST_CHROMA:
+        strong = [other for other in inks.row if _chroma(other) >= LEAST_CHROMA]
+        source = min(strong, key=lambda other: abs(float(other[0] - ink[0])), default=ink)
+    return np.array([least + (most - least) * float(ink[0]), source[1], source[2]])
+
+
+def _chroma(ink: Lab) -> float:
+    return float(np.hypot(ink[1], ink[2]))

@@ -10,25 +10,32 @@ import numpy as np
 from services.generator.builtin.camera import frame_to_source
 from services.generator.builtin.looks.stage import Moment, Stage
 from services.generator.builtin.noise import Field, periodic
-from services.generator.builtin.picture import Gray, Picture, framed
+from services.generator.builtin.picture import FOCUS, Gray, Picture, framed
 
 MAP_SHORT = 54
 LIGHT_SHORT = 45
 LIGHT_TILE = 128
 PARALLAX = 0.011
 """Parts of the width that the nearest part moves to either side; more would bend faces."""
-CLOSENESS = (1.04, 1.34, 1.16)
+CLOSENESS = (1.04, 1.5, 1.22)
+"""Of neighbouring scenes: as a whole, close, nearer."""
+ASIDE = (0.0, -0.06, 0.08)
+"""Parts of the picture that the view then stands beside its middle."""
 SMALL = 420
-"""Pictures with a shorter side below this are never shown close."""
+"""Pictures with a shorter side below this are shown close only on a screen, which hides that they are soft."""
 
 
 class View:
     """Samples the picture's tone for each moment of a shot."""
 
-    def __init__(self, stage: Stage, picture: Picture) -> None:
+    def __init__(self, stage: Stage, picture: Picture, *, screened: bool = False) -> None:
         self.stage = stage
-        closeness = CLOSENESS[stage.variant % 3] if picture.short_side >= SMALL else CLOSENESS[0]
-        self.framing = framed(picture, stage.width, stage.height, closeness)
+        which = stage.variant % 3
+        closeness = CLOSENESS[which]
+        if picture.short_side < SMALL and not screened:
+            closeness = 1.0 + 0.5 * (closeness - 1.0)
+        focus = (FOCUS[0] + ASIDE[which], FOCUS[1])
+        self.framing = framed(picture, stage.width, stage.height, closeness, focus)
         self.map_width, self.map_height = stage.grid(MAP_SHORT)
         across = (np.arange(self.map_width, dtype=np.float32) + 0.5) * stage.width / self.map_width - 0.5
         along = (np.arange(self.map_height, dtype=np.float32) + 0.5) * stage.height / self.map_height - 0.5

@@ -118,13 +118,18 @@ def test_without_json_stdout_has_progress_and_says_where_the_video_is(home: Home
     assert done.stderr == ""
 
 
-def test_ctrl_c_while_scenes_are_drawn_leaves_nothing(home: Home, song: Song) -> None:
+def drawing(home: Home, song: Song) -> subprocess.Popen[str]:
+    """A render that draws scenes already."""
     process = home.start("render", song.path, "--height", "720", "--json")
     assert process.stderr is not None
-    with process:
-        for line in process.stderr:
-            if "Drawing scenes" in line:
-                break
+    for line in process.stderr:
+        if "Drawing scenes" in line:
+            break
+    return process
+
+
+def test_ctrl_c_while_scenes_are_drawn_leaves_nothing(home: Home, song: Song) -> None:
+    with drawing(home, song) as process:
         children = descendants(process.pid)
         assert len(children) >= 2
         began = time.monotonic()
@@ -142,12 +147,7 @@ def test_ctrl_c_while_scenes_are_drawn_leaves_nothing(home: Home, song: Song) ->
 
 
 def test_a_killed_render_takes_its_children_along_and_its_data_goes_with_the_next(home: Home, song: Song) -> None:
-    process = home.start("render", song.path, "--height", "720", "--json")
-    assert process.stderr is not None
-    with process:
-        for line in process.stderr:
-            if "Drawing scenes" in line:
-                break
+    with drawing(home, song) as process:
         children = descendants(process.pid)
         process.kill()
     assert len(children) >= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from libs.contracts.facts import VideoComposed
 from libs.contracts.jobs import JobOptions
 from libs.contracts.messages import Progress
 from libs.contracts.report import Report
-from libs.contracts.tasks import Compose, StageUsage
+from libs.contracts.tasks import Compose, StageUsage, Task
 from libs.media.ffmpeg import FrameWriter
 from libs.runtime.scratch import Scratch
 from libs.runtime.settings import Shared
@@ -276,35 +276,33 @@ async def test_a_full_disk_is_told(bench: Bench, tmp_path: Path, monkeypatch: py
     assert isinstance(fact, VideoComposed)
 
 
-async def test_a_clip_with_too_few_frames_fails_the_task(bench: Bench, tmp_path: Path) -> None:
-    song = await make_song(tmp_path / "song.mp3", 5.0)
-    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
+async def with_second_clip(bench: Bench, folder: Path, frames: Iterable[np.ndarray]) -> Task:
+    """An order of two scenes of 75 frames each, whose second clip holds these frames instead."""
+    song = await make_song(folder / "song.mp3", 5.0)
+    task = await order(bench.store, folder, song, lengths=(75, 75), overlaps=(0, 0))
     body = task.body
     assert isinstance(body, Compose)
     first, second = body.clips
-    short = tmp_path / "short.mp4"
-    with FrameWriter(short, WIDTH, HEIGHT, Fraction(30)) as writer:
-        for number in range(60):
-            writer.write(numbered(number))
-    lying = msgspec.structs.replace(second, blob=await bench.store.put_file(short, "video/mp4"))
-    task = msgspec.structs.replace(task, body=msgspec.structs.replace(body, clips=(first, lying)))
+    path = folder / "second.mp4"
+    with FrameWriter(path, WIDTH, HEIGHT, Fraction(30)) as writer:
+        for frame in frames:
+            writer.write(frame)
+    other = msgspec.structs.replace(second, blob=await bench.store.put_file(path, "video/mp4"))
+    return msgspec.structs.replace(task, body=msgspec.structs.replace(body, clips=(first, other)))
+
+
+async def test_a_clip_with_too_few_frames_fails_the_task(bench: Bench, tmp_path: Path) -> None:
+    task = await with_second_clip(bench, tmp_path, map(numbered, range(60)))
     with pytest.raises(Permanent) as failed:
         await bench.compose(task, TaskContext(task))
     assert failed.value.code == "output_check_failed" and "60 frames" in failed.value.message
 
 
 async def test_black_is_not_delivered(bench: Bench, tmp_path: Path) -> None:
-    song = await make_song(tmp_path / "song.mp3", 5.0)
-    task = await order(bench.store, tmp_path, song, lengths=(75, 75), overlaps=(0, 0))
-    body = task.body
-    assert isinstance(body, Compose)
-    first, second = body.clips
-    dark = tmp_path / "dark.mp4"
-    with FrameWriter(dark, WIDTH, HEIGHT, Fraction(30)) as writer:
-        for number in range(75):
-            writer.write(numbered(number) if number > 30 else np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    black = msgspec.structs.replace(second, blob=await bench.store.put_file(dark, "video/mp4"))
-    task = msgspec.structs.replace(task, body=msgspec.structs.replace(body, clips=(first, black)))
+    black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    task = await with_second_clip(
+        bench, tmp_path, [numbered(number) if number > 30 else black for number in range(75)]
+    )
     with pytest.raises(Permanent, match=r"black from 2\.50 to 3\.53"):
         await bench.compose(task, TaskContext(task))
     assert bench.leftovers() == []

@@ -19,7 +19,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of
+from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of, is_key
 from libs.contracts.artifacts import Blob, blob_key
 from libs.contracts.errors import InputMissing, Retryable
 from libs.runtime.disk import is_full
@@ -74,6 +74,10 @@ class FolderStore:
     async def has(self, key: str) -> bool:
         """Whether it is there; see `ArtifactStore`."""
         return await _in_thread(_size, self._path(key)) is not None
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """What is there; see `ArtifactStore`."""
+        return await _in_thread(_stat, self._path(key), key)
 
     async def read_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes start..end; see `ArtifactStore`."""
@@ -169,11 +173,9 @@ class FolderStore:
             for name in files:
                 path = Path(folder, name)
                 key = path.relative_to(self._root).as_posix()
-                if key.startswith(prefix):
-                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                        found = path.stat()
-                        modified = datetime.fromtimestamp(found.st_mtime, UTC)
-                        yield StoredObject(key=key, size=found.st_size, modified=modified)
+                stored = _stat(path, key) if key.startswith(prefix) and is_key(key) else None
+                if stored is not None:  # or else it was deleted meanwhile
+                    yield stored
 
     def _try_to_write(self) -> None:
         with self._new_file():
@@ -214,6 +216,14 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _stat(path: Path, key: str) -> StoredObject | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return StoredObject(key=key, size=found.st_size, modified=datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def _refresh(path: Path, size: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from libs.artifacts.store import ArtifactStore
-from libs.contracts.artifacts import Blob, blob_key
+from libs.contracts.artifacts import Blob
 from libs.contracts.facts import Usage, WorkFact
 
 RECORD_VERSION = 1
@@ -51,8 +51,8 @@ class _BlobRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaitable[Made]]) -> Found:
     """The facts recorded at `key`, or those that `make` gives, recorded there.
 
-    A record that can't be read, or names a blob that is gone, is made again and replaced. Two that make the same
-    at once both return the facts of the one that recorded first.
+    A record that can't be read, or names a blob that is gone or cut short, is made again and replaced. Two that
+    make the same at once both return the facts of the one that recorded first.
     """
     stale = await store.get_bytes(key)
     if stale is not None:
@@ -60,7 +60,7 @@ async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaita
         if record is not None:
             return Found(record.facts, record.usage, True)
     made = await make()
-    ours = _Record(facts=made.facts, usage=made.usage, blobs=sorted(set(_digests(made.facts))))
+    ours = _Record(facts=made.facts, usage=made.usage, blobs=sorted({blob.sha256 for blob in _blobs(made.facts)}))
     data = msgspec.json.encode(ours)
     for _ in range(_RACES):
         if stale is not None:
@@ -84,7 +84,7 @@ async def find_blob(store: ArtifactStore, key: str) -> Blob | None:
         record = msgspec.json.decode(data, type=_BlobRecord)
     except msgspec.DecodeError:
         return None
-    return record.blob if await store.has(record.blob.key) else None
+    return record.blob if await _whole(store, record.blob) else None
 
 
 async def keep_blob(store: ArtifactStore, key: str, blob: Blob) -> Blob:
@@ -109,8 +109,14 @@ async def _usable(store: ArtifactStore, data: bytes) -> _Record | None:
         return None
     if record.version != RECORD_VERSION:
         return None
-    there = await asyncio.gather(*(store.has(blob_key(sha256)) for sha256 in record.blobs))
+    there = await asyncio.gather(*(_whole(store, blob) for blob in set(_blobs(record.facts))))
     return record if all(there) else None
+
+
+async def _whole(store: ArtifactStore, blob: Blob) -> bool:
+    """True when the blob is there in its full length, as `local` wants it."""
+    found = await store.stat(blob.key)
+    return found is not None and found.size == blob.size
 
 
 async def _remove(store: ArtifactStore, key: str, stale: bytes) -> None:
@@ -122,15 +128,15 @@ async def _remove(store: ArtifactStore, key: str, stale: bytes) -> None:
         await store.delete(key)
 
 
-def _digests(value: Any) -> Iterator[str]:
-    """The digests of all blobs within facts, however deep."""
+def _blobs(value: Any) -> Iterator[Blob]:
+    """All blobs within facts, however deep."""
     if isinstance(value, Blob):
-        yield value.sha256
+        yield value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            yield from _digests(getattr(value, name))
+            yield from _blobs(getattr(value, name))
     elif isinstance(value, (list, tuple, set, frozenset)):
         for item in value:
-            yield from _digests(item)
+            yield from _blobs(item)
     elif isinstance(value, dict):
-        yield from _digests(list(value.values()))
+        yield from _blobs(list(value.values()))

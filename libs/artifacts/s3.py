@@ -26,7 +26,7 @@ from minio.credentials.credentials import Credentials
 from minio.error import MinioException, S3Error
 from minio.signer import sign_v4_s3
 
-from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of
+from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of, is_key
 from libs.contracts.artifacts import Blob, blob_key
 from libs.contracts.errors import InputMissing, Retryable
 from libs.runtime.disk import full_disk_is_retryable
@@ -111,6 +111,10 @@ class S3Store:
     async def has(self, key: str) -> bool:
         """Whether it is there; see `ArtifactStore`."""
         return await self._in_thread(self._stat, checked_key(key)) is not None
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """What is there; see `ArtifactStore`."""
+        return await self._in_thread(self._stat, checked_key(key))
 
     async def read_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes start..end; see `ArtifactStore`. Each chunk is a request of its own, so nothing is left open."""
@@ -227,7 +231,7 @@ class S3Store:
         return [
             StoredObject(key=found.object_name or "", size=found.size or 0, modified=found.last_modified)
             for found in self._client.list_objects(self._bucket, prefix, recursive=True)
-            if found.last_modified is not None
+            if found.last_modified is not None and is_key(found.object_name or "")
         ]
 
     def put_object(

@@ -58,6 +58,10 @@ class ArtifactStore(Protocol):
         """True when there is such an object."""
         ...
 
+    async def stat(self, key: str) -> StoredObject | None:
+        """What a listing would say of it now; None when there is no such object."""
+        ...
+
     def read_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to `end`, excluded, in chunks; fewer when the object is shorter.
 
@@ -70,7 +74,8 @@ class ArtifactStore(Protocol):
         ...
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """The objects whose keys begin with `prefix`, in the order of their keys."""
+        """The objects whose keys begin with `prefix`, in the order of their keys. What has no key of ours is left
+        out: people put other files beside."""
         ...
 
     async def check(self) -> None:
@@ -78,9 +83,14 @@ class ArtifactStore(Protocol):
         ...
 
 
+def is_key(key: str) -> bool:
+    """True for what can be the key of an artifact."""
+    return _KEY.fullmatch(key) is not None
+
+
 def checked_key(key: str) -> str:
     """The key itself. Raises ValueError for one that could mean another place than it says."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(f"not an artifact key: {key!r}")
     return key
 

@@ -1,4 +1,4 @@
-"""Which artifacts nobody needs any more: older than a day, and referred to by no project.
+"""Which artifacts nobody needs any more: older than a day, referred to by no project, made by no running job.
 
 A project refers to its uploads and to every blob that a fact of its runs names (takes, exports and running jobs
 belong to projects): what exists is not made again. Records of results live as long as a blob that they name.
@@ -20,6 +20,8 @@ from services.ingest.database import Database
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=1)
+KEPT_FOR_JOBS = timedelta(days=7)
+"""How long what was made since the oldest running job began is kept: as long as its facts wait in their stream."""
 CHUNK = 200
 
 _DIGEST = re.compile(rb'"([0-9a-f]{64})"')
@@ -29,25 +31,35 @@ _DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 async def remove_garbage(database: Database, store: ArtifactStore, now: datetime) -> int:
     """Delete what nobody needs; how many objects. Records first, so that none outlives its blobs for long.
 
-    References are looked up right before the deletion. What is referred to in the same moment after all is a
-    missing input, which the ledger has made again.
+    References and age are looked up right before the deletion. What is referred to in the same moment after all is
+    a missing input, which the ledger has made again.
     """
     removed = 0
-    async for chunk in _old(store, "result/", now):
+    before = await _needed_since(database, now)
+    async for chunk in _old(store, "result/", before):
         named = {stored.key: await _named(store, stored.key) for stored in chunk}
         wanted = await _referred(database, set().union(*named.values()))
-        removed += await _delete(store, [key for key, digests in named.items() if not digests & wanted])
-    async for chunk in _old(store, "blob/", now):
+        removed += await _delete(store, [key for key, digests in named.items() if not digests & wanted], before)
+    async for chunk in _old(store, "blob/", before):
         digests = {stored.key.removeprefix("blob/"): stored.key for stored in chunk}
         wanted = await _referred(database, set(digests))
-        removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted])
+        removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted], before)
     return removed
 
 
-async def _old(store: ArtifactStore, prefix: str, now: datetime) -> AsyncIterator[list[StoredObject]]:
+async def _needed_since(database: Database, now: datetime) -> datetime:
+    """Only what is older than this may go: a day, or since the oldest running job began. What that one has made may
+    be referred to by facts that nobody has taken in yet, or be a part of what is in work."""
+    query = sa.select(sa.func.min(t.runs.c.created_at, type_=t.Moment())).where(t.runs.c.ended_at.is_(None))
+    async with database.read() as connection:
+        oldest: datetime | None = (await connection.execute(query)).scalar_one()
+    return min(now - KEPT, max(oldest or now, now - KEPT_FOR_JOBS))
+
+
+async def _old(store: ArtifactStore, prefix: str, before: datetime) -> AsyncIterator[list[StoredObject]]:
     chunk: list[StoredObject] = []
     async for stored in store.list(prefix):
-        if now - stored.modified > KEPT:
+        if stored.modified < before:
             chunk.append(stored)
         if len(chunk) == CHUNK:
             yield chunk
@@ -71,8 +83,13 @@ async def _referred(database: Database, digests: set[str]) -> set[str]:
     return found
 
 
-async def _delete(store: ArtifactStore, keys: list[str]) -> int:
+async def _delete(store: ArtifactStore, keys: list[str], before: datetime) -> int:
+    """Delete what is still as old as it was when it was listed; how many."""
+    removed = 0
     for key in keys:
-        await store.delete(key)
-        log.info("removed %s: nobody refers to it", key)
-    return len(keys)
+        standing = await store.stat(key)
+        if standing is not None and standing.modified < before:
+            await store.delete(key)
+            log.info("removed %s: nobody refers to it", key)
+            removed += 1
+    return removed

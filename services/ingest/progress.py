@@ -75,9 +75,10 @@ class ProgressBoard:
     def live(self, snapshot: JobSnapshot, now: datetime) -> Live:
         """What to say about the job; for an ended one, what was reached."""
         if snapshot.state.ended:
-            past = self._jobs.pop(snapshot.job_id, None)
+            past = self._jobs.get(snapshot.job_id)
             reached = percent_reached(snapshot)
             if past is not None and past.run == snapshot.run:
+                past.tasks.clear()
                 reached = max(reached, past.shown)
             return Live(percent=_rounded(snapshot.state, reached), doing="", seconds_left=None)
         board = self._run(snapshot.job_id, snapshot.run)

@@ -54,6 +54,17 @@ def test_a_second_attempt_and_a_restart_do_not_make_it_fall() -> None:
     assert percent(board, State.COMPOSING, scenes=4, done=4) == high, "what an older attempt says is ignored"
 
 
+def test_an_ended_job_keeps_what_it_had_reached_however_often_it_is_asked() -> None:
+    board = ProgressBoard()
+    board.take(told("compose", 0.9))
+    high = percent(board, State.COMPOSING, scenes=4, done=4)
+    asked = [percent(board, State.CANCELLED, scenes=4, done=4) for _ in range(3)]
+    assert asked == [high] * 3
+    board.take(told("compose", 0.95))  # it came late
+    assert percent(board, State.CANCELLED, scenes=4, done=4) == high
+    assert percent(board, State.QUEUED, run=2) == 0
+
+
 def test_a_new_run_begins_anew_and_old_chatter_is_ignored() -> None:
     board = ProgressBoard()
     board.take(told("compose", 0.9))
@@ -72,7 +83,7 @@ def test_an_ended_run_keeps_what_it_reached() -> None:
     high = percent(board, State.COMPOSING, scenes=4, done=4)
     failed = snapshot(State.FAILED, last=State.COMPOSING, scenes=4, done=4)
     assert board.live(failed, NOW).percent == high
-    assert 0 < board.live(failed, NOW).percent < high, "after a restart only the ledger is known"
+    assert 0 < ProgressBoard().live(failed, NOW).percent < high, "after a restart only the ledger is known"
     assert board.live(failed, NOW).seconds_left is None
 
 

@@ -66,12 +66,17 @@ def choose_looks(
         ground = casts[group].ground(place)
         if finale[0] <= i < finale[1] and place % 2 == 0:
             ground = "blaze"
-        if chosen and chosen[-1][1] == ground:
-            ground = next(
-                other for other in _GROUNDS if other != ground and other != casts[group].ground(place + 1)
-            )
+        if chosen and not stands_out(chosen[-1][1], ground):
+            beside = casts[group].ground(place + 1)
+            fitting = [other for other in _GROUNDS if stands_out(chosen[-1][1], other)]
+            ground = next((other for other in fitting if other != beside), fitting[0])
         chosen.append((casts[group].look(place), ground))
     return chosen
+
+
+def stands_out(before: Ground, after: Ground) -> bool:
+    """Whether a cut between these grounds is seen even where one look goes on: both coloured ones are too alike."""
+    return before != after and {before, after} != {"tint", "blaze"}
 
 
 def cast_of(

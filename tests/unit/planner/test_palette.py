@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from typing import get_args
+
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.contracts.analysis import Key
-from services.planner.palette import Colour, section_palette, song_palette, to_hex
+from services.generator.builtin.colour import oklab_of
+from services.planner.palette import Colour, Ground, on_ground, song_palette, to_hex
 
 A_MINOR = Key(tonic="A", mode="minor", confidence=1.0)
 C_MAJOR = Key(tonic="C", mode="major", confidence=1.0)
@@ -57,8 +64,32 @@ def test_energy_makes_stronger_colours() -> None:
     assert spread(1.0) > spread(0.0) + 20
 
 
-def test_sections_change_roles_and_not_colours() -> None:
+def test_grounds_change_roles_and_not_colours() -> None:
     whole = song_palette(A_MINOR, 0.5, 0.3, 1)
-    assert section_palette(whole, "chorus").ground == whole.low
-    assert section_palette(whole, "bridge").accent == whole.mid
-    assert section_palette(whole, "verse") == whole
+    colours = sorted(msgspec.structs.astuple(whole))
+    turned = {ground: on_ground(whole, ground) for ground in get_args(Ground)}
+    assert turned["own"] == whole
+    assert (turned["flip"].ground, turned["tint"].ground) == (whole.light, whole.accent)
+    assert len({palette.ground for palette in turned.values()}) == 4
+    assert all(sorted(msgspec.structs.astuple(palette)) == colours for palette in turned.values())
+
+
+@given(
+    st.sampled_from(["C", "G", "D", "A", "E", "B", "F#", "C#", "Ab", "Eb", "Bb", "F"]),
+    st.sampled_from(["major", "minor"]),
+    st.floats(0.0, 1.0),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_no_colour_is_mud(tonic: str, mode: str, energy: float, bright: bool, seed: int) -> None:
+    """Middle lightness is neither brown nor olive, and the inks are no greys."""
+    palette = song_palette(Key(tonic=tonic, mode=mode, confidence=1.0), energy, 0.9 if bright else 0.1, seed)
+    for role in ("low", "mid", "accent"):
+        lightness, a, b = oklab_of(getattr(palette, role))
+        chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360.0
+        assert chroma > (0.03 if role == "low" else 0.06), f"{role} is grey"
+        assert lightness >= 0.645 or not 55.0 < hue < 160.0, f"{role} is mud"
+
+
+def test_the_seed_turns_the_hues_a_little() -> None:
+    assert len({song_palette(A_MINOR, 0.5, 0.3, seed) for seed in range(10)}) == 10

@@ -23,6 +23,11 @@ SUBPIXEL = 4
 """Bits of a pixel's fraction in OpenCV's drawing calls."""
 
 
+def _shade(dark: Lab, far: Lab) -> Lab:
+    """As dark as `dark` in the hue of `far`: between opposite hues all layers would be grey."""
+    return np.array([dark[0], 0.45 * far[1], 0.45 * far[2]])
+
+
 @dataclass(frozen=True)
 class Scheme:
     """The colours of a landscape."""
@@ -39,9 +44,11 @@ def _scheme(inks: Inks) -> Scheme:
     dark, low, mid, high, light = inks.by_lightness
     match key_of(inks):
         case "night":
-            return Scheme(above=dark, far=mix(low, mid, 0.6), near=mix(dark, low, 0.1), haze=mid, sun=light)
+            far = mix(low, mid, 0.85)
+            return Scheme(above=dark, far=far, near=_shade(dark, far), haze=mix(far, high, 0.4), sun=light)
         case "colour":
-            return Scheme(above=low, far=mix(mid, high, 0.5), near=dark, haze=mix(high, light, 0.45), sun=light)
+            far = mix(mid, high, 0.5)
+            return Scheme(above=low, far=far, near=_shade(dark, far), haze=mix(high, light, 0.45), sun=light)
         case "paper":
             return Scheme(above=light, far=high, near=low, haze=mix(high, light, 0.6), sun=mid)
 
@@ -90,7 +97,7 @@ class Hills:
         stage = self.stage
         near = layer / (LAYERS - 1)
         x = np.arange(-self.step_x, stage.width + 2 * self.step_x, self.step_x, dtype=np.float64)
-        speed = (14.0 + 130.0 * near**1.5) * stage.pace * self.way
+        speed = (20.0 + 150.0 * near**1.5) * stage.pace * self.way
         at = (x / stage.unit + speed * time) * (0.62 - 0.2 * near) + self.offsets[layer]
         height = np.interp(at % LINE, np.arange(LINE + 1), np.append(self.lines[layer], self.lines[layer][0]))
         return np.stack([x, self._rest(layer, lift) - self._tall(layer) * height], axis=-1)

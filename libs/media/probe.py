@@ -258,7 +258,9 @@ def probe_image_here(path: str) -> ImageProbe:
                 path, format=demuxer, options={"protocol_whitelist": OPEN_OPTIONS["protocol_whitelist"]}
             ) as file,
         ):
-            frame = next(file.decode(video=0))
+            stream = file.streams.video[0]
+            stream.codec_context.options = {"err_detect": "explode"}  # a picture that breaks off is no picture
+            frame = next(file.decode(stream))
             if (frame.width, frame.height) != (head.width, head.height):
                 raise Permanent("bad_image")
     except BeatloomError:

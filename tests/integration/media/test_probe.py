@@ -251,6 +251,14 @@ async def test_pictures_that_are_refused(pool: WorkerPool, tmp_path: Path, data:
     assert refused.value.code == code
 
 
+async def test_a_picture_that_breaks_off_is_refused(make: Make, pool: WorkerPool) -> None:
+    path = make("a.jpg", "-f", "lavfi", "-i", "testsrc2=s=640x480", "-frames:v", "1")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(Permanent) as refused:
+        await probe_image(path, pool)
+    assert refused.value.code == "bad_image"
+
+
 async def test_lyrics(tmp_path: Path) -> None:
     path = tmp_path / "words"
     for text, format_ in (

@@ -102,16 +102,17 @@ class Outbox:
     async def publish_due(self, kind: str) -> int:
         """Publish one batch of a kind, oldest first; how many went out.
 
-        Raises `Retryable` when the bus or the database does not take one; those before it are noted as sent.
+        Raises `Retryable` when the bus or the database does not take one; those before it are noted as sent, and so
+        they are when it is cancelled.
         """
         sent: list[Any] = []
         refused: list[Fact] = []
-        failure: Retryable | None = None
+        failure: Retryable | asyncio.CancelledError | None = None
         async with self._due(kind, sent) as rows:
             for row in rows:
                 try:
                     await self._publish(row)
-                except Retryable as error:
+                except (Retryable, asyncio.CancelledError) as error:
                     failure = error
                     break
                 except BeatloomError as error:

@@ -3,6 +3,7 @@
 import asyncio
 
 from libs.contracts.messages import Control
+from libs.contracts.tasks import Task
 from services.ingest.database import Database
 from services.ingest.outbox import Outbox
 from tests.contract.test_ledger import Books, Clock, Wire, books, database, database_url
@@ -61,3 +62,26 @@ async def test_an_end_never_overtakes_an_earlier_one(postgres_url: str) -> None:
         for each in replicas:
             await each.close()
     assert [control.ended_run for control in books.wire.controls][-2:] == [1, 2]
+
+
+async def test_what_went_out_before_a_stop_does_not_go_out_again(books: Books) -> None:
+    for _ in range(3):
+        await books.accept()
+    second = asyncio.Event()
+    publish = books.wire.publish_task
+
+    async def stuck(task: Task) -> None:
+        if books.wire.tasks:
+            second.set()
+            await asyncio.Event().wait()
+        await publish(task)
+
+    books.wire.publish_task = stuck  # type: ignore[method-assign]  # the server stops answering in the middle
+    publishing = asyncio.create_task(books.outbox.publish_due("task"))
+    await asyncio.wait_for(second.wait(), 5)
+    publishing.cancel()
+    await asyncio.gather(publishing, return_exceptions=True)
+    assert publishing.cancelled()
+    books.wire.publish_task = publish  # type: ignore[method-assign]  # and answers again
+    assert await books.outbox.publish_due("task") == 2
+    assert len({task.job_id for task in books.wire.tasks}) == len(books.wire.tasks) == 3

@@ -120,9 +120,7 @@ def install(lock: str) -> None:
         uv_install: Command = [UV, "pip", "install", "--python", PYTHON]
         run([*uv_install, *hashed, "--compile-bytecode", "-r", LOCKS / f"{lock}.txt"], environ)
         run([*uv_install, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT], environ)
-        run(
-            [PYTHON, "-m", "services.analyzer.warm"], os.environ
-        )
+        run([PYTHON, "-m", "services.analyzer.warm"], os.environ)
         STAMP.write_text(json.dumps({"lock": lock, "digest": digest(lock)}))
 
 

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import ruptures
 from scipy import fft
 from scipy.cluster import hierarchy
 
 from libs.contracts.analysis import Section
+from services.analyzer.changes import change_points
 from services.analyzer.spectrum import FPS, SLOW_FPS, Array, Spectra
 
 Times = npt.NDArray[np.float64]
@@ -96,8 +96,7 @@ def _bounds(features: Features, grid: Times) -> Times:
     least = max(2, round(_SHORTEST / unit))
     if len(features) < 2 * least:
         return np.zeros(0)
-    search = ruptures.KernelCPD(kernel="rbf", min_size=least, params={"gamma": _GAMMA}).fit(features)
-    found: Times = grid[np.array(search.predict(pen=_PENALTY)[:-1], dtype=int)]
+    found: Times = grid[change_points(features, least=least, penalty=_PENALTY, gamma=_GAMMA)]
     return found
 
 

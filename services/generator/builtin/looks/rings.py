@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.generator.builtin.colour import Lab, mix, solid
+from services.generator.builtin.colour import Inks, Lab, mix, solid
+from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.noise import periodic_line
 
@@ -29,7 +30,7 @@ class Rings:
         self.spacing = 0.105 * min(stage.width, stage.height)
         self.centre = (float(random.uniform(0.4, 0.6)), float(random.uniform(0.42, 0.58)))
         inks = stage.inks
-        quiet, deep = mix(inks.ground, inks.low, 0.35), inks.ground
+        quiet, deep = _beside(inks), inks.ground
         self.colours: list[Lab] = [deep, inks.mid, quiet, inks.accent, deep, inks.low, quiet, inks.mid]
         self.core = inks.light
 
@@ -62,3 +63,11 @@ class Rings:
         core = spacing * 0.62 * (1.0 + 0.08 * stage.depth * moment.pulse)
         cv2.fillPoly(image, [self._shape(core, 0.12 * moment.time, x, y)], solid(self.core), cv2.LINE_AA, SUBPIXEL)
         return image
+
+
+def _beside(inks: Inks) -> Lab:
+    """A shade of the ground, towards the low ink; a coloured ground keeps its hue, so that it doesn't turn grey."""
+    shade = mix(inks.ground, inks.low, 0.35)
+    if key_of(inks) == "colour":
+        shade[1:] = inks.ground[1:]
+    return shade

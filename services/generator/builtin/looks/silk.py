@@ -7,7 +7,8 @@ from math import cos, pi, sin
 import cv2
 import numpy as np
 
-from services.generator.builtin.colour import ramp
+from services.generator.builtin.colour import Inks, Table, mix, ramp
+from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.noise import Field, dither, periodic
 
@@ -17,6 +18,20 @@ CELL = 2.0
 SHORT = 135
 MARGIN = 6
 """Cells beyond each edge, so that slopes at the edges are true."""
+
+
+def _cloth(inks: Inks) -> Table:
+    """From the folds' ground to their sheen. Lightness never turns back, or the folds would look like metal."""
+    dark, low, mid, high, light = inks.by_lightness
+    match key_of(inks):
+        case "night":
+            return ramp([(0.0, dark), (0.26, low), (0.55, mid), (0.82, high), (1.0, light)])
+        case "paper":
+            return ramp([(0.0, light), (0.26, high), (0.55, mid), (0.82, low), (1.0, dark)])
+        case "colour":
+            body = inks.ground
+            pale = np.array([light[0], 0.4 * body[1], 0.4 * body[2]])
+            return ramp([(0.0, mix(dark, body, 0.55)), (0.28, body), (0.62, mix(body, pale, 0.45)), (1.0, pale)])
 
 
 class Silk:
@@ -40,10 +55,7 @@ class Silk:
         self.columns, self.rows = columns - self.width / 2.0, rows - self.height / 2.0
         edge = (self.columns / self.width) ** 2 + (self.rows / self.height) ** 2
         self.shade = (1.0 - 0.45 * edge).astype(np.float32)
-        inks = stage.inks
-        self.table = ramp(
-            [(0.0, inks.ground), (0.26, inks.low), (0.55, inks.mid), (0.82, inks.accent), (1.0, inks.light)]
-        )
+        self.table = _cloth(stage.inks)
 
     def _sample(self, tile: Field, x: Field, y: Field, soft: float) -> Field:
         """The tile at these cells. OpenCV samples at steps of 1/32, which would show as a comb: `soft` (cells)

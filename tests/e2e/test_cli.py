@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from examples import make_sample
 from libs.contracts.analysis import Analysis
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
+from tests.e2e.home import Home
 from tests.faults.fleet import Client
 from tests.ports import free_port
 from tests.processes import alive, descendants
@@ -32,40 +32,6 @@ pytestmark = pytest.mark.xdist_group("cli")
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Song:
     return make_song(tmp_path_factory.mktemp("song"))
-
-
-class Home:
-    """A person's home: a current folder, and the caches and data of their own."""
-
-    def __init__(self, root: Path) -> None:
-        self.cwd = root / "here"
-        self.cache = root / "cache"
-        self.cwd.mkdir()
-        own = {"XDG_CACHE_HOME": str(self.cache), "XDG_DATA_HOME": str(root / "data")}
-        self._environ = {**os.environ, **own}
-
-    def start(self, *words: str | Path, **environ: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "services.standalone", *map(str, words)],
-            cwd=self.cwd,
-            env={**self._environ, **environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*words, **environ) as process:
-            try:
-                out, err = process.communicate(timeout=240)
-            finally:
-                process.kill()
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-    def renders(self) -> list[Path]:
-        """Data directories that renders have left."""
-        return list((self.cache / "beatloom" / "renders").glob("*"))
 
 
 @pytest.fixture

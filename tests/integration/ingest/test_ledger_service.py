@@ -26,8 +26,8 @@ from tests.waiting import until
 
 
 @asynccontextmanager
-async def ingest(folder: Path, nats: NatsServer) -> AsyncIterator[httpx.AsyncClient]:
-    """One life of ingest over the folder; stopped in order at the end."""
+async def ingest(folder: Path, nats: NatsServer, database_url: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """One life of ingest over the folder; stopped in order at the end. database_url: "" for SQLite in the folder."""
     shared = Shared(
         nats_url=nats.url,
         nats_token=nats.token,
@@ -35,7 +35,7 @@ async def ingest(folder: Path, nats: NatsServer) -> AsyncIterator[httpx.AsyncCli
         scratch_dir=f"{folder}/scratch",
         workers=1,
     )
-    database_url = f"sqlite+aiosqlite:///{folder}/ledger.db"
+    database_url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
     app = create_app(IngestSettings(shared=shared, database_url=database_url))
     stop, ready = asyncio.Event(), asyncio.Event()
     sock = listen("127.0.0.1", 0)
@@ -72,7 +72,7 @@ async def status(client: httpx.AsyncClient, job_id: str, wanted: str) -> None:
     """Wait for a status."""
 
     async def there() -> bool:
-        return bool((await client.get(f"/api/v1/jobs/{job_id}")).json()["status"] == wanted)
+        return bool((await client.get(f"/api/v1/jobs/{job_id}")).json().get("status") == wanted)
 
     await until(there)
 

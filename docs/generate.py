@@ -9,6 +9,9 @@ import msgspec
 
 from libs.contracts.codes import CODES
 from libs.contracts.schemas import DOCUMENTS, document_schema
+from libs.runtime.configuration import configuration_page
+from services.ingest.events_page import events_page
+from services.standalone.settings_table import SETTINGS
 
 DOCS = Path(__file__).resolve().parent
 
@@ -24,10 +27,6 @@ def errors_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page: its path and its text."""
-    from libs.runtime.configuration import configuration_page
-    from services.ingest.events_page import events_page
-    from services.standalone.settings_table import SETTINGS
-
     found = {
         DOCS / "errors.md": errors_page(),
         DOCS / "configuration.md": configuration_page(SETTINGS),

@@ -2,9 +2,11 @@
 
 import asyncio
 
+from libs.contracts.errors import Permanent
 from libs.contracts.messages import Control
 from libs.contracts.tasks import Task
 from services.ingest.database import Database
+from services.ingest.ledger import Ledger
 from services.ingest.outbox import Outbox
 from tests.contract.test_ledger import Books, Clock, Wire, books, database, database_url
 from tests.unit.ingest.story import broke
@@ -85,3 +87,27 @@ async def test_what_went_out_before_a_stop_does_not_go_out_again(books: Books) -
     books.wire.publish_task = publish  # type: ignore[method-assign]  # and answers again
     assert await books.outbox.publish_due("task") == 2
     assert len({task.job_id for task in books.wire.tasks}) == len(books.wire.tasks) == 3
+
+
+async def test_retries_replays_and_cancels_at_once_open_one_run_at_a_time(books: Books, database_url: str) -> None:
+    others = [Database(database_url) for _ in range(2)]
+    ledgers = [books.ledger, *(Ledger(each, clock=books.clock) for each in others)]
+    try:
+        job_id = await books.accept()
+        await books.tell(job_id, broke("analyze", retryable=False))
+        (letter,) = await books.ledger.dead_letters()
+        orders = [ledger.retry(job_id) for ledger in ledgers] + [ledger.replay(letter.id) for ledger in ledgers]
+        ends = [ledger.cancel(job_id) for ledger in ledgers]
+        results = await asyncio.gather(*orders, *ends, return_exceptions=True)
+    finally:
+        for each in others:
+            await each.close()
+    assert all(isinstance(it, int | None | Permanent) for it in results)
+    opened = sorted(it for it in results if isinstance(it, int))
+    cancelled = results[len(orders) :].count(None)
+    assert opened == list(range(2, 2 + len(opened)))
+    assert len(opened) - cancelled in (0, 1)
+    numbers = [row.number for row in await books.ledger.events(job_id, after=0)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    names = [name for name, _ in await books.events(job_id)]
+    assert names.count("error") == 1 + cancelled

@@ -27,7 +27,7 @@ def graded(inks: Inks, key: Key, body: Lab, breath: float = 0.0) -> Table:
     A night has deep shade and coloured lights, a coloured one is a poster of the body, paper is pale with
     coloured shade.
     """
-    dark, low, _, high, light = inks.by_lightness
+    dark, _, _, high, light = inks.by_lightness
     match key:
         case "night":
             stops = [
@@ -39,16 +39,16 @@ def graded(inks: Inks, key: Key, body: Lab, breath: float = 0.0) -> Table:
             last = mix(high, light, 0.6)
         case "colour":
             stops = [
-                (0.0, mix(dark, low, 0.35)),
-                (0.26, mix(low, body, 0.6)),
+                (0.0, mix(dark, body, 0.55)),
+                (0.26, mix(dark, body, 0.85)),
                 (0.50, body),
                 (0.78, mix(body, light, 0.6)),
             ]
             last = light
         case "paper":
-            shade = mix(dark, body, 0.55)
+            shade = mix(dark, body, 0.8)
             stops = [
-                (0.0, mix(dark, body, 0.3)),
+                (0.0, mix(dark, body, 0.6)),
                 (0.20, shade),
                 (0.42, mix(body, light, 0.30)),
                 (0.66, mix(body, light, 0.78)),
@@ -60,12 +60,12 @@ def graded(inks: Inks, key: Key, body: Lab, breath: float = 0.0) -> Table:
 
 def inked(inks: Inks, key: Key) -> tuple[Lab, Lab]:
     """Ink and paper of a print in one ink: far enough apart in lightness, the paper lighter."""
-    dark, low, _, high, light = inks.by_lightness
+    dark, _, mid, high, light = inks.by_lightness
     match key:
         case "night":
             return dark, mix(high, light, 0.45)
         case "paper":
-            return mix(dark, low, 0.6), light
+            return mix(dark, mid, 0.7), light
         case "colour":
             return (dark, inks.ground) if float(inks.ground[0]) >= 0.60 else (inks.ground, light)
 

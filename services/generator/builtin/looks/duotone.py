@@ -24,9 +24,7 @@ class Duotone:
         self.view = View(stage, picture)
         inks = stage.inks
         key = key_of(inks)
-        body = inks.by_lightness[2] if key == "night" else inks.by_lightness[1]
-        if key == "colour":
-            body = inks.ground
+        body = inks.ground if key == "colour" else inks.by_lightness[2]
         self.tables = [graded(inks, key, body, BREATH * step / (STEPS - 1)) for step in range(STEPS)]
 
     def frame(self, moment: Moment) -> Frame:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from libs.contracts.errors import Retryable
+
+R = TypeVar("R")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = int.from_bytes(hashlib.sha256(b"beatloom migrations").digest()[:7], "big")
@@ -55,6 +57,7 @@ class Database:
             self._engine = create_async_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         # SQLite has one writer: in this process they wait in line here, not in its busy handler's sleeps.
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
 
     @property
@@ -73,7 +76,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed at the end of the block, rolled back by an exception."""
+        """A transaction, committed at the end of the block, rolled back by an exception. Prefer `transact`."""
         try:
             if self._turn is None:
                 async with self._writer.begin() as connection:
@@ -83,6 +86,22 @@ class Database:
                     yield connection
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise _translated(error) from error
+
+    async def transact(self, work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+        """What `work` returns from within a transaction. A caller that is cancelled does not cut it off.
+
+        Cut off in the middle, a connection to SQLite keeps its lock until its thread has noticed, and all other
+        writers wait for it.
+        """
+
+        async def whole() -> R:
+            async with self.write() as connection:
+                return await work(connection)
+
+        task = asyncio.ensure_future(whole())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
     async def insert_new(
         self, connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
@@ -115,7 +134,8 @@ class Database:
             await connection.execute(sa.text("SELECT 1"))
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Finish the transactions under way and close all connections."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._engine.dispose()
 
 

@@ -247,8 +247,7 @@ class Ledger:
         """Run `change` in a transaction, again from the start when another got in between."""
         for tried in range(1, CONFLICT_TRIES + 1):
             try:
-                async with self._database.write() as connection:
-                    return await change(connection)
+                return await self._database.transact(change)
             except Retryable as error:
                 if error.code != "conflict" or tried == CONFLICT_TRIES:
                     raise

@@ -144,8 +144,7 @@ class Outbox:
                 rows = (await connection.execute(self._query(kind))).all()
             yield rows
             if sent:
-                async with self._database.write() as connection:
-                    await self._note(connection, sent)
+                await self._database.transact(lambda connection: self._note(connection, sent))
 
     def _query(self, kind: str) -> sa.Select[Any]:
         c, now = t.outbox.c, self._clock()

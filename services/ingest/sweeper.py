@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.errors import Retryable
@@ -125,30 +126,37 @@ class Sweeper:
             query = query.where(t.runs.c.ended_at.is_(None))
         if self._database.locks_rows:
             query = query.with_for_update(of=t.tasks, skip_locked=True)
-        async with self._database.write() as connection:
+
+        async def again(connection: AsyncConnection) -> int:
             rows = (await connection.execute(query)).mappings().all()
             for row in rows:
                 fields = {names.JOB_ID: row["job_id"], names.RUN: row["run"], names.TASK: row["task"]}
                 log.warning("no answer for long: published again", extra=fields)
-                again = {**row, "kind": "task", "created_at": now, "not_before": now}
-                await connection.execute(sa.insert(t.outbox).values(**again))
+                message = {**row, "kind": "task", "created_at": now, "not_before": now}
+                await connection.execute(sa.insert(t.outbox).values(**message))
                 await connection.execute(
                     sa.update(t.tasks)
                     .where(c.job_id == row["job_id"], c.run == row["run"])
                     .where(c.task == row["task"], c.attempt == row["attempt"])
                     .values(published_at=None)
                 )
-        for _ in rows:
+            return len(rows)
+
+        found = await self._database.transact(again)
+        for _ in range(found):
             if self._metrics is not None:
                 self._metrics.swept(kind)
-        return len(rows)
+        return found
 
     async def prune(self) -> None:
         """Delete published messages and expired idempotency keys."""
         now = self._clock()
-        async with self._database.write() as connection:
+
+        async def remove(connection: AsyncConnection) -> None:
             await connection.execute(sa.delete(t.outbox).where(t.outbox.c.sent_at < now - SENT_KEPT))
             await connection.execute(sa.delete(t.idempotency_keys).where(t.idempotency_keys.c.expires_at <= now))
+
+        await self._database.transact(remove)
 
     async def _measure(self) -> None:
         if self._metrics is None:

@@ -68,7 +68,7 @@ test: setup
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup -m 'not matrix' $(ARGS)
 
 test-faults: setup
-	@$(BIN)/python -m pytest tests/faults $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/integration/ingest/test_ledger_crashes.py $(ARGS)
 
 test-songs: setup
 	@$(BIN)/python -m pytest tests/e2e/test_songs.py $(ARGS)

@@ -13,10 +13,14 @@ REPORT, VIDEO = "report.json", "video.mp4"
 
 
 async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, report: Path) -> None:
-    """The video and its report. The report comes first: a video that lies there has one."""
+    """The video and its report, or neither. The report comes first: a video that lies there has one."""
     await client.download(f"{API}/jobs/{job['job_id']}/files/{REPORT}", report)
-    _indent(report)
-    await client.download(job["links"]["download"], video)
+    try:
+        _indent(report)
+        await client.download(job["links"]["download"], video)
+    except BaseException:
+        report.unlink(missing_ok=True)  # noqa: ASYNC240
+        raise
 
 
 async def fetch_kept(client: ApiClient, job_id: str, folder: Path) -> None:

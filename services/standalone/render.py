@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -74,12 +75,14 @@ def render(arguments: argparse.Namespace) -> int:
         outcome.status = "refused" if code == BAD_INPUT else "failed"
         outcome.error = _told(error)
         complain(error)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         code = FAILED
         outcome.status, outcome.error = "failed", _told(unexpected(error))
         complain(unexpected(error))
     if arguments.json:
-        sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
+        sys.stdout.write(json.dumps(msgspec.to_builtins(outcome)) + "\n")  # takes names that are no UTF-8
     elif code == DONE:
         sys.stdout.write(_summary(order, time.monotonic() - began) + "\n")
     elif code == CANCELLED:

@@ -10,6 +10,8 @@ import json
 import os
 import signal
 import struct
+import subprocess
+import sys
 import time
 import wave
 import zlib
@@ -243,6 +245,24 @@ def test_render_refuses(home: Home, kind: str) -> None:
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert sorted(home.cwd.iterdir()) == before
     assert home.renders() == []
+
+
+def test_a_name_that_is_no_text_is_told(home: Home) -> None:
+    done = home.run("render", os.fsdecode(b"\xff\x1b.mp3"), "--json")
+    assert done.returncode == 2
+    assert "\udcff" in json.loads(done.stdout)["error"]["message"]
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_matter(home: Home, closed: str) -> None:
+    """Else the next file to be opened would take its number, and what is printed would go there."""
+    words = [sys.executable, "-m", "services.standalone", "render", "missing.mp3"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *words], capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: The song missing.mp3") or "2>" in closed
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3, 0.6])

@@ -14,7 +14,7 @@ import uvicorn
 from libs.contracts.errors import Permanent, Retryable
 from libs.runtime.run import listen
 from services.standalone.client import ApiClient
-from services.standalone.fetch import fetch_kept
+from services.standalone.fetch import fetch_kept, fetch_results
 
 VIDEO = b"video" * 10_000
 
@@ -56,6 +56,8 @@ class Server:
         elif scope["path"].endswith("/files"):
             listed = ",".join(f'{{"name": "{name}", "link": "/video"}}' for name in self.names)
             await answer(200, f'{{"files": [{listed}]}}'.encode())
+        elif scope["path"].endswith("/files/report.json"):
+            await answer(200, b"{}")
         elif scope["path"].endswith("/plain"):
             await answer(500, b"oops")
         else:
@@ -97,6 +99,15 @@ async def test_a_download_that_differs_is_no_file(server: tuple[Server, ApiClien
         await client.download("/video", tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").read_text() == "the one before"
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+async def test_without_its_video_no_report_is_left(server: tuple[Server, ApiClient], tmp_path: Path) -> None:
+    video, report = tmp_path / "a.mp4", tmp_path / "a.report.json"
+    with pytest.raises(Retryable):
+        await fetch_results(server[1], {"job_id": "x", "links": {"download": "/plain"}}, video, report)
+    assert list(tmp_path.iterdir()) == []
+    await fetch_results(server[1], {"job_id": "x", "links": {"download": "/video"}}, video, report)
+    assert (video.read_bytes(), report.read_text()) == (VIDEO, "{}\n")
 
 
 async def test_kept_files_stay_within_their_folder(server: tuple[Server, ApiClient], tmp_path: Path) -> None:

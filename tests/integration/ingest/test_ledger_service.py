@@ -27,7 +27,7 @@ from tests.waiting import until
 
 @asynccontextmanager
 async def ingest(folder: Path, nats: NatsServer, database_url: str = "") -> AsyncIterator[httpx.AsyncClient]:
-    """One life of ingest over the folder; stopped in order at the end. database_url: "" for SQLite in the folder."""
+    """One life of ingest over the folder; stopped in order at the end. database_url: "" for SQLite in there."""
     shared = Shared(
         nats_url=nats.url,
         nats_token=nats.token,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -56,10 +57,12 @@ def report_path(out: Path) -> Path:
 
 def _check_out(out: Path, inputs: set[Path | None]) -> None:
     hint = "Choose another place with -o."
-    if not out.parent.is_dir():
-        raise Permanent("bad_options", f"There is no folder {out.parent}.", hint=hint)
     try:
+        if not out.parent.is_dir():
+            raise Permanent("bad_options", f"There is no folder {out.parent}.", hint=hint)
         for path in (out, report_path(out)):
+            with suppress(FileNotFoundError):
+                path.lstat()  # from Python 3.14 on, is_dir and exists hide that a name is too long
             if path.is_dir():
                 raise Permanent("bad_options", f"{path} is a folder.", hint=hint)
             if any(source is not None and path.exists() and path.samefile(source) for source in inputs):

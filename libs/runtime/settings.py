@@ -40,7 +40,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Shared(Settings, frozen=True, kw_only=True):
     """What every service reads."""
 
-    nats_url: Annotated[str, Meta(description="Where nats-server listens.")] = "nats://127.0.0.1:4222"
+    nats_url: Annotated[
+        str,
+        Meta(
+            description="Where nats-server listens. Set its `max_payload` to 8 MB: the plan of a long song is one message."
+        ),
+    ] = "nats://127.0.0.1:4222"
     nats_token: Annotated[str, secret("Token for nats-server; empty: none.")] = ""
     artifacts_url: Annotated[
         str,

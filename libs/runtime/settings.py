@@ -42,9 +42,7 @@ class Shared(Settings, frozen=True, kw_only=True):
 
     nats_url: Annotated[
         str,
-        Meta(
-            description="Where nats-server listens. Set its `max_payload` to 8 MB: the plan of a long song is one message."
-        ),
+        Meta(description="Where nats-server listens. Its `max_payload` must be 8 MB: a plan is one message."),
     ] = "nats://127.0.0.1:4222"
     nats_token: Annotated[str, secret("Token for nats-server; empty: none.")] = ""
     artifacts_url: Annotated[

@@ -55,7 +55,7 @@ def analyze_samples(samples: Array, words: bytes | None = None, report: Report |
     found = lyrics.parse(words, duration, sections) if words is not None else lyrics.NO_LYRICS
     if found.words and not found.timed:
         notices.append(
-            Notice(code="lyrics_untimed", message="The lyrics have no times; they are spread evenly over the song.")
+            Notice(code="lyrics_untimed", message="The lyrics have no times, so they are not shown as captions.")
         )
     say(1.0, "heard")
     return Analysis(

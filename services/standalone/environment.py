@@ -22,8 +22,10 @@ def environment(
     """Variables for `libs.runtime.settings.load` of each service.
 
     Where parts are is the stack's to say; the webhook secret and the public address are the user's, when set.
+    What the notifier would not call is refused with the order.
     """
     return {
+        "BEATLOOM_INGEST_CALLBACK_ALLOW": user.get("BEATLOOM_NOTIFIER_ALLOW_HOSTS", ""),
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
         **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},

@@ -194,6 +194,7 @@ def test_a_stack_refuses(stack: Stack, tmp_path: Path, kind: str) -> None:
         ('{"prompt":"a\\u0000b"}', "bad_options"),
         ("[" * 20_000, "bad_options"),
         ('{"callback_url":"file:///etc/passwd"}', "bad_callback_url"),
+        ('{"callback_url":"http://169.254.169.254/"}', "bad_callback_url"),
     ],
 )
 def test_a_stack_refuses_options(stack: Stack, song: Song, options: str, code: str) -> None:

@@ -29,6 +29,12 @@ def test_every_service_takes_it() -> None:
         assert settings.shared.nats_url == "nats://127.0.0.1:4333"  # type: ignore[attr-defined]  # all have it
 
 
+def test_orders_may_name_the_receivers_that_the_notifier_calls() -> None:
+    assert told()["BEATLOOM_INGEST_CALLBACK_ALLOW"] == ""
+    assert told(BEATLOOM_NOTIFIER_ALLOW_HOSTS="10.0.0.7")["BEATLOOM_INGEST_CALLBACK_ALLOW"] == "10.0.0.7"
+    assert told(BEATLOOM_INGEST_CALLBACK_ALLOW="*")["BEATLOOM_INGEST_CALLBACK_ALLOW"] == "*"
+
+
 def test_the_place_of_parts_is_the_stacks_to_say_and_the_rest_the_users() -> None:
     found = told(
         BEATLOOM_NATS_URL="nats://elsewhere:1",

@@ -6,6 +6,7 @@ Run as `python -m libs.runtime.worker FD`, where FD is its end of the private so
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import resource
 import signal
@@ -79,6 +80,8 @@ def _one_thread_for_opencv() -> None:
 def main() -> None:
     """The child's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # it is the log, and a child ends by SIGKILL: no flush
     level = os.environ.get("BEATLOOM_LOG_LEVEL", "")
     logging.configure("worker", level if level in logging.LEVELS else "info")
     with socket.socket(fileno=int(sys.argv[1])) as sock:

@@ -84,6 +84,7 @@ class S3Server:
         )
         argv = [
             str(Path(sysconfig.get_path("scripts")) / "weed"),
+            "-logtostderr=true",  # or it leaves its logs in /tmp
             "mini",
             f"-dir={self._folder / 'data'}",
             f"-ip={_HOST}",

@@ -44,6 +44,7 @@ class S3Server:
         self.access_key = "tester"
         self.secret_key = secrets.token_hex(16)
         self.port = 0
+        self._ports: list[int] = []
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,7 +73,7 @@ class S3Server:
 
     def start(self) -> None:
         """Start it, and return when it takes a bucket and an object."""
-        ports = free_ports(len(_PORTS))
+        self._ports = ports = free_ports(len(_PORTS))
         chosen = dict(zip(_PORTS, ports, strict=True))
         self.port = chosen["s3.port"]
         (self._folder / "data").mkdir(parents=True, exist_ok=True)
@@ -120,6 +121,9 @@ class S3Server:
             spawn.kill_group(self._process.pid)
             self._process.wait()
             self._process = None
+        for port in self._ports:  # it makes these wherever its other sockets are told to be
+            for left in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
+                left.unlink(missing_ok=True)
 
     def _takes_objects(self) -> bool:
         try:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from libs.contracts.errors import Permanent
+
 Aspect = Literal["16:9", "9:16", "1:1", "4:5"]
 
 MAX_PROMPT_CHARS = 4000
@@ -57,12 +59,27 @@ def percent_of(state: State, fraction: float) -> float:
     return 0.0
 
 
+STYLES = (
+    "auto",
+    *("blobs", "hills", "rings", "silk", "tiles", "tunnel"),
+    *("duotone", "engraving", "halftone", "matte", "print"),
+)
+"""What may be asked for as `style`: `auto`, a look that is drawn, or a look of the theme picture."""
+
+
+def check_style(style: str) -> None:
+    """Raises Permanent("bad_options") for a style that there isn't."""
+    if style not in STYLES:
+        raise Permanent("bad_options", f"There is no style {style!r}; the styles are {', '.join(STYLES)}.")
+
+
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What may be asked for besides the files. Rides in tasks, so an older service ignores what it doesn't know;
     the front door refuses it."""
 
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARS)] = ""
-    style: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,40}$")] = "auto"
+    style: Annotated[str, msgspec.Meta(max_length=40)] = "auto"
+    """One of `STYLES`."""
     aspect: Aspect = "16:9"
     height: Annotated[int, msgspec.Meta(ge=96, le=2160)] = 1080
     """The shorter side in pixels; odd values are rounded up to even."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import JobOptions
+from libs.contracts.jobs import JobOptions, check_style
 from libs.contracts.urls import ANY_HOST, check_callback_url
 from libs.media.frames import parse_fps
 from libs.media.probe import SongProbe, probe_image, probe_lyrics, probe_song
@@ -52,6 +52,7 @@ def read_options(data: bytes, callback_allow: Collection[str] = (ANY_HOST,)) -> 
     for name in ("prompt", "title"):
         if _CONTROLS.search(getattr(options, name)):
             raise Permanent("bad_options", f"`{name}` holds control characters.")
+    check_style(options.style)
     parse_fps(options.fps)
     if options.callback_url:
         check_callback_url(options.callback_url, callback_allow)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.contracts.jobs import STYLES
 
 DONE, MISSING, BAD_INPUT, FAILED, CANCELLED = 0, 1, 2, 3, 130
 
@@ -154,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_options(command: argparse.ArgumentParser) -> None:
     """What `libs.contracts.jobs.JobOptions` knows; it checks the values."""
-    command.add_argument("--style", default="auto", metavar="NAME", help="default: auto")
+    command.add_argument("--style", default="auto", metavar="NAME", help=f"one of {', '.join(STYLES)}")
     command.add_argument("--aspect", default="16:9", choices=("16:9", "9:16", "1:1", "4:5"))
     command.add_argument("--height", type=int, default=1080, metavar="N", help="the shorter side (default 1080)")
     command.add_argument("--fps", default="30", metavar="N", help="frames a second: 30, 29.97, 24000/1001")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import JobOptions
+from libs.contracts.jobs import JobOptions, check_style
 from libs.media.frames import parse_fps
 
 
@@ -20,16 +20,16 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
         name: getattr(arguments, name) for name in ("prompt", "style", "aspect", "height", "fps", "seed")
     }
     hint = "See `beatloom render --help`."
+    for option, check, value in (("fps", parse_fps, arguments.fps), ("style", check_style, arguments.style)):
+        try:
+            check(value)
+        except Permanent as error:
+            raise Permanent("bad_options", f"--{option}: {error.message}", hint=hint) from error
     try:
-        parse_fps(arguments.fps)
-        options = msgspec.convert(given, JobOptions)
+        return msgspec.convert(given, JobOptions)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        what = "This is no name" if "regex" in what else what
         raise Permanent("bad_options", f"--{where.rstrip('`')}: {what}.", hint=hint) from error
-    except Permanent as error:
-        raise Permanent("bad_options", f"--fps: {error.message}", hint=hint) from error
-    return options
 
 
 def existing_file(path: Path, what: str) -> Path:

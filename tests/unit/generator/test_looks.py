@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from libs.contracts.jobs import STYLES
 from libs.contracts.storyboard import Palette
 from services.generator.builtin import looks
 from services.generator.builtin.looks.stage import Frame
@@ -23,6 +24,10 @@ MOVES_BY = 1.0
 """Levels of 255: mean change at 96 x 54 within half a second that nobody misses."""
 
 Gray = npt.NDArray[np.float64]
+
+
+def test_every_look_can_be_asked_for_by_name_and_nothing_else() -> None:
+    assert sorted(STYLES) == sorted(["auto", *ALL])
 
 
 def draw(look: str, order: Painter | None = None, **kind: object) -> Painter:

@@ -170,10 +170,10 @@ def test_choruses_look_related() -> None:
 
 
 def test_options_reach_the_scenes() -> None:
-    options = JobOptions(prompt="a lighthouse in rain", style="ink", aspect="9:16", height=719, fps="29.97")
+    options = JobOptions(prompt="a lighthouse in rain", style="silk", aspect="9:16", height=719, fps="29.97")
     storyboard, _ = plan(song(30.0, steady(100.0, 30.0)), options, 5)
     assert (storyboard.width, storyboard.height, storyboard.fps) == (720, 1280, "30000/1001")
-    assert all(scene.look == "ink" for scene in storyboard.scenes)
+    assert all(scene.look == "silk" for scene in storyboard.scenes)
     assert all(scene.prompt.startswith("a lighthouse in rain") for scene in storyboard.scenes)
     assert all("watermark" in scene.negative_prompt for scene in storyboard.scenes)
     assert storyboard.seed == 5

@@ -130,7 +130,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_the_page_shows_every_setting_with_its_default() -> None:
     page = configuration_page({"tester": Own, "plain": Plain})
-    assert "| `BEATLOOM_NATS_URL` | text | `nats://127.0.0.1:4222` | Where nats-server listens. |" in page
+    assert "| `BEATLOOM_NATS_URL` | text | `nats://127.0.0.1:4222` | Where nats-server listens." in page
     assert "| `BEATLOOM_TESTER_PORT` | whole number | `8099` | Port to listen on. |" in page
     assert "| `BEATLOOM_TESTER_URLS` | list of text | empty | Servers \\| replicas. |" in page
     assert "| `BEATLOOM_TESTER_EAGER` | 0 or 1 | `0` | Begin at once. |" in page

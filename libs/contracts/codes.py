@@ -36,7 +36,11 @@ CODES: dict[str, Code] = {
     ),
     "bad_lyrics": Code(422, "The lyrics can't be read.", "Send UTF-8 text: plain, .lrc or .srt, at most 200 KB."),
     "bad_options": Code(422, "The options are not valid.", "See the options of POST /api/v1/jobs at /schema."),
-    "bad_callback_url": Code(422, "The callback URL is not allowed.", "Use http or https to an allowed host."),
+    "bad_callback_url": Code(
+        422,
+        "The callback URL is not allowed.",
+        "Use http or https; a host of your own network has to be named in BEATLOOM_NOTIFIER_ALLOW_HOSTS.",
+    ),
     "bad_request": Code(400, "The request can't be read.", "See the API at /schema."),
     "unknown_setting": Code(400, "A setting is not known.", "See docs/configuration.md."),
     "bad_setting": Code(400, "A setting has a value that is not valid.", "See docs/configuration.md."),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+ACK_WAIT_S = 5.0
+"""Shorter than between machines: what died in here has died with all the rest, and nobody waits for it."""
+
 SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
 
 
@@ -21,13 +24,15 @@ def environment(
 ) -> dict[str, str]:
     """Variables for `libs.runtime.settings.load` of each service.
 
-    Where parts are is the stack's to say; the webhook secret and the public address are the user's, when set.
+    Where parts are is the stack's to say; the webhook secret, the public address and the
+    patience with a silent worker are the user's, when set.
     What the notifier would not call is refused with the order.
     """
     return {
         "BEATLOOM_INGEST_CALLBACK_ALLOW": user.get("BEATLOOM_NOTIFIER_ALLOW_HOSTS", ""),
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
+        "BEATLOOM_ACK_WAIT_S": str(ACK_WAIT_S),
         **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},
         "BEATLOOM_NATS_URL": nats_url,
         "BEATLOOM_NATS_TOKEN": nats_token,

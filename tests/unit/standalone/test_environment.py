@@ -39,11 +39,13 @@ def test_the_place_of_parts_is_the_stacks_to_say_and_the_rest_the_users() -> Non
     found = told(
         BEATLOOM_NATS_URL="nats://elsewhere:1",
         BEATLOOM_WORKERS="3",
+        BEATLOOM_ACK_WAIT_S="30",
         BEATLOOM_NOTIFIER_SECRET="whsec_mine",
         HOME="/root",
     )
     assert found["BEATLOOM_NATS_URL"] == "nats://127.0.0.1:4333"
     assert found["BEATLOOM_WORKERS"] == "3"
+    assert found["BEATLOOM_ACK_WAIT_S"] == "30"
     assert found["BEATLOOM_NOTIFIER_SECRET"] == "whsec_mine"
     assert found["BEATLOOM_NOTIFIER_PUBLIC_URL"] == "http://127.0.0.1:8080"
     assert found["BEATLOOM_ARTIFACTS_URL"] == "file:///data/with%20a%20space/artifacts"

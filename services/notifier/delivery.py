@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -14,6 +16,7 @@ from libs.contracts.urls import IPAddress
 from services.notifier.targets import Target
 
 MAX_ANSWER_BYTES = 4096
+DRAIN_S = 1.0
 """How much of the answer's body is read, so that small answers end in good order; it is not looked at."""
 MAX_RETRY_AFTER_S = 3600.0
 TRY_AGAIN = frozenset({408, 425, 429})
@@ -80,14 +83,14 @@ async def _post_to(
 
 
 async def _drain(response: httpx.Response) -> None:
+    """Hear the receiver out, within limits. The status is in: what is wrong with the rest doesn't matter."""
     size = 0
-    try:
-        async for chunk in response.aiter_raw(MAX_ANSWER_BYTES):
-            size += len(chunk)
-            if size >= MAX_ANSWER_BYTES:
-                return
-    except httpx.TransportError:
-        return  # the status is in; what is wrong with the rest doesn't matter
+    with suppress(httpx.TransportError, TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            async for chunk in response.aiter_raw(MAX_ANSWER_BYTES):
+                size += len(chunk)
+                if size >= MAX_ANSWER_BYTES:
+                    return
 
 
 def _host_header(target: Target) -> str:

@@ -48,6 +48,8 @@ class Receiver:
     answers: list[bytes] = field(default_factory=lambda: [b"HTTP/1.1 204 No Content\r\n\r\n"])
     wait_s: float = 0.0
     endless: bool = False
+    trickle_s: float = 0.0
+    """Seconds between the bytes of an endless answer."""
     got: list[Request] = field(default_factory=list)
     port: int = 0
 
@@ -65,8 +67,9 @@ class Receiver:
             writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
             await writer.drain()
             while self.endless:
-                writer.write(b"x" * 65536)
+                writer.write(b"x" if self.trickle_s else b"x" * 65536)
                 await writer.drain()
+                await asyncio.sleep(self.trickle_s)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -174,6 +177,14 @@ async def test_an_endless_answer_is_not_read_on(receiver: Receiver) -> None:
     receiver.endless = True
     (fact,) = await send(receiver.url())
     assert isinstance(fact, DeliveryAttempted)
+
+
+async def test_an_answer_that_trickles_on_is_taken_by_its_status(receiver: Receiver) -> None:
+    receiver.answers = [b"HTTP/1.1 200 OK\r\n\r\n"]
+    receiver.endless, receiver.trickle_s = True, 0.05
+    (fact,) = await send(receiver.url(), timeout_s=3.0)
+    assert isinstance(fact, DeliveryAttempted)
+    assert len(receiver.got) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.analysis import Section, Word
 from libs.contracts.errors import Permanent
-from services.analyzer.lyrics import parse
+from services.analyzer.lyrics import letters_without_font, parse
 
 
 def texts(words: tuple[Word, ...]) -> list[str]:
@@ -103,3 +103,18 @@ def test_any_text_gives_ordered_words_within_the_song(lines: list[str], duration
     assert all(0.0 <= word.start <= word.end <= duration + 0.001 for word in words)
     assert all(left.start <= right.start for left, right in pairwise(words))
     assert all(word.text.strip() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("Ça va, mañana – Zürich, größer, Đường… ©", ""),
+        ("Καλημέρα, доброе утро!", ""),
+        ("夜空 に 夜", "夜空に"),
+        ("love 🎸", "🎸"),
+        ("ส न", "สन"),
+    ],
+)
+def test_letters_that_the_captions_cannot_show_are_named(line: str, missing: str) -> None:
+    words = parse(f"[00:01.00]{line}\n".encode(), 10.0).words
+    assert letters_without_font(words) == missing

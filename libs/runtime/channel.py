@@ -99,4 +99,4 @@ def dumps(value: Any) -> bytes:
 
 def loads(data: bytes) -> Any:
     """The value in bytes that our own parent or child wrote."""
-    return pickle.loads(data)  # noqa: S301
+    return pickle.loads(data)  # noqa: S301  (written by our own parent or child)

@@ -10,6 +10,7 @@ import msgspec
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import JobOptions, State
+from libs.contracts.messages import DeadLetter
 
 EventName = Literal["stage_update", "message", "completed", "error"]
 
@@ -112,16 +113,8 @@ class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
     """For operators."""
 
 
-class DeadRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Work that was given up. `id` is the message id of its last try; it holds slashes."""
+class DeadRow(DeadLetter, frozen=True, kw_only=True):
+    """Work that was given up, with its history. `id` is the message id of its last try; it holds slashes."""
 
-    id: str
-    kind: str
-    job_id: str
-    run: int
-    task: str
-    attempt: int
-    code: str
-    at: datetime
     errors: tuple[AttemptError, ...] = ()
     """The history, oldest first. Empty in lists."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from libs.contracts.analysis import Key
 from libs.contracts.storyboard import Palette
+from libs.picture.oklab import from_lch, hex_of, toned_down
 from services.planner.seeds import unit
 
 _FIFTHS = ("C", "G", "D", "A", "E", "B", "F#", "C#", "Ab", "Eb", "Bb", "F")
@@ -78,27 +78,5 @@ def _clean(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def to_hex(colour: Colour) -> str:
-    """#rrggbb in sRGB; chroma is lowered until the colour exists there. OKLab after Ottosson (2020)."""
-    chroma = colour.chroma
-    while True:
-        linear = _linear_rgb(colour.lightness, chroma, math.radians(colour.hue))
-        if all(-1e-4 <= value <= 1.0001 for value in linear) or chroma < 1e-4:
-            break
-        chroma *= 0.95
-    return "#" + "".join(f"{round(255 * _gamma(min(max(value, 0.0), 1.0))):02x}" for value in linear)
-
-
-def _linear_rgb(lightness: float, chroma: float, angle: float) -> tuple[float, float, float]:
-    a, b = chroma * math.cos(angle), chroma * math.sin(angle)
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    return (
-        4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
-        -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
-        -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
-    )
-
-
-def _gamma(value: float) -> float:
-    return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+    """#rrggbb in sRGB; chroma is lowered until the colour exists there."""
+    return hex_of(toned_down(from_lch(colour.lightness, colour.chroma, colour.hue)))

@@ -1,96 +1,19 @@
-"""The theme picture: decoded under limits, brought to a workable size, framed for a shot."""
+"""The theme picture framed for a shot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from cv2.typing import MatLike
 
-from libs.contracts.errors import Permanent
-from libs.media.guards import read_image_head
-from services.generator.builtin.colour import Lab, bgr_of
+from libs.picture.load import Gray, Picture
 
-Image: TypeAlias = npt.NDArray[np.uint8]
-Gray: TypeAlias = npt.NDArray[np.uint8]
+__all__ = ["FOCUS", "Framing", "Gray", "Picture", "framed"]
 
-LONGEST = 2560
-"""Pixels of the longer side that are kept."""
-SMALLEST = 48
-"""A shorter side below this holds nothing to show."""
-FLATTEST = 6.0
-"""A deviation of lightness (of 255) below this neither."""
-WITH_ALPHA = frozenset({"png", "webp"})
 FOCUS = (0.5, 0.32)
 """Where a crop aims, in parts of the picture: faces and subjects sit above the middle."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A theme picture: height x width x 3, BGR, upright, opaque."""
-
-    pixels: Image
-
-    @property
-    def short_side(self) -> int:
-        """Pixels of the shorter side."""
-        return int(min(self.pixels.shape[:2]))
-
-    @property
-    def telling(self) -> bool:
-        """False for pictures with nothing to see: a dot, a plain colour."""
-        if self.short_side < SMALLEST:
-            return False
-        small = cv2.resize(self.pixels, (64, 64), interpolation=cv2.INTER_AREA)
-        return float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).std()) >= FLATTEST
-
-
-def load_picture(path: Path, ground: Lab) -> Picture:
-    """The picture in a file: turned as its EXIF says, laid on `ground` where it is transparent, at most
-    LONGEST pixels wide or high.
-
-    Its header is judged before anything is decoded. Raises Permanent: empty_file, file_too_large, bad_image,
-    image_too_large.
-    """
-    head = read_image_head(path)
-    data = np.fromfile(path, dtype=np.uint8)
-    try:
-        upright = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise Permanent("bad_image") from error
-    if upright is None:
-        raise Permanent("bad_image")
-    cover = _alpha(data, upright.shape[:2]) if head.format in WITH_ALPHA else None
-    upright = _fitted(upright)
-    if cover is not None:
-        share = _fitted(cover).astype(np.float32)[..., None] / 255.0
-        below = bgr_of(ground).astype(np.float32)
-        upright = np.rint(upright.astype(np.float32) * share + below * (1.0 - share))
-    return Picture(np.ascontiguousarray(upright, dtype=np.uint8))
-
-
-def _alpha(data: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> MatLike | None:
-    """The 8-bit alpha channel, or None when there is none or all of it is opaque."""
-    raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw.shape[:2] != shape:
-        return None
-    alpha = np.ascontiguousarray(raw[..., 3])
-    if alpha.dtype == np.uint16:
-        alpha = cv2.convertScaleAbs(alpha, alpha=1.0 / 257.0)
-    return None if int(alpha.min()) == 255 else alpha
-
-
-def _fitted(image: MatLike) -> MatLike:
-    """The image, at most LONGEST pixels wide or high."""
-    scale = LONGEST / max(image.shape[:2])
-    if scale >= 1.0:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 @dataclass(frozen=True)

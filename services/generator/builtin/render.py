@@ -7,11 +7,11 @@ import msgspec
 from libs.contracts.analysis import Analysis
 from libs.media.ffmpeg import FrameWriter
 from libs.media.frames import parse_fps
+from libs.picture.load import load_picture
+from libs.picture.oklab import oklab_of
 from libs.runtime.worker import report
 from services.generator.backend import ClipOrder
-from services.generator.builtin.colour import oklab_of
 from services.generator.builtin.painter import Painter
-from services.generator.builtin.picture import load_picture
 
 PRESET = "ultrafast"
 CRF = 15
@@ -30,9 +30,7 @@ def render_clip(order: ClipOrder, ffmpeg: str) -> int:
     if order.image is not None:
         picture = load_picture(order.image, oklab_of(shot.scene.palette.ground))
     fps = parse_fps(order.fps)
-    painter = Painter(
-        shot, analysis, fps=fps, width=order.width, height=order.height, picture=picture, turn=order.turn
-    )
+    painter = Painter(shot, analysis, fps=fps, width=order.width, height=order.height, picture=picture)
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)
     writer = FrameWriter(

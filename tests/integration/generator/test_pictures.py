@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from libs.contracts.errors import Permanent
-from services.generator.builtin.colour import oklab_of
-from services.generator.builtin.picture import LONGEST, load_picture
+from libs.picture.load import LONGEST, load_picture
+from libs.picture.oklab import oklab_of
 
 GROUND = oklab_of("#204060")
 Pixels = npt.NDArray[np.uint8]

@@ -8,12 +8,15 @@ from pathlib import Path
 import msgspec
 
 from libs.contracts.codes import CODES
+from libs.contracts.looks import catalogue_json
 from libs.contracts.schemas import DOCUMENTS, document_schema
 from libs.runtime.configuration import configuration_page
+from services.generator.builtin.looks import all_looks
 from services.ingest.events_page import events_page
 from services.standalone.settings_table import SETTINGS
 
 DOCS = Path(__file__).resolve().parent
+CATALOGUE = DOCS.parent / "libs" / "contracts" / "looks.json"
 
 
 def errors_page() -> str:
@@ -31,6 +34,7 @@ def pages() -> dict[Path, str]:
         DOCS / "errors.md": errors_page(),
         DOCS / "configuration.md": configuration_page(SETTINGS),
         DOCS / "events.md": events_page(),
+        CATALOGUE: catalogue_json([look.entry for look in all_looks().values()]),
     }
     for name in DOCUMENTS:
         schema = msgspec.json.format(msgspec.json.encode(document_schema(name)), indent=2).decode()

@@ -9,8 +9,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from libs.contracts.errors import Permanent
+from libs.contracts.looks import families, looks_by_name
 
 Aspect = Literal["16:9", "9:16", "1:1", "4:5"]
+LyricsStyle = Literal["auto", "captions", "line", "stack", "sweep", "none"]
+"""How given lyrics are shown: as captions, as type that belongs to the picture, or not at all."""
 
 MAX_PROMPT_CHARS = 4000
 
@@ -59,12 +62,8 @@ def percent_of(state: State, fraction: float) -> float:
     return 0.0
 
 
-STYLES = (
-    "auto",
-    *("blobs", "hills", "rings", "silk", "tiles", "tunnel"),
-    *("duotone", "engraving", "halftone", "matte", "print"),
-)
-"""What may be asked for as `style`: `auto`, a look that is drawn, or a look of the theme picture."""
+STYLES = ("auto", *families(), *looks_by_name())
+"""What may be asked for as `style`: `auto`, a family of looks, or one look."""
 
 
 def check_style(style: str) -> None:
@@ -88,7 +87,10 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
     """None: chosen when the job is accepted, and recorded."""
     captions: bool = True
-    """Show the given lyrics as captions."""
+    """Show the given lyrics. False is the same as `lyrics_style` none."""
+    lyrics_style: LyricsStyle = "auto"
+    preview: bool = False
+    """A small animatic of the same plan, quickly."""
     lossless_audio: bool = False
     """Copy a FLAC song into the video as it is, instead of AAC."""
     title: Annotated[str, msgspec.Meta(max_length=200)] = ""

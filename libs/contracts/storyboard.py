@@ -7,10 +7,12 @@ from typing import Literal
 import msgspec
 
 from libs.contracts.artifacts import Blob
+from libs.contracts.looks import Motif
 
 STORYBOARD_VERSION = 1
 
 TransitionKind = Literal["cut", "crossfade"]
+SceneLyrics = Literal["none", "captions", "line", "stack", "sweep"]
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,16 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     negative_prompt: str
     seed: int
     transition: Transition = Transition()
+    text: str = ""
+    """What the look writes large: the title, or the song's hook."""
+    lyrics: SceneLyrics = "captions"
+    """How sung words are shown. All but captions are drawn with the picture, so that the clip has them."""
+    motif: Motif = "disc"
+    """The song's signature shape."""
+    visit: int = 0
+    """How often the song has been in this group before: a return may change one thing."""
+    finale: bool = False
+    """The last return of the loudest part: it goes further."""
 
 
 class Storyboard(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,8 +26,6 @@ class ClipOrder:
     """The analysis as JSON."""
     image: Path | None
     """The theme picture, as the user sent it."""
-    turn: int
-    """The same for all shots of a video: moves which looks its sections get."""
     out: Path
     """Where the clip goes; in a scratch folder that the caller removes."""
 

@@ -76,7 +76,6 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
             height=order.height,
             analysis=analysis,
             image=image,
-            turn=int(order.analysis.sha256[:8], 16),
             out=out,
         )
         rendered = await backend.render(clip_order, context.progress)

@@ -11,7 +11,7 @@ class BuiltinBackend:
     """Draws on the CPU with NumPy and OpenCV."""
 
     name = "builtin"
-    version = "2"
+    version = "3"
 
     def __init__(self, pool: WorkerPool, *, ffmpeg: str, timeout_s: float) -> None:
         self._pool = pool

@@ -10,11 +10,15 @@ import cv2
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
+from libs.picture.subject import Subject
 from services.generator.builtin import looks
 from services.generator.builtin.colour import Inks
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.picture import Picture
 from services.generator.builtin.rhythm import Rhythm
+
+KNOWN = 0.5
+"""Words of less confidence have times that were only guessed."""
 
 
 class Painter:
@@ -32,7 +36,7 @@ class Painter:
         width: int,
         height: int,
         picture: Picture | None,
-        turn: int,
+        subject: Subject | None = None,
     ) -> None:
         cv2.setNumThreads(1)
         scene = shot.scene
@@ -41,7 +45,6 @@ class Painter:
         self.fps = fps
         self.first = scene.start_frame - shot.lead
         self.rhythm = Rhythm.of(analysis)
-        self.look_name = looks.choose(scene, turn=turn, pictured=usable is not None)
         stage = Stage(
             width=width,
             height=height,
@@ -53,19 +56,31 @@ class Painter:
             energy=scene.energy,
             camera=scene.camera,
             picture=usable,
+            subject=subject if usable is not None else None,
+            text=scene.text,
+            words=tuple(word for word in analysis.words if word.confidence >= KNOWN),
+            motif=scene.motif,
+            visit=scene.visit,
+            finale=scene.finale,
         )
         self.stage = stage
+        self.look_name = looks.choose(scene.look, stage)
         self.look = looks.make(self.look_name, stage)
 
     def moment(self, index: int) -> Moment:
         """What the music does at frame `index` of the clip."""
         time = float((self.first + index) / self.fps)
+        energy = self.rhythm.energy(time)
         return Moment(
             time=time,
             shot=float(index / self.fps),
-            pulse=self.rhythm.pulse(time) * (0.6 + 0.4 * self.rhythm.energy(time)),
+            pulse=self.rhythm.pulse(time) * (0.6 + 0.4 * energy),
             count=self.rhythm.count(time),
             step=self.rhythm.step(time),
+            energy=energy,
+            bar=self.rhythm.bar(time),
+            bar_step=self.rhythm.bar_step(time),
+            bar_pulse=self.rhythm.bar_pulse(time) * (0.6 + 0.4 * energy),
         )
 
     def frame(self, index: int) -> Frame:

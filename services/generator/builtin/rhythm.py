@@ -17,6 +17,8 @@ FAST_BPM = 150.0
 """Above it the picture pulses on every second beat."""
 IDLE_BEAT_S = 0.75
 """The step of the picture's own slow count where the song has no beats."""
+BAR_TAU_S = 0.35
+"""Decay of a downbeat's pulse."""
 REACH = 4
 """Beats before the moment that still sound in it."""
 
@@ -28,6 +30,7 @@ class Rhythm:
     beats: tuple[float, ...]
     weights: tuple[float, ...]
     """0..1 for each beat."""
+    downbeats: tuple[float, ...]
     energy_times: tuple[float, ...]
     energy_values: tuple[float, ...]
 
@@ -41,20 +44,18 @@ class Rhythm:
         return cls(
             beats=tuple(beat.time for beat in beats),
             weights=tuple(0.55 + 0.25 * beat.strength + (0.2 if beat.downbeat else 0.0) for beat in beats),
+            downbeats=tuple(beat.time for beat in analysis.beats if beat.downbeat),
             energy_times=tuple(point.time for point in analysis.energy),
             energy_values=tuple(point.value for point in analysis.energy),
         )
 
     def pulse(self, time: float, tau: float = 0.22) -> float:
         """0..1: jumps up on each beat, with a short smooth attack before it, and decays with `tau` seconds."""
-        last = bisect_right(self.beats, time)
-        level = 0.0
-        for index in range(max(0, last - REACH), last):
-            level = max(level, self.weights[index] * exp(-(time - self.beats[index]) / tau))
-        if last < len(self.beats) and (ahead := self.beats[last] - time) < ATTACK_S:
-            rise = _smooth(1.0 - ahead / ATTACK_S)
-            level = max(level, self.weights[last] * rise)
-        return min(level, 1.0)
+        return _pulse(self.beats, self.weights, time, tau)
+
+    def bar_pulse(self, time: float) -> float:
+        """0..1: like `pulse`, on downbeats only, and slower."""
+        return _pulse(self.downbeats, (1.0,) * len(self.downbeats), time, BAR_TAU_S)
 
     def count(self, time: float) -> float:
         """Beats since the song's start, going on evenly before the first and after the last beat."""
@@ -66,6 +67,18 @@ class Rhythm:
         whole = float(np.floor(count))
         return whole + ease_out(1.5 * (count - whole))
 
+    def bar(self, time: float) -> float:
+        """Bars since the song's start, going on evenly."""
+        if len(self.downbeats) < 2:
+            return self.count(time) / 4.0
+        return _place(self.downbeats, time)
+
+    def bar_step(self, time: float) -> float:
+        """Like `bar`, but it hits and settles within the first beats of the bar."""
+        bar = self.bar(time)
+        whole = float(np.floor(bar))
+        return whole + ease_out(2.5 * (bar - whole))
+
     def energy(self, time: float) -> float:
         """0..1; a middle value where the song tells nothing."""
         if not self.energy_times:
@@ -76,6 +89,16 @@ class Rhythm:
 def ease_out(phase: float) -> float:
     """Cubic ease-out of 0..1, held outside."""
     return 1.0 - (1.0 - min(max(phase, 0.0), 1.0)) ** 3
+
+
+def _pulse(at: Sequence[float], weights: Sequence[float], time: float, tau: float) -> float:
+    last = bisect_right(at, time)
+    level = 0.0
+    for index in range(max(0, last - REACH), last):
+        level = max(level, weights[index] * exp(-(time - at[index]) / tau))
+    if last < len(at) and (ahead := at[last] - time) < ATTACK_S:
+        level = max(level, weights[last] * _smooth(1.0 - ahead / ATTACK_S))
+    return min(level, 1.0)
 
 
 def _smooth(phase: float) -> float:

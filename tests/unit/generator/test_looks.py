@@ -11,15 +11,16 @@ import numpy.typing as npt
 import pytest
 
 from libs.contracts.jobs import STYLES
-from libs.contracts.storyboard import Palette
+from libs.contracts.looks import catalogue, families
+from libs.contracts.storyboard import Palette, Shot
 from services.generator.builtin import looks
 from services.generator.builtin.looks.stage import Frame
 from services.generator.builtin.painter import Painter
 from services.planner.looks import stands_out
 from services.planner.palette import Ground, on_ground
-from tests.unit.generator.scenes import DARK, LIGHT, MOVES, painter, shot, soft_picture, song
+from tests.unit.generator.scenes import DARK, LIGHT, MOVES, painter, round_subject, shot, soft_picture, song
 
-ALL = [*looks.DRAWN, *looks.PICTURED]
+ALL = [*looks.all_looks()]
 MOVES_BY = 1.0
 """Levels of 255: mean change at 96 x 54 within half a second that nobody misses."""
 
@@ -27,12 +28,17 @@ Gray = npt.NDArray[np.float64]
 
 
 def test_every_look_can_be_asked_for_by_name_and_nothing_else() -> None:
-    assert sorted(STYLES) == sorted(["auto", *ALL])
+    assert sorted(STYLES) == sorted(["auto", *families(), *ALL])
+    assert [look.entry for look in looks.all_looks().values()] == list(catalogue()), "run `make docs`"
 
 
 def draw(look: str, order: Painter | None = None, **kind: object) -> Painter:
-    picture = soft_picture() if look in looks.PICTURED else None
-    return painter(shot(look, **kind), picture=picture)  # type: ignore[arg-type]  # keywords of shot
+    return with_all(shot(look, **kind))  # type: ignore[arg-type]  # keywords of shot
+
+
+def with_all(order: Shot, **given: object) -> Painter:
+    """A painter that has whatever a look may need."""
+    return painter(order, picture=soft_picture(), subject=round_subject(), **given)  # type: ignore[arg-type]
 
 
 def small(frame: Frame) -> Gray:
@@ -62,12 +68,11 @@ def flashes(values: Gray, need: float = 0.1) -> float:
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
 @pytest.mark.parametrize("look", ALL)
 def test_it_moves_in_every_half_second_even_without_beats_or_energy(look: str, palette: Palette) -> None:
-    picture = soft_picture() if look in looks.PICTURED else None
     for number, move in enumerate(MOVES[::2]):
         order = shot(
             look, number=number, seed=number, move=move, energy=0.0, motion=0.0, frames=180, palette=palette
         )
-        drawn = painter(order, analysis=song(0.0), picture=picture)
+        drawn = with_all(order, analysis=song(0.0))
         seen = [small(drawn.frame(index)) for index in range(0, 180, 15)]
         least = min(np.abs(after - before).mean() for before, after in itertools.pairwise(seen))
         assert least >= MOVES_BY, f"{look} with {move} moves by {least:.2f}"
@@ -76,9 +81,8 @@ def test_it_moves_in_every_half_second_even_without_beats_or_energy(look: str, p
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
 @pytest.mark.parametrize("look", ALL)
 def test_it_never_flashes(look: str, palette: Palette) -> None:
-    picture = soft_picture() if look in looks.PICTURED else None
     order = shot(look, energy=1.0, motion=1.0, frames=60, palette=palette)
-    drawn = painter(order, analysis=song(148.0), picture=picture)
+    drawn = with_all(order, analysis=song(148.0))
     cells = np.stack([luminance(drawn.frame(index)) for index in range(45)]).reshape(45, -1)
     counts = [
         max(flashes(cells[start : start + 30, cell]) for start in (0, 8, 15)) for cell in range(cells.shape[1])
@@ -120,8 +124,7 @@ def test_another_seed_gives_another_picture(look: str) -> None:
 @pytest.mark.parametrize(("width", "height"), [(108, 192), (96, 96), (320, 180), (130, 162)])
 @pytest.mark.parametrize("look", ALL)
 def test_it_fills_any_frame(look: str, width: int, height: int) -> None:
-    picture = soft_picture() if look in looks.PICTURED else None
-    frame = painter(shot(look), picture=picture, width=width, height=height).frame(5)
+    frame = with_all(shot(look), width=width, height=height).frame(5)
     assert frame.shape == (height, width, 3)
     assert frame.dtype == np.uint8
     assert frame.std() > 8.0
@@ -169,41 +172,22 @@ def test_a_cut_from_rings_to_rings_in_the_same_colours_would_not_be_seen() -> No
 @pytest.mark.parametrize("look", ALL)
 def test_the_beat_is_seen(look: str) -> None:
     """On a beat the picture differs from one that hears no beat at all."""
-    picture = soft_picture() if look in looks.PICTURED else None
     order = shot(look, energy=1.0)
-    heard = painter(order, analysis=song(120.0), picture=picture).frame(30)
+    heard = with_all(order, analysis=song(120.0)).frame(30)
     order_again = shot(look, energy=1.0)
-    silent = painter(order_again, analysis=song(0.0), picture=picture).frame(30)
+    silent = with_all(order_again, analysis=song(0.0)).frame(30)
     assert np.abs(small(heard) - small(silent)).mean() > 0.3
 
 
-def test_a_group_keeps_its_look_and_groups_differ() -> None:
-    for pictured, count in ((False, len(looks.DRAWN)), (True, len(looks.PICTURED))):
-        names = [looks.choose(shot(group=group).scene, turn=7, pictured=pictured) for group in range(count)]
-        again = [
-            looks.choose(shot(group=group, number=9).scene, turn=7, pictured=pictured) for group in range(count)
-        ]
-        assert names == again
-        assert len(set(names)) == count
-        assert not pictured or set(names) == set(looks.PICTURED)
-
-
-def test_a_named_look_is_taken_unless_its_picture_is_missing() -> None:
-    assert looks.choose(shot("rings").scene, turn=0, pictured=True) == "rings"
-    assert looks.choose(shot("halftone").scene, turn=0, pictured=True) == "halftone"
-    assert set(looks.STAND_INS) == set(looks.PICTURED)
-    for name, other in looks.STAND_INS.items():
-        for turn, group in ((0, 0), (3, 2)):
-            assert looks.choose(shot(name, group=group).scene, turn=turn, pictured=False) == other
-        assert other in looks.DRAWN
-    assert looks.choose(shot("no-such-look").scene, turn=0, pictured=False) in looks.DRAWN
-
-
-def test_the_turn_moves_the_looks() -> None:
-    assert len({looks.choose(shot().scene, turn=turn, pictured=False) for turn in range(6)}) == 6
+def test_a_look_has_what_it_needs_or_its_stand_in_draws() -> None:
+    for name, look in looks.all_looks().items():
+        bare = painter(shot(name, text="")).look_name
+        assert with_all(shot(name)).look_name == name
+        assert not looks.all_looks()[bare].entry.needs or set(looks.all_looks()[bare].entry.needs) == {"words"}
+        assert not look.entry.needs or look.entry.stand_in in looks.all_looks()
+    assert painter(shot("no-such-look")).look_name == looks.FALLBACK
 
 
 def test_a_picture_look_without_a_picture_is_refused() -> None:
-    stage_less = painter(shot("blobs"))
-    with pytest.raises(KeyError):
-        looks.make("duotone", stage_less.stage)
+    with pytest.raises(ValueError, match="picture"):
+        looks.make("duotone", painter(shot("blobs")).stage)

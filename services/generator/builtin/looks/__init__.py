@@ -1,65 +1,58 @@
-"""The looks by name, and which one draws a shot."""
+"""The looks by name, and which one draws a shot. Each look is one module here, found by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
-from libs.contracts.storyboard import Scene
-from services.generator.builtin.looks.blobs import Blobs
-from services.generator.builtin.looks.duotone import Duotone
-from services.generator.builtin.looks.engraving import Engraving
-from services.generator.builtin.looks.halftone import Halftone
-from services.generator.builtin.looks.hills import Hills
-from services.generator.builtin.looks.matte import Matte
-from services.generator.builtin.looks.print import Print
-from services.generator.builtin.looks.rings import Rings
-from services.generator.builtin.looks.silk import Silk
-from services.generator.builtin.looks.stage import Look, Stage
-from services.generator.builtin.looks.tiles import Tiles
-from services.generator.builtin.looks.tunnel import Tunnel
-from services.generator.builtin.picture import Picture
+from libs.contracts.looks import LookEntry
+from services.generator.builtin.looks.stage import Drawing, Stage
 
-DRAWN: dict[str, Callable[[Stage], Look]] = {
-    "silk": Silk,
-    "blobs": Blobs,
-    "hills": Hills,
-    "rings": Rings,
-    "tunnel": Tunnel,
-    "tiles": Tiles,
-}
-"""Looks that need nothing but a palette."""
-
-PICTURED: dict[str, Callable[[Stage, Picture], Look]] = {
-    "duotone": Duotone,
-    "halftone": Halftone,
-    "matte": Matte,
-    "engraving": Engraving,
-    "print": Print,
-}
-"""Looks of the theme picture."""
-
-STAND_INS = {"duotone": "silk", "halftone": "tiles", "matte": "blobs", "engraving": "rings", "print": "hills"}
-"""What is drawn instead of a picture's look when there is no picture, or none that shows anything."""
+FALLBACK = "silk"
+"""Needs nothing but a palette."""
 
 
-def choose(scene: Scene, *, turn: int, pictured: bool) -> str:
-    """The name of the look for a scene: the one that the storyboard names.
+@dataclass(frozen=True)
+class Look:
+    """A look: what it is, and what draws it."""
 
-    A look of a picture that is missing has its stand-in. For `auto` and unknown names the groups of the song
-    take turns; `turn` is the same for all scenes of a video and moves the start.
-    """
-    if scene.look in DRAWN or (pictured and scene.look in PICTURED):
-        return scene.look
-    if scene.look in STAND_INS:
-        return STAND_INS[scene.look]
-    names = tuple(PICTURED) if pictured else tuple(DRAWN)
-    return names[(scene.group + turn) % len(names)]
+    entry: LookEntry
+    make: Callable[[Stage], Drawing]
 
 
-def make(name: str, stage: Stage) -> Look:
-    """The look, ready to draw. Raises KeyError for an unknown name or a missing picture."""
-    if name in DRAWN:
-        return DRAWN[name](stage)
-    if stage.picture is None:
-        raise KeyError(name)
-    return PICTURED[name](stage, stage.picture)
+@cache
+def all_looks() -> dict[str, Look]:
+    """Every module of this package that has a `LOOK`, by the look's name."""
+    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    looks = [Look(module.LOOK, module.make) for module in modules if hasattr(module, "LOOK")]
+    return {look.entry.name: look for look in sorted(looks, key=lambda look: look.entry.name)}
+
+
+def choose(name: str, stage: Stage) -> str:
+    """The name of the look that draws a scene: the one asked for, or its stand-in where it can't be drawn."""
+    looks = all_looks()
+    tried: set[str] = set()
+    while name in looks and name not in tried:
+        if _fits(looks[name].entry, stage):
+            return name
+        tried.add(name)
+        name = looks[name].entry.stand_in
+    return FALLBACK
+
+
+def make(name: str, stage: Stage) -> Drawing:
+    """The look, ready to draw. Raises KeyError for an unknown name."""
+    return all_looks()[name].make(stage)
+
+
+def _fits(entry: LookEntry, stage: Stage) -> bool:
+    here = {
+        "picture": stage.picture is not None,
+        "subject": stage.subject is not None,
+        "text": bool(stage.text),
+        "words": bool(stage.words),
+    }
+    return all(here[need] for need in entry.needs)

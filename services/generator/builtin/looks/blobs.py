@@ -7,12 +7,30 @@ from math import pi
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import even_ramp
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
+
+LOOK = LookEntry(
+    name="blobs",
+    family="flow",
+    summary="Flat pools of colour that merge and part and swell on the beat.",
+    mark=4.5,
+    energy=(0.3, 1.0),
+    sections=("verse", "chorus"),
+    texture="flat",
+    movement="beat",
+    carries_type=True,
+)
 
 COUNT = 9
 LEVELS = (0.19, 0.36, 0.53, 0.70)
 SHORT = 180
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Blobs(stage)
 
 
 class Blobs:

@@ -5,15 +5,35 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.grading import graded, key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Picture
+
+LOOK = LookEntry(
+    name="duotone",
+    family="photo",
+    summary="The picture in the palette's inks, under wandering light.",
+    needs=("picture",),
+    stand_in="silk",
+    mark=4.5,
+    energy=(0.0, 0.8),
+    sections=("verse", "intro", "outro"),
+    texture="photo",
+    movement="drift",
+    carries_type=True,
+)
 
 STEPS = 24
 """Tables made ahead between rest and beat."""
 BREATH = 0.045
 """How far the beat moves the ramp's middle; more would flash."""
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Duotone(stage, stage.theme)
 
 
 class Duotone:

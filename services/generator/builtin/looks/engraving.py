@@ -7,12 +7,26 @@ from math import pi
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import ramp
 from services.generator.builtin.grading import inked, key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.noise import Field
 from services.generator.builtin.picture import Gray, Picture
+
+LOOK = LookEntry(
+    name="engraving",
+    family="press",
+    summary="The picture in the lines of an engraving.",
+    needs=("picture",),
+    stand_in="rings",
+    mark=4.5,
+    energy=(0.0, 0.6),
+    sections=("intro", "bridge"),
+    texture="line",
+    movement="drift",
+)
 
 PITCH = 8.0
 """Pixels from line to line at 720."""
@@ -24,6 +38,11 @@ HARDNESS = 3.2
 SHORT = 90
 PERIOD = 64
 """Lines of the screen before it repeats."""
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Engraving(stage, stage.theme)
 
 
 class Engraving:

@@ -7,16 +7,35 @@ from math import cos, pi, radians, sin
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import ramp
 from services.generator.builtin.grading import inked, key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Gray, Picture
+
+LOOK = LookEntry(
+    name="halftone",
+    family="press",
+    summary="The picture as dots of one ink.",
+    needs=("picture",),
+    stand_in="tiles",
+    mark=4.5,
+    energy=(0.3, 1.0),
+    sections=("verse", "bridge"),
+    texture="dots",
+    movement="beat",
+)
 
 PITCH = 10.0
 """Pixels from dot to dot at 720."""
 ANGLES = (45.0, 30.0, 60.0)
 HARDNESS = 4.0
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Halftone(stage, stage.theme)
 
 
 class Halftone:

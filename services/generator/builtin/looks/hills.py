@@ -9,13 +9,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, bgr_of, mix, solid
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.noise import periodic_line
 
 Points: TypeAlias = npt.NDArray[np.float64]
 """N x 2, pixels."""
+
+LOOK = LookEntry(
+    name="hills",
+    family="land",
+    summary="Ranges in the haze under a low sun, passing by.",
+    mark=4.5,
+    energy=(0.0, 0.6),
+    sections=("intro", "verse", "outro"),
+    texture="flat",
+    movement="drift",
+    carries_type=True,
+)
 
 LAYERS = 7
 LINE = 4096
@@ -51,6 +64,11 @@ def _scheme(inks: Inks) -> Scheme:
             return Scheme(above=low, far=far, near=_shade(dark, far), haze=mix(high, light, 0.45), sun=light)
         case "paper":
             return Scheme(above=light, far=high, near=low, haze=mix(high, light, 0.6), sun=mid)
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Hills(stage)
 
 
 class Hills:

@@ -7,13 +7,32 @@ from math import pi
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.grading import graded, key_of, two_bodies
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Picture
 
+LOOK = LookEntry(
+    name="matte",
+    family="photo",
+    summary="Two gradings of the picture, parted by a wandering shape.",
+    needs=("picture",),
+    stand_in="blobs",
+    mark=4.5,
+    energy=(0.4, 1.0),
+    sections=("chorus",),
+    texture="photo",
+    movement="beat",
+)
+
 COUNT = 4
 SHORT = 90
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Matte(stage, stage.theme)
 
 
 class Matte:

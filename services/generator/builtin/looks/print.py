@@ -7,15 +7,34 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Lab, solid
 from services.generator.builtin.grading import graded
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Picture
+
+LOOK = LookEntry(
+    name="print",
+    family="press",
+    summary="The picture hung on a plain page with its title.",
+    needs=("picture",),
+    stand_in="hills",
+    mark=4.5,
+    energy=(0.0, 0.6),
+    sections=("intro", "outro"),
+    texture="flat",
+    movement="drift",
+)
 
 SUBPIXEL = 4
 WIDE, TALL = 0.52, 0.80
 """Parts of the frame that the print takes where the frame is wide; a tall frame turns them round."""
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Print(stage, stage.theme)
 
 
 class Print:

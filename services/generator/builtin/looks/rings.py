@@ -8,14 +8,32 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, mix, solid
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.noise import periodic_line
+
+LOOK = LookEntry(
+    name="rings",
+    family="geometry",
+    summary="Rings are born on the beat and push each other outward.",
+    mark=4.0,
+    energy=(0.4, 1.0),
+    sections=("chorus", "bridge"),
+    texture="flat",
+    movement="beat",
+    most_seconds=8.0,
+)
 
 BORN_A_BEAT = 0.5
 POINTS = 180
 SUBPIXEL = 4
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Rings(stage)
 
 
 class Rings:

@@ -7,10 +7,23 @@ from math import cos, pi, sin
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Table, mix, ramp
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.noise import Field, dither, periodic
+
+LOOK = LookEntry(
+    name="silk",
+    family="flow",
+    summary="Folds of soft light that drift and catch the beat.",
+    mark=4.0,
+    energy=(0.0, 0.7),
+    sections=("intro", "verse", "outro"),
+    texture="soft",
+    movement="drift",
+    carries_type=True,
+)
 
 TILE = 512
 CELL = 2.0
@@ -32,6 +45,11 @@ def _cloth(inks: Inks) -> Table:
             body = inks.ground
             pale = np.array([light[0], 0.4 * body[1], 0.4 * body[2]])
             return ramp([(0.0, mix(dark, body, 0.55)), (0.28, body), (0.62, mix(body, pale, 0.45)), (1.0, pale)])
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Silk(stage)
 
 
 class Silk:

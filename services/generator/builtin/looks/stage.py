@@ -1,4 +1,7 @@
-"""What a look is: parameters in, the frame at a moment out. Each look is a module of its own."""
+"""What a look is: parameters in, the frame at a moment out.
+
+Each look is a module of its own beside this one, with `LOOK`, its entry in the catalogue, and `make(stage)`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from libs.contracts.analysis import Word
+from libs.contracts.looks import Motif
 from libs.contracts.storyboard import Camera
+from libs.picture.subject import Subject
 from services.generator.builtin.camera import Pose, pose_at
 from services.generator.builtin.colour import Inks
 from services.generator.builtin.picture import Picture
@@ -33,6 +39,32 @@ class Stage:
     energy: float
     camera: Camera
     picture: Picture | None = None
+    """The theme picture, where there is one that shows something."""
+    subject: Subject | None = None
+    """What can be cut out of the picture."""
+    text: str = ""
+    """What is written large."""
+    words: tuple[Word, ...] = ()
+    """The sung words whose times are known; times in seconds of the song."""
+    motif: Motif = "disc"
+    visit: int = 0
+    """How often the song has been in this part before."""
+    finale: bool = False
+    """The last return of the loudest part: go further."""
+
+    @property
+    def theme(self) -> Picture:
+        """The theme picture. Raises ValueError when there is none."""
+        if self.picture is None:
+            raise ValueError("This look needs a picture.")
+        return self.picture
+
+    @property
+    def cutout(self) -> Subject:
+        """The picture's subject. Raises ValueError when there is none."""
+        if self.subject is None:
+            raise ValueError("This look needs a subject.")
+        return self.subject
 
     @property
     def unit(self) -> float:
@@ -77,10 +109,18 @@ class Moment:
     """Beats so far, going on evenly."""
     step: float
     """Beats so far, hitting and settling."""
+    energy: float = 0.5
+    """0..1, how loud it is felt now."""
+    bar: float = 0.0
+    """Bars so far, going on evenly."""
+    bar_step: float = 0.0
+    """Bars so far, hitting and settling."""
+    bar_pulse: float = 0.0
+    """0..1, jumps on the downbeat and decays more slowly."""
 
 
-class Look(Protocol):
-    """A way to draw a shot. Frames may be asked for in any order."""
+class Drawing(Protocol):
+    """A shot as a look draws it. Frames may be asked for in any order."""
 
     def frame(self, moment: Moment) -> Frame:
         """The frame at a moment."""

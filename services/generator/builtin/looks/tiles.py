@@ -8,9 +8,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import solid
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.rhythm import ease_out
+
+LOOK = LookEntry(
+    name="tiles",
+    family="geometry",
+    summary="Tiles of cut shapes that turn in waves.",
+    mark=4.5,
+    energy=(0.4, 1.0),
+    sections=("chorus", "bridge"),
+    texture="flat",
+    movement="beat",
+)
 
 SIDES = (120.0, 90.0, 160.0)
 """Pixels of a tile at 720."""
@@ -23,6 +35,11 @@ DELAY = 0.05
 """Beats from one diagonal to the next."""
 
 Points = npt.NDArray[np.float64]
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Tiles(stage)
 
 
 class Tiles:

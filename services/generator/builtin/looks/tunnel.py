@@ -7,9 +7,22 @@ from math import pi
 import cv2
 import numpy as np
 
+from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, solid
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
+
+LOOK = LookEntry(
+    name="tunnel",
+    family="geometry",
+    summary="A tunnel of flat colours that comes on with the beat.",
+    mark=4.0,
+    energy=(0.6, 1.0),
+    sections=("chorus",),
+    texture="flat",
+    movement="beat",
+    most_seconds=8.0,
+)
 
 RATIO = 1.6
 SUBPIXEL = 4
@@ -18,6 +31,11 @@ LIGHTNESS = {"night": (0.26, 0.54), "colour": (0.36, 0.68), "paper": (0.56, 0.88
 
 LEAST_CHROMA = 0.09
 """Greyer inks look like slate between coloured ones."""
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Tunnel(stage)
 
 
 class Tunnel:

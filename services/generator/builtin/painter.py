@@ -62,6 +62,7 @@ class Painter:
             motif=scene.motif,
             visit=scene.visit,
             finale=scene.finale,
+            music=self.moment_at,
         )
         self.stage = stage
         self.look_name = looks.choose(scene.look, stage)
@@ -69,11 +70,15 @@ class Painter:
 
     def moment(self, index: int) -> Moment:
         """What the music does at frame `index` of the clip."""
-        time = float((self.first + index) / self.fps)
+        return self.moment_at(float(index / self.fps))
+
+    def moment_at(self, seconds: float) -> Moment:
+        """What the music does so many seconds into the clip."""
+        time = float(self.first / self.fps) + seconds
         energy = self.rhythm.energy(time)
         return Moment(
             time=time,
-            shot=float(index / self.fps),
+            shot=seconds,
             pulse=self.rhythm.pulse(time) * (0.6 + 0.4 * energy),
             count=self.rhythm.count(time),
             step=self.rhythm.step(time),

@@ -5,6 +5,7 @@ Each look is a module of its own beside this one, with `LOOK`, its entry in the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -21,6 +22,10 @@ from services.generator.builtin.picture import Picture
 
 Frame: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, BGR."""
+
+
+def _unheard(seconds: float) -> Moment:
+    return Moment(time=seconds, shot=seconds, pulse=0.0, count=0.0, step=0.0)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Stage:
     """How often the song has been in this part before."""
     finale: bool = False
     """The last return of the loudest part: go further."""
+    music: Callable[[float], Moment] = _unheard
+    """The moment that lies so many seconds into the clip, or before it: for looks that carry a state."""
 
     @property
     def theme(self) -> Picture:

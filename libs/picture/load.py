@@ -13,6 +13,7 @@ from cv2.typing import MatLike
 
 from libs.contracts.errors import Permanent
 from libs.media.guards import read_image_head
+from libs.picture.kept import Kept
 from libs.picture.oklab import Lab, bgr_of
 
 Image: TypeAlias = npt.NDArray[np.uint8]
@@ -31,9 +32,9 @@ WITH_ALPHA = frozenset({"png", "webp"})
 
 @dataclass(frozen=True)
 class Picture:
-    """A theme picture: height x width x 3, BGR, upright, opaque.
+    """A theme picture: height x width x 3, BGR, upright.
 
-    alpha: what of it was opaque (255) in the file, height x width; None when all was.
+    alpha: how opaque (255) it is in the file, height x width; None when all of it is.
     """
 
     pixels: Image
@@ -50,7 +51,16 @@ class Picture:
         if self.short_side < SMALLEST:
             return False
         small = cv2.resize(self.pixels, (64, 64), interpolation=cv2.INTER_AREA)
-        return float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).std()) >= FLATTEST
+        flat = float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).std()) < FLATTEST
+        return not flat or (self.alpha is not None and float(self.alpha.std()) >= FLATTEST)
+
+    def on(self, ground: Lab) -> Picture:
+        """The picture laid on a colour, its alpha kept; itself when it is opaque."""
+        if self.alpha is None:
+            return self
+        share = self.alpha.astype(np.float32)[..., None] / np.float32(255.0)
+        laid = self.pixels * share + bgr_of(ground).astype(np.float32) * (np.float32(1.0) - share)
+        return Picture(np.rint(laid).astype(np.uint8), self.alpha)
 
 
 def load_picture(path: Path, ground: Lab) -> Picture:
@@ -60,6 +70,16 @@ def load_picture(path: Path, ground: Lab) -> Picture:
     Its header is judged before anything is decoded. Raises Permanent: empty_file, file_too_large, bad_image,
     image_too_large.
     """
+    return read_picture(path).on(ground)
+
+
+def picture_of(path: Path, digest: str, ground: Lab) -> Picture:
+    """The same as `load_picture`, decoded once in the process for each digest of a file's content."""
+    return _kept.get(digest, lambda: read_picture(path)).on(ground)
+
+
+def read_picture(path: Path) -> Picture:
+    """The picture in a file, its transparent parts as they are. Raises what `load_picture` raises."""
     head = read_image_head(path)
     data = np.fromfile(path, dtype=np.uint8)
     try:
@@ -69,14 +89,8 @@ def load_picture(path: Path, ground: Lab) -> Picture:
     if upright is None:
         raise Permanent("bad_image")
     cover = _alpha(data, upright.shape[:2]) if head.format in WITH_ALPHA else None
-    upright = _fitted(upright)
-    alpha = None
-    if cover is not None:
-        alpha = np.ascontiguousarray(_fitted(cover), dtype=np.uint8)
-        share = alpha.astype(np.float32)[..., None] / 255.0
-        below = bgr_of(ground).astype(np.float32)
-        upright = np.rint(upright.astype(np.float32) * share + below * (1.0 - share))
-    return Picture(np.ascontiguousarray(upright, dtype=np.uint8), alpha)
+    alpha = None if cover is None else np.ascontiguousarray(_fitted(cover), dtype=np.uint8)
+    return Picture(np.ascontiguousarray(_fitted(upright), dtype=np.uint8), alpha)
 
 
 def _alpha(data: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> MatLike | None:
@@ -97,3 +111,6 @@ def _fitted(image: MatLike) -> MatLike:
         return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+_kept: Kept[Picture] = Kept()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from libs.contracts.analysis import Notice
 from libs.contracts.tasks import StageUsage
 
 REPORT_VERSION = 1
@@ -42,6 +43,68 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     end: float
 
 
+class Loudness(msgspec.Struct, frozen=True, kw_only=True):
+    """The sound track's loudness by EBU R128."""
+
+    integrated_lufs: float
+    range_lu: float
+    true_peak_dbtp: float
+
+
+class Flashes(msgspec.Struct, frozen=True, kw_only=True):
+    """Flashes as WCAG 2.3.1 counts them, in the second that has most of them. Three are its limit."""
+
+    a_second: float
+    """Pairs of opposing swings; a single swing is half of one."""
+    at: float
+    """Seconds at which that second begins."""
+
+
+class SceneMotion(msgspec.Struct, frozen=True, kw_only=True):
+    """How much moves in a scene, seen at 96 x 54 (or that size in another shape)."""
+
+    scene_id: str
+    start: float
+    end: float
+    level: float
+    """Mean absolute difference of successive frames, of 255."""
+    stillest_share: float | None
+    """Share of the pixels that visibly change in its stillest second; None for a scene under half a second."""
+    stillest_at: float | None
+
+
+class Motion(msgspec.Struct, frozen=True, kw_only=True):
+    """How much moves, and where nothing does."""
+
+    level: float
+    """Mean absolute difference of successive frames, of 255, cuts not counted."""
+    scenes: tuple[SceneMotion, ...]
+    still: tuple[Stretch, ...]
+    """Stretches of a second or more in which nothing visible moves."""
+    still_seconds: float
+    """All of them together."""
+
+
+class Following(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the picture changes with the music: correlations, -1..1; None where there is nothing to compare."""
+
+    onsets: float | None
+    """With the strength of onsets, both freed of what is slower than a beat, at the best lag within 100 ms."""
+    energy: float | None
+    """With the song's energy, both smoothed over about a second."""
+    lag_ms: float | None
+    """How late the picture answers the onsets."""
+
+
+class BitRate(msgspec.Struct, frozen=True, kw_only=True):
+    """Megabits a second of one stream."""
+
+    mean_mbps: float
+    peak_mbps: float
+    """Of the whole second that takes most."""
+    peak_at: float
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the finished file is, as measured."""
 
@@ -66,5 +129,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     black: tuple[Stretch, ...]
     frozen: tuple[Stretch, ...]
     stages: tuple[StageUsage, ...]
+    loudness: Loudness | None = None
+    """None when nothing can be heard."""
+    flashes: Flashes | None = None
+    red_flashes: Flashes | None = None
+    motion: Motion | None = None
+    motion_follows: Following | None = None
+    light_follows: Following | None = None
+    picture_rate: BitRate | None = None
+    sound_rate: BitRate | None = None
+    warnings: tuple[Notice, ...] = ()
+    """What a person should know of: flashes, red_flashes, still, clipping. The file is delivered all the same."""
     problems: tuple[str, ...] = ()
     """What keeps the file from being delivered; empty in a good one."""

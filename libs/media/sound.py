@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,8 @@ def open_media(path: Path) -> Any:
         raise Permanent("not_media") from error
 
 
-def decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """The frames of a stream, past damaged packets, up to where the file breaks off."""
+def decoded(container: Any, stream: Any, on_packet: Callable[[Any], None] | None = None) -> Iterator[Any]:
+    """The frames of a stream, past damaged packets, up to where the file breaks off; its packets on the way."""
     packets = container.demux(stream)
     while True:
         try:
@@ -44,6 +44,8 @@ def decoded(container: Any, stream: Any) -> Iterator[Any]:
             return
         except av.error.FFmpegError:
             return
+        if on_packet is not None and packet.size:
+            on_packet(packet)
         try:
             yield from packet.decode()
         except av.error.FFmpegError:

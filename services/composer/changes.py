@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.report import Stretch
-
-Small = npt.NDArray[np.uint8]
-"""A small picture, shape (height, width, 3)."""
+from libs.measure.light import Small
 
 REACH = 8
 """How many frames on each side of a planned change are looked at."""
@@ -36,7 +34,6 @@ class ChangeFinder:
         self._next = 0
         self._kept: dict[int, npt.NDArray[np.int16]] = {}
         self._count = 0
-        self._last: npt.NDArray[np.int16] | None = None
 
     def _span(self, index: int) -> tuple[int, int]:
         """Frames that are kept for a change: its own, and some on each side up to half of the way to the next."""
@@ -52,19 +49,15 @@ class ChangeFinder:
         right = max(min(reach, (after - frame - half) // 2), 1)
         return max(frame - half - left, 0), frame + half + right
 
-    def add(self, small: Small) -> float:
-        """The next picture. Its mean difference from the one before, of 255; 0 for the first."""
-        now = small.astype(np.int16)
-        change = 0.0 if self._last is None else float(np.abs(now - self._last).mean())
+    def add(self, small: Small) -> None:
+        """The next picture."""
         number = self._count
         if self._next < len(self._spans) and number >= self._spans[self._next][0]:
-            self._kept[number] = now
+            self._kept[number] = small.astype(np.int16)
             while self._next < len(self._spans) and number >= self._spans[self._next][1] - 1:
                 self._settle(self._next)
                 self._next += 1
-        self._last = now
         self._count += 1
-        return change
 
     def found(self) -> tuple[int | None, ...]:
         """For each planned change, the frame where it was found. After the last picture."""

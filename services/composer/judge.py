@@ -13,6 +13,7 @@ from libs.contracts.tasks import StageUsage
 from services.composer.lag import LIKE
 from services.composer.measure import PictureMeasure, SoundMeasure
 from services.composer.timeline import Join
+from services.composer.told import bit_rate, flashes, following, loudness, motion, scene_spans, warnings
 
 MAX_LAG_SECONDS = 0.005
 PACKET_SECONDS = 0.025
@@ -36,6 +37,8 @@ def make_report(
     cuts = tuple(_cut(join, found, fps, beats) for join, found in zip(planned, picture.found, strict=True))
     distances = [abs(cut.beat_ms) for cut in cuts if cut.beat_ms is not None]
     lag_ms = None if sound.lag_seconds is None else round(sound.lag_seconds * 1000, 3)
+    passed = [_passed(cut, join, fps) for cut, join in zip(cuts, planned, strict=True)]
+    moved = motion(picture.seen, scene_spans(board.scenes[0].id, cuts, float(picture.frames / fps)), passed)
     return Report(
         frames=picture.frames,
         planned_frames=board.frames,
@@ -54,6 +57,15 @@ def make_report(
         black=picture.black,
         frozen=picture.frozen,
         stages=tuple(stages),
+        loudness=loudness(sound.loudness),
+        flashes=flashes(picture.seen.flashes),
+        red_flashes=flashes(picture.seen.red_flashes),
+        motion=moved,
+        motion_follows=following(picture.seen.times, picture.seen.levels, passed, sound.music),
+        light_follows=following(picture.seen.times, picture.seen.light, passed, sound.music),
+        picture_rate=bit_rate(picture.rate),
+        sound_rate=bit_rate(sound.rate),
+        warnings=warnings(picture.seen, moved, sound.loudness),
         problems=problems(board, picture, sound),
     )
 
@@ -69,6 +81,12 @@ def _cut(join: Join, found: int | None, fps: Fraction, beats: Sequence[float]) -
         time=time,
         beat_ms=None if near is None else round((time - near) * 1000, 3),
     )
+
+
+def _passed(cut: Cut, join: Join, fps: Fraction) -> tuple[float, float]:
+    """The time of the frames that show a change of scene."""
+    half = float(join.frames // 2 / fps)
+    return cut.time - half, cut.time + half + float(1 / fps)
 
 
 def problems(board: Storyboard, picture: PictureMeasure, sound: SoundMeasure) -> tuple[str, ...]:

@@ -13,13 +13,16 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from libs.contracts.report import Stretch
-from libs.media.sound import decode_mono, decoded, sound_starts
+from libs.measure.bits import BitMeter, BitRate
+from libs.measure.light import Small, small_size
+from libs.measure.music import Music, hear
+from libs.measure.watch import Seen, Watch
+from libs.media.loudness import Loudness
+from libs.media.sound import decode_mono, decoded
+from libs.media.track import hear_track, time_of
 from libs.runtime.worker import report
-from services.composer.changes import ChangeFinder, Planned, Small, stretches
+from services.composer.changes import ChangeFinder, Planned, stretches
 from services.composer.lag import RATE, is_silent, lag
-
-SMALL_SIDE = 96
-"""The longer side of the small pictures that are looked at."""
 
 BLACK_LEVEL = 16
 BLACK_SHARE = 0.995
@@ -27,6 +30,9 @@ BLACK_SECONDS = 0.5
 FROZEN_LEVELS = 0.05
 """Mean difference of two pictures, of 255, up to which nothing moves."""
 FROZEN_SECONDS = 1.0
+
+FAST = {"skip_loop_filter": "noref"}
+"""Options of the decoder: pictures that no other refers to are not deblocked, which nobody sees at this size."""
 
 
 class PictureMeasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +50,8 @@ class PictureMeasure(msgspec.Struct, frozen=True, kw_only=True):
     frozen: tuple[Stretch, ...]
     poster_frame: int
     container_seconds: float
+    seen: Seen
+    rate: BitRate | None
 
 
 class SoundMeasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,29 +63,34 @@ class SoundMeasure(msgspec.Struct, frozen=True, kw_only=True):
     song_silent: bool
     lag_seconds: float | None
     likeness: float
+    music: Music
+    """What is heard in the song."""
+    loudness: Loudness | None = None
+    rate: BitRate | None = None
 
 
 def measure_picture(path: str, fps_text: str, planned: Sequence[Planned], expected_frames: int) -> PictureMeasure:
     """Decodes the video's picture once."""
     fps = Fraction(fps_text)
-    finder = ChangeFinder(planned)
+    finder, watch, bits = ChangeFinder(planned), Watch(), BitMeter()
     black, still = bytearray(), bytearray()
     best_score, best_frame = -1.0, 0
     steps_ok = True
     with av.open(path, format="mov", options={"protocol_whitelist": "file"}) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
+        stream.codec_context.options = FAST
         width, height, codec = stream.codec_context.width, stream.codec_context.height, stream.codec_context.name
         average = stream.average_rate
         seconds = (container.duration or 0) / 1_000_000
-        size = _small_size(width, height)
+        size = small_size(width, height)
         count, shrinker = 0, VideoReformatter()
-        for frame in decoded(container, stream):
+        for frame in decoded(container, stream, lambda packet: bits.add(time_of(packet), packet.size)):
             steps_ok = steps_ok and _is_at(frame, count, fps)
-            small = _small(shrinker, frame, size)
-            change = finder.add(small)
-            dark = float((small.max(axis=2) <= BLACK_LEVEL).mean())
-            black.append(dark >= BLACK_SHARE)
+            small = shrunk(shrinker, frame, size)
+            finder.add(small)
+            change = watch.add(small, float(count / fps))
+            black.append(is_black(small))
             still.append(count > 0 and change < FROZEN_LEVELS)
             if finder.is_quiet(count):
                 score = poster_score(small)
@@ -98,6 +111,8 @@ def measure_picture(path: str, fps_text: str, planned: Sequence[Planned], expect
         frozen=stretches(still, fps, FROZEN_SECONDS),
         poster_frame=best_frame,
         container_seconds=seconds,
+        seen=watch.seen(),
+        rate=bits.rate(float(count / fps)),
     )
 
 
@@ -105,14 +120,15 @@ def _is_at(frame: Any, number: int, fps: Fraction) -> bool:
     return frame.pts is not None and frame.pts * frame.time_base * fps == number
 
 
-def _small_size(width: int, height: int) -> tuple[int, int]:
-    longest = max(width, height)
-    return max(2, round(width * SMALL_SIDE / longest)), max(2, round(height * SMALL_SIDE / longest))
-
-
-def _small(shrinker: VideoReformatter, frame: Any, size: tuple[int, int]) -> Small:
+def shrunk(shrinker: VideoReformatter, frame: Any, size: tuple[int, int]) -> Small:
+    """A decoded frame at width and height `size`, as RGB."""
     small = shrinker.reformat(frame, *size, "rgb24", interpolation="AREA")
     return np.asarray(small.to_ndarray(), np.uint8)
+
+
+def is_black(small: Small) -> bool:
+    """True when nearly nothing is seen."""
+    return float((small.max(axis=2) <= BLACK_LEVEL).mean()) >= BLACK_SHARE
 
 
 def poster_score(small: Small) -> float:
@@ -128,11 +144,11 @@ def poster_score(small: Small) -> float:
 def measure_sound(path: str, song: str) -> SoundMeasure:
     """Decodes both sounds and lays one on the other, each on its own clock's picture: frame 0 is time 0."""
     reference = decode_mono(Path(song), RATE)
+    music = hear(reference, RATE)
     report(0.4, "listening")
     silent = is_silent(reference)
-    with av.open(path, format="mov", options={"protocol_whitelist": "file"}) as container:
-        codec = container.streams.audio[0].codec_context.name if container.streams.audio else ""
-    if not codec:
+    track = hear_track(Path(path), RATE)
+    if track is None:
         return SoundMeasure(
             codec="",
             seconds=0,
@@ -140,16 +156,19 @@ def measure_sound(path: str, song: str) -> SoundMeasure:
             song_silent=silent,
             lag_seconds=None,
             likeness=0,
+            music=music,
         )
-    heard = decode_mono(Path(path), RATE)
     report(0.8, "listening")
-    start = float(sound_starts(Path(path)))
-    found = lag(reference, heard)
+    found = lag(reference, track.samples)
+    seconds = track.start + track.samples.size / RATE
     return SoundMeasure(
-        codec=codec,
-        seconds=start + heard.size / RATE,
+        codec=track.codec,
+        seconds=seconds,
         song_seconds=reference.size / RATE,
         song_silent=silent,
-        lag_seconds=None if found is None else found.seconds + start,
+        lag_seconds=None if found is None else found.seconds + track.start,
         likeness=0.0 if found is None else found.likeness,
+        music=music,
+        loudness=track.loudness,
+        rate=track.bits.rate(seconds),
     )

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from services.composer.changes import ChangeFinder, Planned, Small, stretches
+from libs.measure.light import Small
+from services.composer.changes import ChangeFinder, Planned, stretches
 
 RANDOM = np.random.default_rng(5)
 WAVES = RANDOM.uniform(0, 1, (4, 3, 6, 4))

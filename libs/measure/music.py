@@ -1,0 +1,145 @@
+"""How far picture and music move together: correlation with the song's onsets and its energy. Pure.
+
+Both sides are freed of what is slower than a beat before they are compared with the onsets, and of all that is
+faster before they are compared with the energy. A picture may answer a little early or late, so the best lag
+within 100 ms counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Series = npt.NDArray[np.float64]
+
+RATE = 50.0
+"""Steps a second on which music and picture are laid side by side."""
+LAG_SECONDS = 0.1
+QUICK_SECONDS = 0.06
+"""Standard deviation of the window that smooths what is compared with onsets."""
+BEAT_SECONDS = 0.75
+"""That of the window whose mean is taken away: slower change is no pulse."""
+SLOW_SECONDS = 1.3
+"""That of the window that smooths what is compared with the energy."""
+DECAY_SECONDS = 0.2
+"""How long a hit is felt."""
+
+_WINDOW = 1024
+_LEAST_SECONDS = 4.0
+
+
+class Music(NamedTuple):
+    """What a picture can follow, `RATE` steps a second from 0 s on."""
+
+    onsets: Series
+    """How strongly something begins, felt for a moment."""
+    energy: Series
+    """Loudness as it is felt: power to the 0.3, over about a second."""
+
+
+class Followed(NamedTuple):
+    """Correlations -1..1; None where either side doesn't change or the video is too short."""
+
+    onsets: float | None
+    energy: float | None
+    lag_ms: float | None
+    """How late the picture answers the onsets, for the best correlation."""
+
+
+def hear(samples: npt.NDArray[np.float32], rate: int) -> Music:
+    """Onsets and energy of mono samples at `rate` Hz."""
+    hop = round(rate / RATE / 2)
+    count = max(samples.size // hop, 1)
+    padded = np.pad(samples, (_WINDOW // 2, _WINDOW // 2 + hop))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop][:count]
+    shape = np.hanning(_WINDOW).astype(np.float32)
+    bands = _bands(rate)
+    flux, power = np.zeros(count), np.zeros(count)
+    before = np.zeros((2, bands.shape[1]), np.float32)
+    for first in range(0, count, 500):
+        block = windows[first : first + 500]
+        spectrum = np.abs(np.fft.rfft(block * shape, axis=1)).astype(np.float32)
+        level = np.log1p(10 * (spectrum @ bands))
+        rise = np.maximum(level - np.concatenate([before, level])[: len(level)], 0)
+        flux[first : first + len(block)] = rise.mean(axis=1)
+        power[first : first + len(block)] = np.square(block).mean(axis=1)
+        before = level[-2:] if len(level) > 1 else np.concatenate([before[1:], level])
+    felt = _decayed(_resampled(flux, rate / hop), DECAY_SECONDS)
+    return Music(felt, np.power(np.maximum(smooth(_resampled(power, rate / hop), SLOW_SECONDS / 4), 0), 0.3))
+
+
+def _bands(rate: int) -> npt.NDArray[np.float32]:
+    """(bins, 24): triangles of equal width in octaves from 60 Hz to 9 kHz."""
+    hz = np.fft.rfftfreq(_WINDOW, 1 / rate)
+    edges = np.geomspace(60, min(9000, rate / 2), 26)
+    up = (hz[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    down = (edges[2:] - hz[:, None]) / (edges[2:] - edges[1:-1])
+    bands = np.maximum(np.minimum(up, down), 0)
+    even: npt.NDArray[np.float32] = (bands / np.maximum(bands.sum(axis=0), 1)).astype(np.float32)
+    return even
+
+
+def _resampled(values: Series, rate: float) -> Series:
+    at = np.arange(int(values.size / rate * RATE)) / RATE
+    return np.interp(at, np.arange(values.size) / rate, smooth(values, 0.4 / RATE, rate))
+
+
+def _decayed(values: Series, seconds: float) -> Series:
+    """Each value is felt for a while, less and less."""
+    kernel = np.exp(-np.arange(round(6 * seconds * RATE)) / (seconds * RATE))
+    return np.convolve(values, kernel)[: values.size]
+
+
+def smooth(values: Series, seconds: float, rate: float = RATE) -> Series:
+    """The mean under a bell of this standard deviation; at the ends, of what there is."""
+    reach = min(round(3 * seconds * rate), max(values.size - 1, 0))
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(seconds * rate, 1e-9)) ** 2)
+    total = np.convolve(values, bell)[reach : reach + values.size]
+    return np.asarray(total / np.convolve(np.ones(values.size), bell)[reach : reach + values.size], np.float64)
+
+
+def follow(times: Series, values: Series, passed: Sequence[tuple[float, float]], music: Music) -> Followed:
+    """How far frames' `values` at `times` (seconds, rising) follow the music.
+
+    The spans of time that are `passed` over hold cuts and crossfades, in order: a change of scene is no motion
+    in it, and what differs from scene to scene is no pulse.
+    """
+    if times.size < 2 or times[-1] - times[0] < _LEAST_SECONDS:
+        return Followed(None, None, None)
+    scene = np.searchsorted([start for start, _ in passed], times, "right")
+    used = np.ones(times.size, bool)
+    level = values.copy()
+    for start, end in passed:
+        used[np.searchsorted(times, start - 1e-6) : np.searchsorted(times, end - 1e-6)] = False
+    for number in np.unique(scene):
+        inside = scene == number
+        if (inside & used).any():
+            level[inside] -= values[inside & used].mean()
+    if used.sum() < 2:
+        return Followed(None, None, None)
+    size = min(int(times[-1] * RATE) + 1, music.onsets.size)
+    grid = np.arange(size) / RATE
+    seen, heard = _quick(np.interp(grid, times[used], level[used])), _quick(music.onsets[:size])
+    lag, best = 0, _correlation(seen, heard)
+    reach = round(LAG_SECONDS * RATE)
+    for shift in range(-reach, reach + 1):
+        early, late = max(-shift, 0), max(shift, 0)
+        found = _correlation(seen[late : size - early], heard[early : size - late])
+        if found is not None and (best is None or found > best):
+            lag, best = shift, found
+    slow = smooth(np.interp(grid, times[used], values[used]), SLOW_SECONDS)
+    energy = _correlation(slow, smooth(music.energy[:size], SLOW_SECONDS))
+    return Followed(best, energy, None if best is None else lag / RATE * 1000)
+
+
+def _quick(values: Series) -> Series:
+    return smooth(values, QUICK_SECONDS) - smooth(values, BEAT_SECONDS)
+
+
+def _correlation(one: Series, other: Series) -> float | None:
+    one, other = one - one.mean(), other - other.mean()
+    size = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+    return float((one * other).sum() / size) if size > 1e-9 else None

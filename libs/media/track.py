@@ -1,0 +1,57 @@
+"""A file's sound track, decoded once for all that is measured of it. For a child process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+
+from libs.measure.bits import BitMeter
+from libs.media.loudness import Loudness, LoudnessMeter
+from libs.media.sound import Samples, decoded, open_media, resampled
+
+
+class Track(NamedTuple):
+    """The first audio stream."""
+
+    codec: str
+    samples: Samples
+    """Mono, at the rate that was asked for."""
+    start: float
+    """Seconds on the file's own clock at which the first sample is heard."""
+    loudness: Loudness | None
+    bits: BitMeter
+
+
+def hear_track(path: Path, rate: int) -> Track | None:
+    """The sound track, mono at `rate` Hz; None when there is none. Raises Permanent("not_media")."""
+    with open_media(path) as container:
+        if not container.streams.audio:
+            return None
+        stream = container.streams.audio[0]
+        stream.thread_type = "NONE"
+        bits, meter = BitMeter(), LoudnessMeter()
+        starts: list[float] = []
+
+        def watched(frames: Iterator[Any]) -> Iterator[Any]:
+            for frame in frames:
+                if not starts:
+                    starts.append(time_of(frame))
+                with suppress(av.error.FFmpegError, ValueError):
+                    meter.add(frame)
+                yield frame
+
+        frames = watched(decoded(container, stream, lambda packet: bits.add(time_of(packet), packet.size)))
+        chunks = [chunk.mean(axis=1, dtype=np.float32) for chunk in resampled(frames, rate)]
+        samples = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+        return Track(stream.codec_context.name, samples, starts[0] if starts else 0.0, meter.loudness(), bits)
+
+
+def time_of(moment: Any) -> float:
+    """Seconds at which a packet or a frame is shown or heard; 0 where it doesn't say."""
+    stamp = moment.pts if moment.pts is not None else moment.dts
+    return 0.0 if stamp is None or moment.time_base is None else float(stamp * moment.time_base)

@@ -58,7 +58,7 @@ def analyze_samples(samples: Array, words: bytes | None = None, report: Report |
             Notice(code="lyrics_untimed", message="The lyrics have no times, so they are not shown as captions.")
         )
     if missing := lyrics.letters_without_font(found.words):
-        message = f"The captions' font lacks {missing[:5]}; without a system font for them, boxes are shown."
+        message = f"No typeface here has {missing[:5]}: left out where lyrics are drawn, boxes in captions."
         notices.append(Notice(code="lyrics_font", message=message))
     say(1.0, "heard")
     return Analysis(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from libs.contracts.analysis import Section, Word
 from libs.contracts.errors import Permanent
+from libs.type.coverage import missing
 
 MAX_BYTES = 200_000
 
@@ -23,7 +23,6 @@ _MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _HEADING = re.compile(
     r"^\s*[\[(](verse|chorus|bridge|intro|outro|hook|pre-?chorus|refrain|break)\b.*[\])]\s*$", re.I
 )
-_SCRIPTS_WITH_FONT = ("LATIN", "GREEK", "CYRILLIC", "MODIFIER", "FEMININE", "MASCULINE", "COPYRIGHT", "DEGREE")
 _LONGEST_LINE = 8.0
 """Seconds: a line is not held longer when the next one is far away."""
 
@@ -59,14 +58,8 @@ def parse(data: bytes, duration: float, sections: tuple[Section, ...] = ()) -> L
 
 
 def letters_without_font(words: Iterable[Word]) -> str:
-    """Letters and emoji of scripts that the captions' own font doesn't have, each once, in order."""
-    found = dict.fromkeys(letter for word in words for letter in word.text)
-    return "".join(letter for letter in found if _needs_font(letter))
-
-
-def _needs_font(letter: str) -> bool:
-    name = unicodedata.name(letter, "").split(" ")[0]
-    return unicodedata.category(letter) in ("Lo", "Lm", "So") and name not in _SCRIPTS_WITH_FONT
+    """Letters and emoji that no typeface of ours has, each once, in order."""
+    return missing("".join(dict.fromkeys(letter for word in words for letter in word.text)))
 
 
 def _text(data: bytes) -> str:

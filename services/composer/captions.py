@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import math
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
 
 from libs.contracts.analysis import Word
+from libs.contracts.storyboard import Scene
+from libs.type.coverage import choose_face
+from libs.type.faces import FACES, Face
 
-FONT = "Manrope"
+FONT = FACES["caption"][0]
+"""What captions are set in, where it has their letters."""
 MIN_SECONDS = 0.8
 """A caption stays at least so long, unless the next one comes earlier."""
 LINGER_SECONDS = 0.35
 """How long a caption stays after its last word, if nothing follows."""
 MAX_ROWS = 2
+MIN_PART_SECONDS = 0.25
+"""What is left of a caption beside a scene that has its words drawn in is not shown for less."""
+FULL_WIDTH = 0.43
+"""The width of an ordinary letter in parts of one that is as wide as high."""
 KNOWN = 0.5
 """Words of less confidence have times that were only guessed; they are not shown."""
 
@@ -50,7 +59,7 @@ def layout(width: int, height: int) -> Layout:
     size = max(12, round(short * (0.075 if width > height else 0.07)))
     side = round(width * (0.1 if width > height else 0.08))
     below = round(height * (0.17 if upright else 0.08))
-    columns = max(8, int((width - 2 * side) / (0.43 * size)))
+    columns = max(8, int((width - 2 * side) / (FULL_WIDTH * size)))
     return Layout(size, side, below, columns)
 
 
@@ -94,6 +103,8 @@ def _turns(line: Sequence[Word], columns: int) -> list[list[Word]]:
 def _rows(texts: Sequence[str], columns: int) -> list[str]:
     """The words in as few rows as they need, of about equal length."""
     text = " ".join(texts)
+    if any(unicodedata.east_asian_width(char) in "WF" for char in text):
+        columns = max(4, int(columns * FULL_WIDTH))
     rows = textwrap.wrap(text, columns)
     for narrower in range(max(8, len(text) // max(len(rows), 1)), columns):
         closer = textwrap.wrap(text, narrower)
@@ -120,13 +131,35 @@ def within(all_captions: Iterable[Caption], start: int, end: int, fps: Fraction)
     return [one for one in all_captions if one.start < float(end / fps) and one.end > float(start / fps)]
 
 
+def beside(shown: Iterable[Caption], scenes: Iterable[Scene], fps: Fraction) -> list[Caption]:
+    """The captions outside of scenes that have the words drawn into their picture, or show none."""
+    left = list(shown)
+    for scene in scenes:
+        if scene.lyrics != "captions":
+            start, end = float(scene.start_frame / fps), float(scene.end_frame / fps)
+            left = [part for one in left for part in _outside(one, start, end)]
+    return left
+
+
+def _outside(one: Caption, start: float, end: float) -> list[Caption]:
+    if one.end <= start or one.start >= end:
+        return [one]
+    parts = (one._replace(end=min(one.end, start)), one._replace(start=max(one.start, end)))
+    return [part for part in parts if part.end - part.start >= MIN_PART_SECONDS]
+
+
+def face_of(one: Caption) -> Face:
+    """The face that has the caption's letters; the usual one when none has."""
+    return choose_face("caption", "".join(one.rows)) or FONT
+
+
 def script(shown: Iterable[Caption], width: int, height: int) -> str:
     """The ASS script that shows these captions on a picture of this size. Times are those of the whole video."""
     sizes = layout(width, height)
     outline = max(1.0, sizes.size * 0.055)
     style = (
-        f"Style: Line,{FONT},{sizes.size},&H00FFFFFF,&H00FFFFFF,&H30000000,&H80000000,-1,0,0,0,100,100,0,0,1,"
-        f"{outline:.2f},{outline / 2:.2f},2,{sizes.side},{sizes.side},{sizes.below},1"
+        f"Style: Line,{FONT.family},{sizes.size},&H00FFFFFF,&H00FFFFFF,&H30000000,&H80000000,-1,0,0,0,100,100,0,0,"
+        f"1,{outline:.2f},{outline / 2:.2f},2,{sizes.side},{sizes.side},{sizes.below},1"
     )
     lines = [
         "[Script Info]",
@@ -148,7 +181,9 @@ def script(shown: Iterable[Caption], width: int, height: int) -> str:
     ]
     for one in shown:
         text = "\\N".join(escaped(row) for row in one.rows)
-        lines.append(f"Dialogue: 0,{_clock(one.start)},{_clock(one.end)},Line,,0,0,0,,{{\\fad(90,90)}}{text}")
+        face = face_of(one)
+        font = f"\\fn{face.family}" if face != FONT else ""
+        lines.append(f"Dialogue: 0,{_clock(one.start)},{_clock(one.end)},Line,,0,0,0,,{{\\fad(90,90){font}}}{text}")
     return "\n".join(lines) + "\n"
 
 

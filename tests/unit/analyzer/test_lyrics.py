@@ -110,9 +110,10 @@ def test_any_text_gives_ordered_words_within_the_song(lines: list[str], duration
     [
         ("Ça va, mañana – Zürich, größer, Đường… ©", ""),
         ("Καλημέρα, доброе утро!", ""),
-        ("夜空 に 夜", "夜空に"),
+        ("夜空 に 夜 안녕 你好", ""),
         ("love 🎸", "🎸"),
-        ("ส न", "สन"),
+        ("ส न مرحبا שלום", ""),
+        ("ሰላም 🎸", "ሰላም🎸"),
     ],
 )
 def test_letters_that_the_captions_cannot_show_are_named(line: str, missing: str) -> None:

@@ -6,9 +6,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from libs.contracts.analysis import Word
-from services.composer.captions import captions, escaped, layout, plain, script, within
+from services.composer.captions import Caption, beside, captions, escaped, layout, plain, script, within
+from tests.storyboards import scene
 from tests.unit.composer.builders import line
 
 
@@ -92,3 +94,29 @@ def test_captions_keep_clear_of_the_edges(size: tuple[int, int]) -> None:
     assert found.side >= 0.075 * width and found.below >= 0.075 * height
     assert found.columns * found.size * 0.40 <= width - 2 * found.side + found.size
     assert found.size >= min(size) * 0.069
+
+
+def test_captions_stay_out_of_scenes_that_have_the_words_drawn_in() -> None:
+    shown = [Caption(1.0, 3.0, ("one",)), Caption(3.0, 5.0, ("two",)), Caption(6.0, 7.0, ("three",))]
+    scenes = [scene(1, 0, 60), scene(2, 60, 120), scene(3, 120, 240), scene(4, 240, 260)]
+    scenes = [
+        structs.replace(one, lyrics=kind)
+        for one, kind in zip(scenes, ("captions", "line", "captions", "none"), strict=True)
+    ]
+    assert beside(shown, scenes, Fraction(30)) == [
+        Caption(1.0, 2.0, ("one",)),
+        Caption(4.0, 5.0, ("two",)),
+        Caption(6.0, 7.0, ("three",)),
+    ]
+
+
+def test_a_caption_in_another_script_names_its_face() -> None:
+    text = script(captions(line("夜 に", 1.0) + line("hello", 4.0, number=1), 20), 320, 180)
+    japanese, latin = (row for row in text.splitlines() if row.startswith("Dialogue:"))
+    assert "\\fnNoto Sans CJK JP" in japanese
+    assert "\\fn" not in latin
+
+
+def test_wide_letters_need_more_room() -> None:
+    (one,) = captions(line("夜に駆ける物語の始まり", 1.0), 40)
+    assert all(len(row) <= 17 for row in one.rows)

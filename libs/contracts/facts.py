@@ -49,6 +49,8 @@ class VideoComposed(msgspec.Struct, frozen=True, kw_only=True, tag="video.compos
     poster: Blob
     frames: int
     duration: float
+    sheet: Blob | None = None
+    """The contact sheet."""
 
 
 class DeliveryAttempted(msgspec.Struct, frozen=True, kw_only=True, tag="delivery.attempted"):
@@ -79,6 +81,7 @@ class JobCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="job.completed
     video: Blob
     report: Blob
     poster: Blob
+    sheet: Blob | None = None
 
 
 class JobFailed(msgspec.Struct, frozen=True, kw_only=True, tag="job.failed"):

@@ -56,7 +56,8 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
     if state.ending is not None:
         tasks = _after_the_end(state, state.ending)
     elif video is not None:
-        return [_own_fact(state, JobCompleted(video=video.video, report=video.report, poster=video.poster), now)]
+        ended = JobCompleted(video=video.video, report=video.report, poster=video.poster, sheet=video.sheet)
+        return [_own_fact(state, ended, now)]
     else:
         tasks = dict(_pipeline(state, now))
     decisions: list[Decision] = []

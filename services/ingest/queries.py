@@ -43,6 +43,7 @@ _SNAPSHOT = (
         t.runs.c.video,
         t.runs.c.report,
         t.runs.c.poster,
+        t.runs.c.sheet,
     )
     .join(t.runs, (t.runs.c.job_id == t.jobs.c.id) & (t.runs.c.run == t.jobs.c.run))
     .join(t.projects, t.projects.c.id == t.jobs.c.project_id)
@@ -162,6 +163,7 @@ def _snapshot(row: Any, entered: dict[State, datetime], clips: dict[str, Blob]) 
         video=row["video"],
         report=row["report"],
         poster=row["poster"],
+        sheet=row["sheet"],
         clips=clips,
     )
 

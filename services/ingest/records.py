@@ -86,6 +86,7 @@ class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     video: Blob | None
     report: Blob | None
     poster: Blob | None
+    sheet: Blob | None
     clips: dict[str, Blob]
     """Scene id to clip. Empty in lists."""
 

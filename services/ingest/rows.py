@@ -280,6 +280,7 @@ async def _record_result(
             "video": body.video,
             "report": body.report,
             "poster": body.poster,
+            "sheet": body.sheet,
             "frames": body.frames,
             "duration": body.duration,
             "created_at": fact.at,
@@ -358,6 +359,7 @@ async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
             video=video.video if video else None,
             report=video.report if video else None,
             poster=video.poster if video else None,
+            sheet=video.sheet if video else None,
         )
     )
 

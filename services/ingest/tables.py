@@ -145,6 +145,7 @@ runs = Table(
     Column("video", Document[Blob](Blob)),
     Column("report", Document[Blob](Blob)),
     Column("poster", Document[Blob](Blob)),
+    Column("sheet", Document[Blob](Blob)),
     PrimaryKeyConstraint("job_id", "run"),
 )
 
@@ -243,6 +244,7 @@ exports = Table(
     Column("frames", Integer, nullable=False),
     Column("duration", Float, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("sheet", Document[Blob](Blob)),
     UniqueConstraint("job_id", "run", "attempt"),
     ForeignKeyConstraint(*_OF_RUN),
 )

@@ -209,6 +209,7 @@ def files_of(snapshot: JobSnapshot) -> dict[str, Blob]:
     named = {
         "report.json": snapshot.report,
         "poster.jpg": snapshot.poster,
+        "sheet.jpg": snapshot.sheet,
         "analysis.json": snapshot.analysis,
         "storyboard.json": snapshot.storyboard,
         **{f"clips/{scene}.mp4": blob for scene, blob in sorted(snapshot.clips.items())},

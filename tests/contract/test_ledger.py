@@ -209,7 +209,8 @@ async def test_a_song_becomes_a_video(books: Books) -> None:
     assert published == [f"{task}/1" for task in TASKS]
     seen = await books.ledger.snapshot(job_id)
     assert (seen.state, seen.scenes_done, seen.scenes_total) == (State.COMPLETED, 3, 3)
-    assert (seen.video, seen.report, seen.poster) == (blob("video"), blob("report"), blob("poster"))
+    assert (seen.video, seen.report) == (blob("video"), blob("report"))
+    assert (seen.poster, seen.sheet) == (blob("poster"), blob("sheet"))
     assert (seen.analysis, seen.storyboard, seen.error) == (blob("analysis"), blob("board"), None)
     assert seen.clips == {scene: blob(f"clip {scene}") for scene in ("s001", "s002", "s003")}
     assert seen.ended_at == books.clock.now
@@ -241,7 +242,8 @@ async def test_rows_tell_what_is_there(books: Books) -> None:
     tasks = await books.rows(t.tasks)
     assert [row.seq for row in tasks] == list(range(1, 7))
     assert all(row.answered_at is not None for row in tasks)
-    names = ["song", "analysis", "board", "clip s001", "clip s002", "clip s003", "video", "report", "poster"]
+    clips = ["clip s001", "clip s002", "clip s003"]
+    names = ["song", "analysis", "board", *clips, "video", "report", "poster", "sheet"]
     assert {row.sha256 for row in await books.rows(t.references)} == {blob(name).sha256 for name in names}
 
 

@@ -75,6 +75,7 @@ async def composed(api: Api, job_id: str) -> None:
         poster=await put(api, b"jpeg", "image/jpeg"),
         frames=60,
         duration=2.0,
+        sheet=await put(api, b"another jpeg", "image/jpeg"),
     )
     await happened(api, job_id, "compose", body)
 

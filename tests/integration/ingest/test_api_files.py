@@ -65,6 +65,7 @@ async def test_the_other_files(api: Api) -> None:
     assert [file["name"] for file in listed] == [
         "report.json",
         "poster.jpg",
+        "sheet.jpg",
         "analysis.json",
         "storyboard.json",
         "clips/s001.mp4",

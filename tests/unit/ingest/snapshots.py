@@ -54,6 +54,7 @@ def snapshot(
         video=None,
         report=None,
         poster=None,
+        sheet=None,
         clips={f"s{number:03d}": blob("c") for number in range(1, done + 1)},
     )
     return msgspec.structs.replace(base, **rest)

@@ -76,6 +76,7 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
                 poster=blob("poster" + make),
                 frames=30 * scenes,
                 duration=float(scenes),
+                sheet=blob("sheet" + make),
             )
         case _:
             return DeliveryAttempted(webhook_id="w", status=204)

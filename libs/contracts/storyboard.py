@@ -75,6 +75,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """How often the song has been in this group before: a return may change one thing."""
     finale: bool = False
     """The last return of the loudest part: it goes further."""
+    variant: int = 0
+    """Which layout or framing of its look, 0..5. Neighbours differ by 1 or 5: neither halves nor thirds agree."""
 
 
 class Storyboard(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -17,8 +19,10 @@ from libs.contracts.facts import StoryboardPlanned, Usage, WorkFact
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Shot, Storyboard
 from libs.contracts.tasks import Plan, Task, TaskKind
+from libs.picture.facts import read_facts
 from libs.runtime.workers import WorkerPool
 from services.planner.plan import VERSION, plan
+from services.planner.scenes import wanted_lyrics
 from services.planner.settings import PlannerSettings
 
 JSON_TYPE = "application/json"
@@ -52,13 +56,17 @@ def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSetti
 
 
 def plan_key(owner: str, order: Plan) -> str:
-    """The key of the record of a plan: the analysis, the seed and the options that the picture depends on."""
+    """The key of the record of a plan: the analysis, the theme picture, the seed, and the options that matter.
+
+    A preview has the plan of the whole video.
+    """
     options = order.options
     inputs = {
         "analysis": order.analysis.sha256,
         "seed": order.seed,
         "image": order.image.sha256 if order.image is not None else None,
         "options": [options.prompt, options.style, options.aspect, options.height, options.fps],
+        "words": [options.title, wanted_lyrics(options)],
     }
     return result_key("plan", VERSION, owner, inputs)
 
@@ -70,7 +78,9 @@ async def make_plan(
     heard = await store.get_bytes(order.analysis.key)
     if heard is None:
         raise InputMissing(order.analysis.sha256)
-    work = await pool.run(plan_json, heard, order.options, order.seed, order.image is not None, timeout_s=timeout_s)
+    async with contextlib.AsyncExitStack() as inputs:
+        image = await inputs.enter_async_context(store.local(order.image)) if order.image is not None else None
+        work = await pool.run(plan_json, heard, order.options, order.seed, image, timeout_s=timeout_s)
     context.spend(work.cpu_seconds)
     planned = msgspec.json.decode(work.value, type=Planned)
     board = planned.storyboard
@@ -87,14 +97,16 @@ async def make_plan(
     return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
 
-def plan_json(heard: bytes, options: JobOptions, seed: int, has_image: bool) -> bytes:
-    """Storyboard and shots as JSON, from the JSON of an analysis: for a child.
+def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None) -> bytes:
+    """Storyboard and shots as JSON, from the JSON of an analysis and the file of a picture: for a child.
 
-    Raises `Permanent("unexpected")` for an analysis that can't be read.
+    Raises `Permanent("unexpected")` for an analysis that can't be read, `Permanent("bad_image")` for such a
+    picture.
     """
     try:
         analysis = msgspec.json.decode(heard, type=Analysis)
     except msgspec.DecodeError as error:
         raise Permanent("unexpected", "The analysis can't be read.") from error
-    storyboard, shots = plan(analysis, options, seed, has_image=has_image)
+    picture = read_facts(image) if image is not None else None
+    storyboard, shots = plan(analysis, options, seed, picture)
     return msgspec.json.encode(Planned(storyboard, shots))

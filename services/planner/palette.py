@@ -1,12 +1,13 @@
-"""Five colours from the music, mixed in OKLab. Pure."""
+"""Five colours for a song, from its theme picture or else from the music, mixed in OKLab. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from libs.contracts.analysis import Key
+from libs.contracts.analysis import Analysis, Key
 from libs.contracts.storyboard import Palette
+from libs.picture.facts import PictureFacts
 from libs.picture.oklab import from_lch, hex_of, toned_down
 from services.planner.seeds import unit
 
@@ -30,6 +31,28 @@ class Colour:
     hue: float
 
 
+def choose_palette(analysis: Analysis, energy: float, picture: PictureFacts | None, seed: int) -> Palette:
+    """The palette of a whole song: the picture's, if there is one with colours of its own, else the music's.
+
+    energy: mean of the song, 0..1.
+    """
+    if picture is not None and picture.usable and not picture.grey:
+        return picture_palette(picture, energy, analysis.brightness, seed)
+    return song_palette(analysis.key, energy, analysis.brightness, seed)
+
+
+def picture_palette(picture: PictureFacts, energy: float, brightness: float, seed: int) -> Palette:
+    """The palette of a picture: its main hue for the accent, the hue that it stands against for the rest.
+
+    A light picture, or a bright sound with one that is not dark, picks the light set; the seed turns the hues
+    by up to 8 degrees and moves the lot to the darker or lighter set where neither is called for.
+    """
+    turn = 16.0 * (unit(seed, "hue") - 0.5)
+    bright = 0.6 * picture.lightness + 0.4 * brightness + 0.16 * (unit(seed, "set") - 0.5)
+    strong = min(max(picture.chroma, 0.10) + 0.04 * (energy - 0.5), 0.19)
+    return _inks(picture.ground_hue + turn, picture.hue + turn, strong, light=bright > 0.56)
+
+
 def song_palette(key: Key, energy: float, brightness: float, seed: int) -> Palette:
     """The palette of a whole song.
 
@@ -40,17 +63,23 @@ def song_palette(key: Key, energy: float, brightness: float, seed: int) -> Palet
     hue = (265.0 if key.mode == "minor" else 40.0) + 15.0 * steps + 60.0 * (unit(seed, "hue") - 0.5)
     side = 1.0 if unit(seed, "accent") < 0.5 else -1.0
     chroma = 0.07 + 0.13 * energy
-    ground, low, mid, high, light = _LIGHT if brightness > 0.5 else _DARK
     apart = 35.0 + 85.0 * energy
+    light = brightness > 0.5
     accent = (hue + side * apart) % 360.0
-    if high < _MUD_BELOW and _MUD[0] < accent < _MUD[1]:
+    if light and _MUD[0] < accent < _MUD[1]:
         accent = (hue - side * apart) % 360.0
+    return _inks(hue, accent, max(chroma, 0.12), light=light)
+
+
+def _inks(hue: float, accent: float, chroma: float, *, light: bool) -> Palette:
+    """The five roles of a ground's hue and an accent's."""
+    ground, low, mid, high, top = _LIGHT if light else _DARK
     return Palette(
         ground=to_hex(_clean(ground, 0.035, hue)),
         low=to_hex(_clean(low, max(chroma / 2.0, 0.06), hue)),
         mid=to_hex(_clean(mid, max(chroma, 0.11), hue)),
         accent=to_hex(_clean(high, max(chroma, 0.13), accent)),
-        light=to_hex(_clean(light, 0.05, accent)),
+        light=to_hex(_clean(top, 0.05, accent)),
     )
 
 

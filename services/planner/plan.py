@@ -6,26 +6,28 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Shot, Storyboard
 from libs.media.frames import fps_text, frame_size, parse_fps
+from libs.picture.facts import PictureFacts
 from services.planner.cuts import find_cuts
 from services.planner.scenes import make_scenes
 from services.planner.shots import make_shots
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever the same analysis would be directed otherwise."""
 
 
 def plan(
-    analysis: Analysis, options: JobOptions, seed: int, *, has_image: bool = False
+    analysis: Analysis, options: JobOptions, seed: int, picture: PictureFacts | None = None
 ) -> tuple[Storyboard, tuple[Shot, ...]]:
     """The storyboard of the whole song and what to ask the generator for.
 
     The scenes add up to the song's frames exactly. The same arguments give the same storyboard.
+    picture: what is known of the theme picture, if there is one.
     Raises `Permanent("bad_options")` for a frame rate or an aspect that can't be used.
     """
     fps = parse_fps(options.fps)
     width, height = frame_size(options.aspect, options.height)
     cuts = find_cuts(analysis, fps)
-    scenes = make_scenes(analysis, options, seed, cuts, fps, has_image=has_image)
+    scenes = make_scenes(analysis, options, seed, cuts, picture)
     storyboard = Storyboard(
         fps=fps_text(fps), frames=cuts[-1], width=width, height=height, seed=seed, scenes=scenes
     )

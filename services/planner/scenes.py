@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
-from libs.contracts.analysis import Analysis, Section
-from libs.contracts.jobs import JobOptions
+from libs.contracts.analysis import Analysis, Section, Word
+from libs.contracts.jobs import JobOptions, LyricsStyle
+from libs.contracts.looks import MOTIFS, LookEntry
 from libs.contracts.storyboard import Camera, Scene
+from libs.media.frames import parse_fps
+from libs.picture.facts import PictureFacts
+from services.planner.casting import is_type
 from services.planner.cuts import Loudness
-from services.planner.looks import choose_looks
-from services.planner.palette import on_ground, song_palette
-from services.planner.seeds import derived
+from services.planner.grounds import choose_grounds
+from services.planner.looks import choose_looks, means_of
+from services.planner.lyrics import choose_lyrics
+from services.planner.palette import choose_palette, on_ground
+from services.planner.seeds import choice, derived
+from services.planner.structure import Spot, placed
 from services.planner.transitions import choose_transitions
+from services.planner.words import hook_text, known_words, title_text
 
 NEGATIVE = (
     "text, watermark, logo, signature, frame, border, blurry, low resolution, jpeg artifacts, "
@@ -38,9 +47,15 @@ _LOUDEST = "intense, dramatic light, high energy"
 
 
 def make_scenes(
-    analysis: Analysis, options: JobOptions, seed: int, cuts: list[int], fps: Fraction, *, has_image: bool
+    analysis: Analysis,
+    options: JobOptions,
+    seed: int,
+    cuts: list[int],
+    picture: PictureFacts | None = None,
 ) -> tuple[Scene, ...]:
     """The scenes between the cuts. One palette runs through the song; neighbours have it in other roles."""
+    fps = parse_fps(options.fps)
+    times = [float(cut / fps) for cut in cuts]
     loudness = Loudness(analysis, fps)
     count = len(cuts) - 1
     energies = [round(float(loudness.mean(cuts[i], cuts[i + 1])), 3) for i in range(count)]
@@ -49,11 +64,16 @@ def make_scenes(
     labels = [section.label for section in sections]
     transitions = choose_transitions(cuts, energies, labels, opens, fps)
     mean = sum(energies[i] * (cuts[i + 1] - cuts[i]) for i in range(count)) / cuts[-1]
-    song = song_palette(analysis.key, mean, analysis.brightness, seed)
+    song = choose_palette(analysis, mean, picture, seed)
     moves = camera_moves([(section.label, section.group) for section in sections], seed)
-    groups = [section.group for section in sections]
-    steady = analysis.tempo.stable and analysis.tempo.bpm > 0
-    chosen = choose_looks(groups, energies, seed, pictured=has_image, steady=steady)
+    words = known_words(analysis)
+    spots = placed([_spot(sections[i], energies[i], times[i], times[i + 1], words) for i in range(count)])
+    title, hook = title_text(options.title), hook_text(analysis, options.title)
+    looks = choose_looks(spots, means_of(analysis, hook, picture), options, seed)
+    grounds = choose_grounds(spots, looks, seed)
+    lyrics = choose_lyrics(spots, looks, times, words, wanted_lyrics(options))
+    variants = layouts(spots, seed)
+    motif = choice(MOTIFS, seed, "motif")
     return tuple(
         Scene(
             id=f"s{i + 1:03d}",
@@ -64,15 +84,49 @@ def make_scenes(
             energy=energies[i],
             camera=Camera(move=moves[i], amount=round(0.35 + 0.5 * energies[i], 3)),
             motion=round(0.25 + 0.75 * energies[i], 3),
-            look=chosen[i][0] if options.style == "auto" else options.style,
-            palette=on_ground(song, chosen[i][1]),
-            prompt=scene_prompt(options.prompt, labels[i], energies[i], has_image=has_image),
+            look=looks[i].name,
+            palette=on_ground(song, grounds[i]),
+            prompt=scene_prompt(options.prompt, labels[i], energies[i], has_image=picture is not None),
             negative_prompt=NEGATIVE,
-            seed=derived(seed, "scene", i + 1),
+            seed=derived(seed, "scene", spots[i].group, spots[i].place),
             transition=transitions[i],
+            text=scene_text(looks[i], title, hook, edge=i in (0, count - 1)),
+            lyrics=lyrics[i],
+            motif=motif,
+            visit=spots[i].visit,
+            finale=spots[i].finale,
+            variant=variants[i],
         )
         for i in range(count)
     )
+
+
+def _spot(section: Section, energy: float, start: float, end: float, words: Sequence[Word]) -> Spot:
+    sung = sum(start <= word.start < end for word in words)
+    return Spot(label=section.label, group=section.group, energy=energy, seconds=end - start, sung=sung)
+
+
+def layouts(spots: Sequence[Spot], seed: int) -> list[int]:
+    """A layout (0..5) for each scene: a part has the same ones when it returns, neighbours never agree."""
+    chosen: list[int] = []
+    for spot in spots:
+        variant = (derived(seed, "layout", spot.group) + spot.place) % 6
+        if chosen and (variant - chosen[-1]) % 6 not in (1, 5):
+            variant = (chosen[-1] + 1) % 6
+        chosen.append(variant)
+    return chosen
+
+
+def scene_text(look: LookEntry, title: str, hook: str, *, edge: bool) -> str:
+    """What the scene writes large: the title where the song begins or ends, else the hook in looks of type."""
+    if edge and title and not is_type(look):
+        return title
+    return hook if is_type(look) else ""
+
+
+def wanted_lyrics(options: JobOptions) -> LyricsStyle:
+    """The style that was asked for; `captions` switched off means none."""
+    return options.lyrics_style if options.captions else "none"
 
 
 _WHOLE = Section(label="part", start=0.0, end=0.0, group=0, energy=0.5)

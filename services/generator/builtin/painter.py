@@ -51,7 +51,7 @@ class Painter:
             seconds=float(shot.frames / fps),
             inks=Inks.of(scene.palette),
             seed=scene.seed,
-            variant=ordinal(scene.id),
+            variant=scene.variant,
             motion=scene.motion,
             energy=scene.energy,
             camera=scene.camera,

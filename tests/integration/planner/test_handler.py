@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import cv2
 import msgspec
+import numpy as np
 import pytest
 
 from libs.artifacts import ArtifactStore, open_store
@@ -14,6 +16,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned
 from libs.contracts.jobs import JobOptions
+from libs.contracts.looks import looks_by_name
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Plan, Task
 from libs.runtime.workers import WorkerPool
@@ -33,6 +36,12 @@ class Bench:
 
     async def analysis(self) -> Blob:
         return await self.store.put_bytes(msgspec.json.encode(song(30.0, steady(120.0, 30.0))), "application/json")
+
+    async def picture(self) -> Blob:
+        """A red disc before blue: it has something to see."""
+        pixels = np.full((300, 400, 3), (180, 90, 30), np.uint8)
+        cv2.circle(pixels, (200, 150), 90, (40, 60, 220), -1)
+        return await self.store.put_bytes(cv2.imencode(".png", pixels)[1].tobytes(), "image/png")
 
     async def fact(self, body: Plan) -> tuple[StoryboardPlanned, bool]:
         task = Task(job_id="j1", run=1, task="plan", attempt=1, owner="ann", body=body)
@@ -57,7 +66,7 @@ async def test_what_changes_the_picture_makes_another_plan_and_nothing_else_does
     assert msgspec.json.decode(data, type=Storyboard).frames == fact.frames == 900
     assert (fact.width, fact.height, fact.fps) == (1920, 1080, "30")
 
-    same = JobOptions(title="other", callback_url="https://example.org/hook", captions=False, seed=9)
+    same = JobOptions(callback_url="https://example.org/hook", preview=True, lossless_audio=True, seed=9)
     again, reused = await bench.fact(Plan(analysis=analysis, options=same, seed=1))
     assert reused
     assert again == fact
@@ -66,11 +75,33 @@ async def test_what_changes_the_picture_makes_another_plan_and_nothing_else_does
         Plan(analysis=analysis, options=JobOptions(), seed=2),
         Plan(analysis=analysis, options=JobOptions(prompt="rain"), seed=1),
         Plan(analysis=analysis, options=JobOptions(fps="25"), seed=1),
-        Plan(analysis=analysis, options=JobOptions(), seed=1, image=GONE),
+        Plan(analysis=analysis, options=JobOptions(title="Other"), seed=1),
+        Plan(analysis=analysis, options=JobOptions(captions=False), seed=1),
+        Plan(analysis=analysis, options=JobOptions(), seed=1, image=await bench.picture()),
     ):
         different, reused = await bench.fact(other)
         assert not reused
         assert different.storyboard != fact.storyboard
+
+
+async def test_a_picture_that_is_gone_or_broken(bench: Bench) -> None:
+    analysis = await bench.analysis()
+    with pytest.raises(InputMissing) as missing:
+        await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1, image=GONE))
+    assert missing.value.sha256 == GONE.sha256
+    broken = await bench.store.put_bytes(b"\x89PNG\r\n\x1a\n and no more", "image/png")
+    with pytest.raises(Permanent) as refused:
+        await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1, image=broken))
+    assert refused.value.code == "bad_image"
+
+
+async def test_the_picture_gives_looks_and_colours(bench: Bench) -> None:
+    analysis = await bench.analysis()
+    fact, _ = await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1, image=await bench.picture()))
+    shown = [bool({"picture", "subject"} & set(looks_by_name()[shot.scene.look].needs)) for shot in fact.shots]
+    assert sum(shown) > len(shown) / 2
+    plain, _ = await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1))
+    assert plain.shots[0].scene.palette != fact.shots[0].scene.palette
 
 
 async def test_an_analysis_that_is_gone_or_broken(bench: Bench) -> None:

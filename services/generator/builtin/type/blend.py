@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from services.generator.builtin.colour import Bgr
 from services.generator.builtin.looks.stage import Frame
 from services.generator.builtin.type.raster import Alpha
 
 _SUBPIXEL = 1 / 16
+_LEVELS = np.arange(256, dtype=np.float64)
 
 
 def lay(frame: Frame, alpha: Alpha, at: tuple[float, float], colour: Bgr, opacity: float = 1.0) -> None:
@@ -29,12 +29,13 @@ def lay(frame: Frame, alpha: Alpha, at: tuple[float, float], colour: Bgr, opacit
     x1, y1 = min(left + alpha.shape[1], width), min(top + alpha.shape[0], height)
     if x0 >= x1 or y0 >= y1:
         return
-    part = alpha[y0 - top : y1 - top, x0 - left : x1 - left]
-    weight = np.multiply(part, np.float32(min(opacity, 1.0) / 255.0), dtype=np.float32)
+    part = np.ascontiguousarray(alpha[y0 - top : y1 - top, x0 - left : x1 - left])
+    weight = _LEVELS * min(opacity, 1.0)
+    kept = cv2.cvtColor(cv2.LUT(part, np.rint(255.0 - weight).astype(np.uint8)), cv2.COLOR_GRAY2BGR)
+    inked = np.rint(weight[:, None, None] * np.array(colour) / 255.0).astype(np.uint8)
     under = frame[y0:y1, x0:x1]
-    ink: npt.NDArray[np.uint8] = np.empty_like(under)
-    ink[:] = colour
-    under[:] = cv2.blendLinear(ink, np.ascontiguousarray(under), weight, np.float32(1.0) - weight)
+    cv2.multiply(under, kept, dst=under, scale=1.0 / 255.0)
+    cv2.add(under, cv2.applyColorMap(part, inked), dst=under)
 
 
 def _shifted(alpha: Alpha, right: float, down: float) -> Alpha:

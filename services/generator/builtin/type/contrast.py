@@ -1,0 +1,120 @@
+"""Ink that can be read: which inks a text takes, and the soft scrim that keeps the ground away from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from libs.picture.oklab import oklab_of_pixels, toned_down
+from services.generator.builtin.colour import Inks, Lab, mix, solid
+from services.generator.builtin.looks.stage import Frame
+from services.generator.builtin.type.blend import lay
+from services.generator.builtin.type.raster import Alpha
+
+APART = 0.45
+"""How far ink and ground are apart in OKLab lightness, at least."""
+_MARGIN = 0.025
+_DENSEST = 0.94
+_QUANTILE = 0.90
+"""Of the ground's pixels so many keep the distance; single bright dots don't matter."""
+_STEP = 4
+"""Every so many pixels the ground is looked at."""
+_SOFT = 0.42
+"""How far the scrim reaches beyond the text, in parts of the frame."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+Edge = Literal["left", "right", "bottom", "across"]
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """The inks of a text on one scene: what is sung, what is just being sung, and what the scrim is made of."""
+
+    paper: Lab
+    accent: Lab
+    scrim: Lab
+    light: bool
+    """Light letters on a dark ground."""
+
+    @classmethod
+    def over(cls, inks: Inks, backdrop: Frame, box: Box) -> Lettering:
+        """The inks that need the weaker scrim where the text stands; light letters when in doubt."""
+        dark, bright = inks.by_lightness[0], inks.by_lightness[-1]
+        lifted = _at_lightness(inks.accent, max(0.82, float(inks.accent[0])))
+        lowered = _at_lightness(inks.accent, min(0.44, float(inks.accent[0])))
+        paper = _muted(bright, max(0.95, float(bright[0])), 0.035)
+        night = cls(paper, lifted, _muted(dark, 0.15, 0.09), True)
+        day = cls(_muted(dark, min(0.20, float(dark[0])), 0.06), lowered, _muted(bright, 0.965, 0.03), False)
+        needs = [one.needed(backdrop, box, float(one.paper[0])) for one in (night, day)]
+        return night if needs[0] <= needs[1] + 0.1 else day
+
+    def weaker(self, *inks: Lab) -> float:
+        """The lightness of the ink that stands out least."""
+        values = [float(ink[0]) for ink in inks]
+        return min(values) if self.light else max(values)
+
+    def needed(self, frame: Frame, box: Box, ink: float) -> float:
+        """How dense the scrim must be, 0..1, for an ink of this lightness to be read in the box."""
+        if self.light:
+            worst, bound = float(np.quantile(lightness(frame, box), _QUANTILE)), ink - APART - _MARGIN
+            over = worst - bound
+        else:
+            worst, bound = float(np.quantile(lightness(frame, box), 1.0 - _QUANTILE)), ink + APART + _MARGIN
+            over = bound - worst
+        away = abs(worst - float(self.scrim[0]))
+        return float(np.clip(over / away, 0.0, _DENSEST)) if over > 0.0 and away > 0.0 else 0.0
+
+
+class Scrim:
+    """A soft grade from one side of the frame: dense where the text stands, gone at the other side.
+
+    `edge` is the side that it comes from; `across` a band over the whole width.
+    """
+
+    def __init__(self, width: int, height: int, box: Box, edge: Edge) -> None:
+        x = (np.arange(width, dtype=np.float32) + 0.5)[None, :]
+        y = (np.arange(height, dtype=np.float32) + 0.5)[:, None]
+        if edge == "left":
+            away = (x - box[2]) / (_SOFT * width)
+        elif edge == "right":
+            away = (box[0] - x) / (_SOFT * width)
+        elif edge == "bottom":
+            away = (box[1] - y) / (_SOFT * height)
+        else:
+            away = np.maximum(box[1] - y, y - box[3]) / (_SOFT * height)
+        away = np.clip(away, 0.0, 1.0)
+        veil = np.broadcast_to(1.0 - away * away * (3.0 - 2.0 * away), (height, width))
+        rows, columns = np.flatnonzero(veil.max(axis=1) > 0.01), np.flatnonzero(veil.max(axis=0) > 0.01)
+        self.place = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+        self.veil: Alpha = np.rint(255.0 * veil[self.place]).astype(np.uint8)
+
+    def lay(self, frame: Frame, colour: Lab, density: float) -> None:
+        """Draw the frame's part under the veil towards the colour."""
+        if density > 0.004:
+            lay(frame[self.place], self.veil, (0, 0), solid(colour), density)
+
+
+def lightness(frame: Frame, box: Box) -> npt.NDArray[np.float32]:
+    """OKLab lightness of some of the pixels in the box."""
+    height, width = frame.shape[:2]
+    x0, x1 = int(np.clip(box[0], 0, width - 1)), int(np.clip(box[2], 1, width))
+    y0, y1 = int(np.clip(box[1], 0, height - 1)), int(np.clip(box[3], 1, height))
+    part = frame[y0 : max(y1, y0 + 1) : _STEP, x0 : max(x1, x0 + 1) : _STEP]
+    return np.asarray(oklab_of_pixels(np.ascontiguousarray(part))[..., 0], dtype=np.float32)
+
+
+def _at_lightness(ink: Lab, value: float) -> Lab:
+    moved = np.array(ink, dtype=np.float64)
+    moved[0] = value
+    return toned_down(moved)
+
+
+def _muted(ink: Lab, value: float, chroma: float) -> Lab:
+    grey = np.array([value, 0.0, 0.0])
+    tinted = np.array([value, *ink[1:]])
+    strong = float(np.hypot(ink[1], ink[2]))
+    return toned_down(mix(grey, tinted, min(1.0, chroma / strong) if strong > 0.0 else 0.0))

@@ -1,0 +1,159 @@
+"""A layer of lyrics over a look: the protocol, and what all styles share: phrases, places and the scrim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal, Protocol
+
+from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.type.contrast import Box, Edge, Lettering, Scrim
+from services.generator.builtin.type.motion import quintic, smooth
+from services.generator.builtin.type.phrases import Phrase, at, phrases, sung_lines
+from services.generator.builtin.type.setting import Align, Block, Style, Typesetter
+
+Side = Literal["left", "centre", "right"]
+"""The side of the frame that is free for type."""
+
+
+class Layer(Protocol):
+    """Lyrics over a look, a function of the moment alone."""
+
+    def draw(self, frame: Frame, moment: Moment) -> None:
+        """Draw the words of a moment into the frame."""
+        ...
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where type may stand, in pixels: clear of the edges and, upright, of what phones lay over a video."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    upright: bool
+    wide: bool
+
+    @classmethod
+    def of(cls, width: int, height: int) -> Area:
+        """The safe area of a frame."""
+        upright, wide = height > 1.3 * width, width > 1.3 * height
+        if upright:
+            return cls(0.08 * width, 0.88 * width, 0.14 * height, 0.76 * height, True, False)
+        side = 0.09 if wide else 0.075
+        return cls(side * width, (1.0 - side) * width, 0.07 * height, 0.92 * height, False, wide)
+
+    @property
+    def width(self) -> float:
+        """Pixels from side to side."""
+        return self.right - self.left
+
+
+class LyricLayer:
+    """What the styles share. A style says how words are set and where, and draws one phrase."""
+
+    ahead = 0.0
+    """Seconds that a phrase is seen before its first word is sung."""
+    most_rows = 3
+
+    def __init__(self, stage: Stage, backdrop: Frame, side: Side = "left") -> None:
+        self.stage, self.side = stage, side
+        self.area = Area.of(stage.width, stage.height)
+        self.style = self.set_in(stage)
+        lines = sung_lines(stage.words, self.style.role)
+        self.setter = Typesetter(lines, self.style)
+        most, rows = self.most_width, self.most_rows
+        self.phrases = phrases([turn for line in lines for turn in self.setter.turns(line, most, rows)])
+        self.inks = Lettering.over(stage.inks, backdrop, self.usual_box)
+        self.block = lru_cache(maxsize=4)(self._block)
+        self.scrim = lru_cache(maxsize=4)(self._scrim)
+
+    def set_in(self, stage: Stage) -> Style:
+        """How this style sets its words at the frame's size."""
+        raise NotImplementedError
+
+    @property
+    def most_width(self) -> float:
+        """The longest row, in pixels."""
+        return self.area.width
+
+    @property
+    def middle(self) -> float:
+        """Where the middle of a block stands, in parts of the height."""
+        return 0.5
+
+    def align(self, words: Phrase) -> Align:
+        """Where the rows of a phrase begin: at the free side, or where their script begins."""
+        if self.side == "centre":
+            return "centre"
+        return self.side
+
+    @cached_property
+    def usual_box(self) -> Box:
+        """About where the text stands, before there is any."""
+        high = 0.5 * self.most_rows * self.style.leading * self.style.size
+        centre = self.middle * self.stage.height
+        left = self.left_of(self.most_width)
+        return left, centre - high, left + self.most_width, centre + high
+
+    def left_of(self, width: float) -> float:
+        """Where a block of this width begins."""
+        if self.side == "centre":
+            return 0.5 * (self.area.left + self.area.right - width)
+        return self.area.left if self.side == "left" else self.area.right - width
+
+    def origin(self, block: Block) -> tuple[int, int]:
+        """Where a block's left edge and first baseline stand, in whole pixels."""
+        centre = self.middle * self.stage.height
+        y = centre - 0.5 * (block.top + block.bottom)
+        y = min(max(y, self.area.top - block.top), max(self.area.bottom - block.bottom, self.area.top - block.top))
+        return round(self.left_of(block.width)), round(y)
+
+    def draw(self, frame: Frame, moment: Moment) -> None:
+        """Lay the scrim, then the phrase that is seen now."""
+        phrase = at(self.phrases, moment.time, self.ahead)
+        if phrase is None:
+            return
+        block = self.block(phrase)
+        x, y = self.origin(block)
+        box = (x, y + block.top, x + block.width, y + block.bottom)
+        here = self.presence(phrase, moment.time)
+        density = here * self.inks.needed(frame, box, self.weakest)
+        self.scrim(phrase).lay(frame, self.inks.scrim, density)
+        self.draw_phrase(frame, moment.time, phrase, block, (x, y))
+
+    def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
+        """Draw the phrase as it is at a time."""
+        raise NotImplementedError
+
+    @property
+    def weakest(self) -> float:
+        """The lightness of the ink that needs most help."""
+        return self.inks.weaker(self.inks.paper)
+
+    def presence(self, phrase: Phrase, time: float) -> float:
+        """0..1: how much of the phrase's scrim is there."""
+        come = smooth((time - phrase.start + self.ahead) / 0.3)
+        return come * (1.0 - self.left(phrase, time))
+
+    def left(self, phrase: Phrase, time: float) -> float:
+        """0..1: how far the phrase is gone."""
+        return quintic((time - phrase.leave) / max(phrase.end - phrase.leave, 1e-3))
+
+    def _block(self, phrase: Phrase) -> Block:
+        return self.setter.block(phrase.words, self.most_width, self.most_rows, align=self.align(phrase))
+
+    def _scrim(self, phrase: Phrase) -> Scrim:
+        block = self.block(phrase)
+        x, y = self.origin(block)
+        pad = 0.3 * block.size
+        box = (x - pad, y + block.top - pad, x + block.width + pad, y + block.bottom + pad)
+        return Scrim(self.stage.width, self.stage.height, box, self.edge)
+
+    @property
+    def edge(self) -> Edge:
+        """The side of the frame that the scrim comes from."""
+        if self.side == "centre" or not self.area.wide:
+            return "across"
+        return self.side

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import msgspec
@@ -35,6 +35,17 @@ FAST = {"skip_loop_filter": "noref"}
 """Options of the decoder: pictures that no other refers to are not deblocked, which nobody sees at this size."""
 
 
+class Shots(NamedTuple):
+    """Frames that are kept while all are measured."""
+
+    numbers: Sequence[int]
+    size: tuple[int, int]
+    """Width and height that they are kept in."""
+
+
+NO_SHOTS = Shots((), (2, 2))
+
+
 class PictureMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen."""
 
@@ -52,6 +63,8 @@ class PictureMeasure(msgspec.Struct, frozen=True, kw_only=True):
     container_seconds: float
     seen: Seen
     rate: BitRate | None
+    shots: tuple[Small, ...] = ()
+    """The frames that were asked for, as far as they are there."""
 
 
 class SoundMeasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +82,16 @@ class SoundMeasure(msgspec.Struct, frozen=True, kw_only=True):
     rate: BitRate | None = None
 
 
-def measure_picture(path: str, fps_text: str, planned: Sequence[Planned], expected_frames: int) -> PictureMeasure:
+def measure_picture(
+    path: str,
+    fps_text: str,
+    planned: Sequence[Planned],
+    expected_frames: int,
+    wanted: Shots = NO_SHOTS,
+) -> PictureMeasure:
     """Decodes the video's picture once."""
-    fps = Fraction(fps_text)
+    fps, numbers = Fraction(fps_text), frozenset(wanted.numbers)
+    shots: dict[int, Small] = {}
     finder, watch, bits = ChangeFinder(planned), Watch(), BitMeter()
     black, still = bytearray(), bytearray()
     best_score, best_frame = -1.0, 0
@@ -96,6 +116,8 @@ def measure_picture(path: str, fps_text: str, planned: Sequence[Planned], expect
                 score = poster_score(small)
                 if score > best_score:
                     best_score, best_frame = score, count
+            if count in numbers:
+                shots[count] = shrunk(shrinker, frame, wanted.size)
             count += 1
             if count % 30 == 0:
                 report(count / max(expected_frames, 1), "measuring the picture")
@@ -113,6 +135,7 @@ def measure_picture(path: str, fps_text: str, planned: Sequence[Planned], expect
         container_seconds=seconds,
         seen=watch.seen(),
         rate=bits.rate(float(count / fps)),
+        shots=tuple(shots[number] for number in wanted.numbers if number in shots),
     )
 
 

@@ -32,15 +32,15 @@ def graded(inks: Inks, key: Key, body: Lab, breath: float = 0.0) -> Table:
         case "night":
             stops = [
                 (0.0, dark),
-                (0.34, mix(dark, body, 0.5)),
-                (0.64, mix(dark, body, 0.9)),
-                (0.88, mix(body, high, 0.6)),
+                (0.30, mix(dark, body, 0.55)),
+                (0.58, mix(dark, body, 0.96)),
+                (0.82, mix(body, high, 0.8)),
             ]
-            last = mix(high, light, 0.6)
+            last = mix(high, light, 0.7)
         case "colour":
             stops = [
-                (0.0, mix(dark, body, 0.55)),
-                (0.26, mix(dark, body, 0.85)),
+                (0.0, mix(dark, body, 0.22)),
+                (0.24, mix(dark, body, 0.66)),
                 (0.50, body),
                 (0.78, mix(body, light, 0.6)),
             ]
@@ -48,7 +48,7 @@ def graded(inks: Inks, key: Key, body: Lab, breath: float = 0.0) -> Table:
         case "paper":
             shade = mix(dark, body, 0.8)
             stops = [
-                (0.0, mix(dark, body, 0.6)),
+                (0.0, mix(dark, body, 0.4)),
                 (0.20, shade),
                 (0.42, mix(body, light, 0.30)),
                 (0.66, mix(body, light, 0.78)),
@@ -56,6 +56,11 @@ def graded(inks: Inks, key: Key, body: Lab, breath: float = 0.0) -> Table:
             last = light
     moved = [(max(0.0, place - breath) if place else 0.0, ink) for place, ink in stops]
     return ramp([*moved, (1.0, last)])
+
+
+def body_of(inks: Inks, key: Key) -> Lab:
+    """The ink of the middle tones where one grading is enough."""
+    return inks.ground if key == "colour" else inks.by_lightness[2]
 
 
 def inked(inks: Inks, key: Key) -> tuple[Lab, Lab]:

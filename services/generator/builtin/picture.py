@@ -1,4 +1,4 @@
-"""The theme picture framed for a shot."""
+"""The theme picture framed for a shot: at the frame's size, clean, its tones brought out."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from libs.picture.load import Gray, Picture
+from libs.picture.load import Gray, Image, Picture
+from libs.picture.subject import Subject
+from services.generator.builtin.framing import FOCUS, Crop, aimed
 
-__all__ = ["FOCUS", "Framing", "Gray", "Picture", "framed"]
+__all__ = ["FOCUS", "Framing", "Gray", "Image", "Picture", "framed", "framed_at", "framed_near"]
 
-FOCUS = (0.5, 0.32)
-"""Where a crop aims, in parts of the picture: faces and subjects sit above the middle."""
+MIDDLE = 112.0
+"""Where the middle tone of a picture is brought, of 255, as far as GAMMA lets it."""
+GAMMA = (0.55, 1.5)
 
 
 @dataclass(frozen=True)
 class Framing:
     """A picture cut for a shot: what is seen at rest, with room around it for the camera.
 
-    `tone` is its lightness, spread over 0..255. The frame's middle lies at `centre`; one frame pixel is
-    `scale` pixels of it.
+    source: its colours. tone: its lightness, spread over 0..255. mask: its subject, where that is known. All
+    of one size. The frame's middle lies at `centre`; one frame pixel is `scale` pixels of them.
     """
 
+    source: Image
     tone: Gray
+    mask: Gray | None
     centre: tuple[float, float]
     scale: float
 
@@ -35,12 +40,43 @@ def framed(
     """The picture framed to fill width x height, `closeness` times nearer than needed (1 and up).
 
     focus: where the view aims, in parts of the picture, as far as the frame stays filled.
+    """
+    return framed_at(picture, width, height, Crop(closeness, focus))
+
+
+def framed_near(
+    picture: Picture,
+    width: int,
+    height: int,
+    closeness: float,
+    *,
+    subject: Subject | None,
+    aside: float = 0.0,
+    screened: bool = False,
+    open_height: float = 1.0,
+) -> Framing:
+    """The picture framed around its subject, as near as wished where its size and the subject's head let it."""
+    rows, columns = picture.pixels.shape[:2]
+    crop = aimed(
+        (columns, rows),
+        (width, height),
+        closeness,
+        subject=subject,
+        aside=aside,
+        screened=screened,
+        open_height=open_height,
+    )
+    return framed_at(picture, width, height, crop, subject)
+
+
+def framed_at(picture: Picture, width: int, height: int, crop: Crop, subject: Subject | None = None) -> Framing:
+    """The picture framed by a crop.
 
     Small pictures are brought up smoothly, cleaned and sharpened, so that they don't show their pixels.
     """
     source: MatLike = picture.pixels
     rows, columns = source.shape[:2]
-    fill = max(width / columns, height / rows) * closeness
+    fill = max(width / columns, height / rows) * crop.closeness
     work = min(fill * 1.1, 3000.0 / max(rows, columns))
     if work > 1.25:
         clean = cv2.bilateralFilter(source, 5, 18, 3)
@@ -49,18 +85,34 @@ def framed(
         source = cv2.addWeighted(source, 1.5, soft, -0.5, 0)
     elif work < 1.0:
         source = cv2.resize(source, None, fx=work, fy=work, interpolation=cv2.INTER_AREA)
-    tone = _spread(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY))
-    scale = source.shape[1] / (columns * fill)
+    tall, wide = source.shape[:2]
+    mask = None if subject is None else cv2.resize(subject.mask, (wide, tall), interpolation=cv2.INTER_LINEAR)
+    scale = wide / (columns * fill)
     half_x, half_y = width * scale / 2.0, height * scale / 2.0
-    x = min(max(focus[0] * source.shape[1], half_x), source.shape[1] - half_x)
-    y = min(max(focus[1] * source.shape[0], half_y), source.shape[0] - half_y)
-    return Framing(tone=tone, centre=(x, y), scale=scale)
+    x = min(max(crop.focus[0] * wide, half_x), wide - half_x)
+    y = min(max(crop.focus[1] * tall, half_y), tall - half_y)
+    return Framing(
+        source=np.asarray(source, dtype=np.uint8),
+        tone=_spread(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), mask),
+        mask=None if mask is None else np.asarray(mask, dtype=np.uint8),
+        centre=(x, y),
+        scale=scale,
+    )
 
 
-def _spread(tone: MatLike) -> Gray:
-    """Lightness stretched between its 1st and 99th percentile, with a gentle S-curve and local contrast."""
-    low, high = (float(value) for value in np.percentile(tone, (1.0, 99.0)))
-    at = np.clip((np.arange(256) - low) / max(high - low, 24.0), 0.0, 1.0)
+def _spread(tone: MatLike, mask: MatLike | None) -> Gray:
+    """Lightness stretched between its own ends, its middle brought to the middle, with a gentle S-curve and
+    local contrast. The subject's tones count as much as all others."""
+    small = cv2.resize(tone, (96, 96), interpolation=cv2.INTER_AREA).ravel()
+    if mask is not None:
+        inside = small[cv2.resize(mask, (96, 96), interpolation=cv2.INTER_AREA).ravel() > 127]
+        if len(inside) > 32:
+            small = np.concatenate([small, np.resize(inside, len(small))])
+    low, high = (float(value) for value in np.percentile(small, (0.7, 99.6)))
+    span = max(high - low, 24.0)
+    middle = min(max((float(np.median(small)) - low) / span, 0.02), 0.98)
+    gamma = min(max(float(np.log(MIDDLE / 255.0) / np.log(middle)), GAMMA[0]), GAMMA[1])
+    at = np.clip((np.arange(256) - low) / span, 0.0, 1.0) ** (0.35 + 0.65 * gamma)
     curve = (0.75 * at + 0.25 * at * at * (3.0 - 2.0 * at)) * 255.0
     stretched = cv2.LUT(tone, np.rint(curve).astype(np.uint8))
     local = cv2.createCLAHE(clipLimit=1.3, tileGridSize=(6, 6)).apply(stretched)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.grading import graded, key_of
+from services.generator.builtin.grading import body_of, graded, key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Picture
@@ -44,7 +44,7 @@ class Duotone:
         self.view = View(stage, picture)
         inks = stage.inks
         key = key_of(inks)
-        body = inks.ground if key == "colour" else inks.by_lightness[2]
+        body = body_of(inks, key)
         self.tables = [graded(inks, key, body, BREATH * step / (STEPS - 1)) for step in range(STEPS)]
 
     def frame(self, moment: Moment) -> Frame:

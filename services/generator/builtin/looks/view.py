@@ -6,11 +6,13 @@ from math import cos, sin
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+from cv2.typing import MatLike
 
 from services.generator.builtin.camera import frame_to_source
 from services.generator.builtin.looks.stage import Moment, Stage
 from services.generator.builtin.noise import Field, periodic
-from services.generator.builtin.picture import FOCUS, Gray, Picture, framed
+from services.generator.builtin.picture import Gray, Picture, framed_near
 
 MAP_SHORT = 54
 LIGHT_SHORT = 45
@@ -20,27 +22,42 @@ PARALLAX = 0.011
 CLOSENESS = (1.04, 1.5, 1.22)
 """Of neighbouring scenes: as a whole, close, nearer."""
 ASIDE = (0.0, -0.06, 0.08)
-"""Parts of the picture that the view then stands beside its middle."""
-SMALL = 420
-"""Pictures with a shorter side below this are shown close only on a screen, which hides that they are soft."""
+"""Parts of the picture that the view then stands beside its aim."""
+DEPTH_SHORT = 72
+"""Cells on the picture's shorter side that know how near it is."""
 
 
 class View:
-    """Samples the picture's tone for each moment of a shot."""
+    """Samples the picture for each moment of a shot."""
 
-    def __init__(self, stage: Stage, picture: Picture, *, screened: bool = False) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        picture: Picture,
+        *,
+        screened: bool = False,
+        closeness: float | None = None,
+        open_height: float = 1.0,
+    ) -> None:
         self.stage = stage
-        which = stage.variant % 3
-        closeness = CLOSENESS[which]
-        if picture.short_side < SMALL and not screened:
-            closeness = 1.0 + 0.5 * (closeness - 1.0)
-        focus = (FOCUS[0] + ASIDE[which], FOCUS[1])
-        self.framing = framed(picture, stage.width, stage.height, closeness, focus)
+        which = (stage.variant + stage.visit) % 3
+        self.framing = framed_near(
+            picture,
+            stage.width,
+            stage.height,
+            CLOSENESS[which] if closeness is None else closeness,
+            subject=stage.subject,
+            aside=ASIDE[which] if closeness is None else 0.0,
+            screened=screened,
+            open_height=open_height,
+        )
+        self.size = (stage.width, stage.height)
         self.map_width, self.map_height = stage.grid(MAP_SHORT)
         across = (np.arange(self.map_width, dtype=np.float32) + 0.5) * stage.width / self.map_width - 0.5
         along = (np.arange(self.map_height, dtype=np.float32) + 0.5) * stage.height / self.map_height - 0.5
         self.x, self.y = (part.astype(np.float32) for part in np.meshgrid(across, along))
-        self.near = self._nearness()
+        self.full_x, self.full_y = (np.empty((stage.height, stage.width), np.float32) for _ in range(2))
+        self.near, self.near_scale = self._nearness()
         random = stage.random()
         self.light_tile = periodic(random, LIGHT_TILE, 1.8)
         width, height = stage.grid(LIGHT_SHORT)
@@ -49,34 +66,70 @@ class View:
         away = ((columns + 0.5) / width - 0.5) ** 2 + ((rows + 0.5) / height - 0.5) ** 2
         self.vignette = (-38.0 * np.maximum(away - 0.12, 0.0)).astype(np.float32)
 
-    def _nearness(self) -> Field:
-        """0 far, 1 near: a subject that stands in the middle before a floor that comes towards us."""
-        u = self.x / self.stage.width - 0.5
-        v = self.y / self.stage.height
-        floor = 0.45 * v**1.5
-        subject = np.exp(-((u / 0.30) ** 2 + ((v - 0.55) / 0.48) ** 2) * 1.2)
-        return np.asarray(np.maximum(floor, 0.9 * subject), dtype=np.float32)
+    def _nearness(self) -> tuple[Field, float]:
+        """0 far, 1 near, over the picture, and its cells for one pixel of it.
+
+        A known subject is one flat plane before a floor that comes towards us; it is widened, so that what
+        stretches is the ground beside it. An unknown one is guessed to stand in the middle.
+        """
+        tall, wide = self.framing.tone.shape
+        scale = DEPTH_SHORT / min(tall, wide)
+        width, height = max(2, round(wide * scale)), max(2, round(tall * scale))
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+        v = (rows + 0.5) / height
+        if self.framing.mask is None:
+            u = (columns + 0.5) / width - 0.5
+            subject = 0.9 * np.exp(-((u / 0.30) ** 2 + ((v - 0.55) / 0.48) ** 2) * 1.2)
+            return np.maximum(0.45 * v**1.5, subject).astype(np.float32), scale
+        mask = cv2.resize(self.framing.mask, (width, height), interpolation=cv2.INTER_AREA)
+        reach = 2 * max(1, round(0.025 * width)) + 1
+        widened = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+        flat = cv2.GaussianBlur(widened, (0, 0), 0.4 * reach).astype(np.float32) / 255.0
+        floor = 0.10 + 0.35 * v**1.5
+        return np.asarray(floor + (0.85 - floor) * flat, dtype=np.float32), scale
+
+    def matrix(self, moment: Moment) -> npt.NDArray[np.float32]:
+        """The camera: 2 x 3, from frame pixels to the picture's."""
+        stage = self.stage
+        beat = 1.0 + 0.007 * stage.depth * moment.pulse
+        pose = stage.pose(moment.shot)
+        scale = self.framing.scale / beat
+        return frame_to_source(pose, stage.width, stage.height, self.framing.centre, scale).astype(np.float32)
+
+    def swing(self, moment: Moment) -> tuple[float, float]:
+        """How far the nearest part stands aside of where it rests, in the picture's pixels."""
+        stage = self.stage
+        reach = PARALLAX * stage.width * self.framing.scale
+        turn = 0.55 * stage.pace * moment.time
+        return reach * sin(turn), 0.5 * reach * cos(0.83 * turn)
+
+    def maps(self, moment: Moment) -> tuple[Field, Field]:
+        """Where each pixel of the frame lies in the picture; good until the next call."""
+        part = self.matrix(moment)
+        aside, along = self.swing(moment)
+        x = part[0, 0] * self.x + part[0, 1] * self.y + part[0, 2]
+        y = part[1, 0] * self.x + part[1, 1] * self.y + part[1, 2]
+        cells = np.float32(self.near_scale)
+        near = cv2.remap(self.near, x * cells, y * cells, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.resize(x + np.float32(aside) * near, self.size, dst=self.full_x, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(y + np.float32(along) * near, self.size, dst=self.full_y, interpolation=cv2.INTER_LINEAR)
+        return self.full_x, self.full_y
 
     def tone(self, moment: Moment) -> Gray:
         """The picture's lightness in the frame, 0..255, sharp, without the wandering light."""
-        stage = self.stage
-        pose = stage.pose(moment.shot)
-        beat = 1.0 + 0.007 * stage.depth * moment.pulse
-        matrix = frame_to_source(pose, stage.width, stage.height, self.framing.centre, self.framing.scale / beat)
-        swing = PARALLAX * stage.width * self.framing.scale
-        turn = 0.55 * stage.pace * moment.time
-        aside, along = np.float32(swing * sin(turn)), np.float32(0.5 * swing * cos(0.83 * turn))
-        part = matrix.astype(np.float32)
-        x = part[0, 0] * self.x + part[0, 1] * self.y + part[0, 2] + aside * self.near
-        y = part[1, 0] * self.x + part[1, 1] * self.y + part[1, 2] + along * self.near
-        size = (stage.width, stage.height)
-        full_x = cv2.resize(x, size, interpolation=cv2.INTER_LINEAR)
-        full_y = cv2.resize(y, size, interpolation=cv2.INTER_LINEAR)
-        seen = cv2.remap(self.framing.tone, full_x, full_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(seen, dtype=np.uint8)
+        return self.seen(self.framing.tone, moment)
+
+    def seen(self, image: MatLike, moment: Moment) -> Gray:
+        """An image of the framing's size as the frame sees it, of one channel or several."""
+        return sampled(image, *self.maps(moment))
 
     def light(self, moment: Moment, strength: float) -> Field:
         """Light and shade that wander over the frame, in levels of tone, at the frame's size."""
+        small = self.small_light(moment, strength)
+        return np.asarray(cv2.resize(small, self.size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+    def small_light(self, moment: Moment, strength: float) -> Field:
+        """The same on its own small grid."""
         run = moment.time * self.stage.pace
         wave = cv2.remap(
             self.light_tile,
@@ -85,8 +138,10 @@ class View:
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_WRAP,
         )
-        small = np.clip(wave, -2.0, 2.0) * np.float32(strength) + self.vignette
-        size = (self.stage.width, self.stage.height)
-        return np.asarray(
-            cv2.resize(small.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), dtype=np.float32
-        )
+        return np.asarray(np.clip(wave, -2.0, 2.0) * np.float32(strength) + self.vignette, dtype=np.float32)
+
+
+def sampled(image: MatLike, x: Field, y: Field) -> Gray:
+    """An image of the picture's size as the frame sees it, of one channel or several."""
+    seen = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(seen, dtype=np.uint8)

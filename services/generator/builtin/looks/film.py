@@ -1,0 +1,90 @@
+"""Film: the photograph as a film has it, wide between bars, in a gate that isn't quite steady, light leaking in."""
+
+from __future__ import annotations
+
+from math import sin
+
+import cv2
+import numpy as np
+
+from libs.contracts.looks import LookEntry
+from services.generator.builtin.colour import mix, solid
+from services.generator.builtin.grading import key_of
+from services.generator.builtin.looks.atmosphere import Leak
+from services.generator.builtin.looks.layers import lit
+from services.generator.builtin.looks.parallax import Photograph
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
+from services.generator.builtin.noise import periodic_line
+from services.generator.builtin.picture import Picture
+
+LOOK = LookEntry(
+    name="film",
+    family="photo",
+    summary="The photograph as a wide film, light leaking in.",
+    needs=("picture",),
+    stand_in="silk",
+    mark=4.0,
+    energy=(0.0, 0.6),
+    sections=("intro", "verse", "outro"),
+    texture="photo",
+    movement="drift",
+    least_pixels=500,
+)
+
+WIDE = 2.39
+BAR = 0.12
+"""Parts of the height that each bar takes where the frame isn't wide."""
+WEAVE = 0.00045
+"""Parts of the frame that the gate weaves."""
+WEAVE_HZ = 9.0
+LAPS = 512
+BRIGHT = 205
+"""Levels above which highlights glow."""
+KEEP = 0.8
+
+
+def make(stage: Stage) -> Drawing:
+    """The look for a shot."""
+    return Film(stage, stage.theme)
+
+
+class Film:
+    """The bars are the palette's darkest ink, or its paper; highlights glow into their surroundings."""
+
+    def __init__(self, stage: Stage, picture: Picture) -> None:
+        self.stage = stage
+        inks = stage.inks
+        dark, _, _, high, light = inks.by_lightness
+        key = key_of(inks)
+        wide = stage.width > 1.2 * stage.height
+        seen = min(stage.width / WIDE, 0.86 * stage.height) if wide else (1.0 - 2.0 * BAR) * stage.height
+        self.bar = max(2, round((stage.height - seen) / 2.0))
+        self.photo = Photograph(stage, picture, KEEP, seen / stage.height)
+        self.leak = Leak(stage, (mix(inks.accent, high, 0.5), light), 0.8 * (1.0 - self.photo.bright))
+        self.bars = solid({"night": dark, "colour": mix(dark, inks.ground, 0.5), "paper": light}[key])
+        self.weave = periodic_line(np.random.default_rng([stage.seed, 43]), LAPS, LAPS / 4.0, 3.0)
+        self.small = stage.grid(90)
+        self.warmth = np.array([0.35, 0.6, 1.0], np.float32)
+
+    def frame(self, moment: Moment) -> Frame:
+        image = lit(self.photo.seen(moment, self._weave(moment.shot)), self.photo.light(moment))
+        image = self.leak.fall(self._glow(image), moment)
+        open_ = round(self.bar * (1.0 - 0.05 * self.stage.depth * moment.bar_pulse + 0.02 * sin(moment.time)))
+        image[:open_] = self.bars
+        image[self.stage.height - open_ :] = self.bars
+        return image
+
+    def _weave(self, seconds: float) -> tuple[float, float]:
+        at = np.array([seconds, seconds + LAPS / WEAVE_HZ / 2.0]) * WEAVE_HZ
+        right, down = np.interp(at % LAPS, np.arange(LAPS), self.weave)
+        return float(right) * WEAVE, float(down) * WEAVE * 2.0
+
+    def _glow(self, image: Frame) -> Frame:
+        """Halation: what is brightest shines red into what is beside it."""
+        tiny = cv2.resize(image, self.small, interpolation=cv2.INTER_AREA)
+        over = cv2.subtract(cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY), np.full(tiny.shape[:2], BRIGHT, np.uint8))
+        halo = cv2.GaussianBlur(over, (0, 0), 2.4).astype(np.float32)[..., None] * (self.warmth * np.float32(1.1))
+        full = cv2.resize(
+            np.clip(halo, 0, 255).astype(np.uint8), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR
+        )
+        return np.asarray(cv2.add(image, full), dtype=np.uint8)

@@ -1,0 +1,57 @@
+"""Layers over each other: mixed by a share, lit by a small field, seen through a graded print of the photograph."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+from services.generator.builtin.colour import Inks, Lab
+from services.generator.builtin.grading import Key, graded
+from services.generator.builtin.looks.stage import Frame
+from services.generator.builtin.noise import Field
+from services.generator.builtin.picture import Framing
+
+GAIN_ONE = 200.0
+"""The level of a gain field that leaves a picture as it is."""
+
+TINT = 0.66
+"""A photograph that keeps all of its own colour gives up so much of the palette's: the rest tints it."""
+
+
+def blended(over: MatLike, under: MatLike, share: MatLike) -> Frame:
+    """`over` by its share (height x width, 0..255) on `under`. Half the time of `cv2.blendLinear`."""
+    part = cv2.merge([share, share, share])
+    first = cv2.multiply(over, part, scale=1.0 / 255.0)
+    second = cv2.multiply(under, cv2.bitwise_not(part), scale=1.0 / 255.0)
+    return np.asarray(cv2.add(first, second), dtype=np.uint8)
+
+
+def laid_over(image: MatLike, premultiplied: MatLike) -> Frame:
+    """A layer of four channels, its colours multiplied by its alpha, on an image of the same size."""
+    blue, green, red, alpha = cv2.split(premultiplied)
+    rest = cv2.bitwise_not(alpha)
+    under = cv2.multiply(image, cv2.merge([rest, rest, rest]), scale=1.0 / 255.0)
+    return np.asarray(cv2.add(under, cv2.merge([blue, green, red])), dtype=np.uint8)
+
+
+def lit(image: MatLike, light: Field) -> Frame:
+    """The image under a small field of light: 0 leaves it, +-50 are a quarter more or less."""
+    height, width = image.shape[:2]
+    level = np.clip(np.rint(light + np.float32(GAIN_ONE)), 0, 255).astype(np.uint8)
+    gain = cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(image, cv2.merge([gain, gain, gain]), scale=1.0 / GAIN_ONE), dtype=np.uint8)
+
+
+def photograph(framing: Framing, inks: Inks, key: Key, body: Lab, keep: float) -> Frame:
+    """The picture in its own colours and the palette's at once.
+
+    Its lightness goes through the grading; `keep` (0..1) is how much of its own colour it keeps.
+    """
+    table = graded(inks, key, body)
+    print_ = cv2.cvtColor(cv2.applyColorMap(framing.tone, table), cv2.COLOR_BGR2YCrCb)
+    own = cv2.cvtColor(framing.source, cv2.COLOR_BGR2YCrCb)
+    tint = 1.0 - TINT * keep
+    mixed = cv2.addWeighted(print_, tint, own, keep, 128.0 * (1.0 - tint - keep))
+    mixed[..., 0] = print_[..., 0]
+    return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_YCrCb2BGR), dtype=np.uint8)

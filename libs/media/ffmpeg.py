@@ -10,7 +10,7 @@ import selectors
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -23,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.media.encoding import USUAL, Encoding, Quality, output_options, tagged
+from libs.media.i420 import Converter
 from libs.runtime import spawn
 from libs.runtime.disk import FULL
 from libs.runtime.spawn import Limits
@@ -50,21 +52,6 @@ class ToolFailed(Permanent):
     def __init__(self, message: str, detail: str) -> None:
         super().__init__("media_tool_failed", message)
         self.detail = detail
-
-
-COLOUR: dict[str, str] = {
-    "pix_fmt": "yuv420p",
-    "color_range": "tv",
-    "colorspace": "bt709",
-    "color_primaries": "bt709",
-    "color_trc": "bt709",
-}
-"""Output options that tag every picture that we encode: BT.709, limited range."""
-
-
-def tagged(stream: Any) -> Any:
-    """A filter graph's stream whose frames carry the same tags: ffmpeg 9 believes them over the options."""
-    return stream.filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
 
 
 def find_ffmpeg(setting: str = "") -> Path:
@@ -210,11 +197,11 @@ async def run_ffmpeg(
 
 
 class FrameWriter:
-    """Writes drawn frames as a mezzanine clip: H.264, yuv420p, BT.709, short closed groups, no B-frames.
+    """Writes drawn frames as a clip in the final encoding: see `libs.media.encoding`.
 
     For a child process that draws: synchronous, and ffmpeg stays in the child's process group. Use `with`: an
     exception, or `abort()`, leaves no file; leaving the block closes the clip. The file is at `path` only once
-    it is whole.
+    it is whole. keys: frames where the clip may be parted without another encoding.
     """
 
     def __init__(
@@ -224,36 +211,21 @@ class FrameWriter:
         height: int,
         fps: Fraction,
         *,
-        pix_fmt: str = "bgr24",
-        crf: int = 16,
-        preset: str = "veryfast",
-        threads: int = 1,
+        quality: Quality = USUAL,
+        keys: Collection[int] = (),
         binary: str | Path = "",
         limits: Limits | None = None,
     ) -> None:
         self._path = path
         self._part = path.with_name(path.name + ".part")
-        self._channels = {"bgr24": 3, "rgb24": 3, "gray": 1, "bgra": 4}[pix_fmt]
-        self._size = (height, width)
-        self._tail = b""
-        source: Any = graph.input("pipe:0", f="rawvideo", pix_fmt=pix_fmt, s=f"{width}x{height}", framerate=fps)
-        picture = source.video.filter(
-            "scale", out_color_matrix="bt709", out_range="tv", flags="bicubic+accurate_rnd+full_chroma_int"
+        self._shape = (height, width, 3)
+        self._convert = Converter(width, height).planes
+        source: Any = graph.input(
+            "pipe:0", f="rawvideo", pix_fmt="yuv420p", s=f"{width}x{height}", framerate=fps, threads=1
         )
-        picture = tagged(picture.filter("format", "yuv420p").filter("setsar", 1))
-        options = {
-            "fps_mode": "passthrough",
-            "c:v": "libx264",
-            "preset": preset,
-            "crf": crf,
-            "threads": threads,
-            "g": 15,
-            "bf": 0,
-            "x264-params": "open-gop=0",
-            **COLOUR,
-            "f": "mp4",
-        }
-        args = picture.output(str(self._part), **options).get_args()
+        picture = tagged(source.video.filter("setsar", 1))
+        options = output_options(Encoding(width, height, fps, quality), keys)
+        args = ["-filter_threads", "1", *picture.output(str(self._part), **options).get_args()]
         tool = binary if isinstance(binary, Path) else find_ffmpeg(binary)
         argv = spawn.command([str(tool), *_GLOBAL, *args], limits=limits)
         self._process = _start(argv, stdin=subprocess.PIPE, own_group=False)
@@ -268,16 +240,18 @@ class FrameWriter:
         else:
             self.abort()
 
-    def write(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Appends a frame of shape (height, width, channels), uint8 (gray: (height, width) will do)."""
-        if frame.shape[:2] != self._size or frame.size != self._size[0] * self._size[1] * self._channels:
-            raise ValueError(f"a frame of shape {frame.shape} doesn't fit {self._size} x {self._channels}")
+    def write(self, frame: npt.NDArray[np.uint8], times: int = 1) -> None:
+        """Appends a frame of shape (height, width, 3), BGR, uint8; `times`: for how many frames it is held."""
+        if frame.shape != self._shape:
+            raise ValueError(f"a frame of shape {frame.shape} doesn't fit {self._shape}")
+        planes = self._convert(frame).data
         try:
-            cast(IO[bytes], self._process.stdin).write(np.ascontiguousarray(frame).data)
+            for _ in range(times):
+                cast(IO[bytes], self._process.stdin).write(planes)
         except OSError:
             self._finish()
             raise RuntimeError("ffmpeg stopped reading frames, and ended well") from None
-        self.frames += 1
+        self.frames += times
 
     def close(self) -> None:
         """Ends the clip. Raises what `failure` says when ffmpeg ends badly; then there is no file."""

@@ -19,6 +19,7 @@ PREFIX = "BEATLOOM_"
 SHARED_FIELD = "shared"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 """A TCP port; 0 lets the system choose."""
@@ -60,6 +61,18 @@ class Shared(Settings, frozen=True, kw_only=True):
     workers: Annotated[
         int, Meta(ge=0, le=256, description="Child processes for CPU work; 0: as many as there are cores.")
     ] = 0
+    preset: Annotated[
+        Preset,
+        Meta(description="Preset of x264: slower gives smaller files. The same in generator and composer."),
+    ] = "veryfast"
+    crf: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=40,
+            description="Quality of x264: lower is better and larger. The same in generator and composer.",
+        ),
+    ] = 18
     log_level: Annotated[LogLevel, Meta(description="The least level that is logged.")] = "info"
     ack_wait_s: Annotated[
         float,

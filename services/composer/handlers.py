@@ -63,6 +63,6 @@ def compose_key(owner: str, order: Compose, settings: ComposerSettings) -> str:
         "clips": [msgspec.to_builtins(clip) for clip in order.clips],
         "captions": order.options.captions,
         "lossless_audio": order.options.lossless_audio,
-        "encoder": [settings.preset, settings.crf, settings.shared.ffmpeg],
+        "encoder": [settings.shared.preset, settings.shared.crf, settings.shared.ffmpeg],
     }
     return result_key("compose", VERSION, owner, inputs)

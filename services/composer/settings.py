@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from libs.runtime.settings import Port, Settings, Shared
-
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 
 
 class ComposerSettings(Settings, frozen=True, kw_only=True):
@@ -21,8 +19,6 @@ class ComposerSettings(Settings, frozen=True, kw_only=True):
     encoders: Annotated[
         int, Meta(ge=0, le=256, description="Segments that are encoded at once, over all videos; 0: one a core.")
     ] = 0
-    preset: Annotated[Preset, Meta(description="Preset of x264: slower gives smaller files.")] = "veryfast"
-    crf: Annotated[int, Meta(ge=0, le=40, description="Quality of x264: lower is better and larger.")] = 18
     segment_timeout_s: Annotated[
         float, Meta(gt=0, le=86400, description="Seconds that the encoding of one segment may take.")
     ] = 600.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Litestar
 
+from libs.media.encoding import Quality
 from libs.runtime.worker_app import worker_app
 from libs.runtime.workers import WorkerPool
 from libs.runtime.workplace import Workplace
@@ -17,10 +18,16 @@ NAME = "generator"
 def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -> Litestar:
     """The generator as an ASGI app. pool: shared with other services and closed by its owner; None: its own."""
     place = Workplace(NAME, settings.shared, pool)
-    backend = BuiltinBackend(place.pool, ffmpeg=settings.shared.ffmpeg, timeout_s=settings.shot_timeout_s)
+    shared = settings.shared
+    backend = BuiltinBackend(
+        place.pool,
+        ffmpeg=shared.ffmpeg,
+        timeout_s=settings.shot_timeout_s,
+        quality=Quality(shared.preset, shared.crf),
+    )
     return worker_app(
         NAME,
-        settings.shared,
+        shared,
         make_handlers(place.store, backend, place.scratch),
         concurrency=settings.concurrency or place.pool.size,
         checks={"artifacts": place.store.check, "backend": backend.check},

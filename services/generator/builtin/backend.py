@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from libs.media.encoding import USUAL, Quality
 from libs.runtime.workers import WorkerPool
 from services.generator.backend import ClipOrder, Progress, RenderedClip
 from services.generator.builtin.render import render_clip
+
+VERSION = "4"
+"""Raised whenever the same order gives another clip."""
 
 
 class BuiltinBackend:
     """Draws on the CPU with NumPy and OpenCV."""
 
     name = "builtin"
-    version = "3"
 
-    def __init__(self, pool: WorkerPool, *, ffmpeg: str, timeout_s: float) -> None:
+    def __init__(self, pool: WorkerPool, *, ffmpeg: str, timeout_s: float, quality: Quality = USUAL) -> None:
         self._pool = pool
         self._ffmpeg = ffmpeg
         self._timeout_s = timeout_s
+        self._quality = quality
+
+    @property
+    def version(self) -> str:
+        """The code's version, and the settings that change the clip."""
+        return f"{VERSION}-{self._quality.preset}-{self._quality.crf}"
 
     async def render(self, order: ClipOrder, progress: Progress) -> RenderedClip:
         """Draw and encode the shot in a child, which is killed with its ffmpeg when the await is cancelled."""
         work = await self._pool.run(
-            render_clip, order, self._ffmpeg, timeout_s=self._timeout_s, on_progress=progress
+            render_clip, order, self._ffmpeg, self._quality, timeout_s=self._timeout_s, on_progress=progress
         )
         return RenderedClip(frames=work.value, seed=order.shot.scene.seed, cpu_seconds=work.cpu_seconds)
 

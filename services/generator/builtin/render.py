@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from libs.contracts.analysis import Analysis
+from libs.contracts.storyboard import Shot
+from libs.media.encoding import Quality
 from libs.media.ffmpeg import FrameWriter
 from libs.media.frames import parse_fps
 from libs.picture.load import load_picture
@@ -13,15 +15,14 @@ from libs.runtime.worker import report
 from services.generator.backend import ClipOrder
 from services.generator.builtin.painter import Painter
 
-PRESET = "ultrafast"
-CRF = 15
 REPORT_EVERY = 6
 """Frames between two words on how far it is."""
 
 
-def render_clip(order: ClipOrder, ffmpeg: str) -> int:
+def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
     """Draw the order's shot and encode it to `order.out`; returns the frames written.
 
+    It is encoded for good: the video takes the part between the transitions as it is.
     Raises Permanent("bad_image") for a picture that can't be decoded, and what FrameWriter raises.
     """
     shot = order.shot
@@ -34,7 +35,7 @@ def render_clip(order: ClipOrder, ffmpeg: str) -> int:
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)
     writer = FrameWriter(
-        order.out, order.width, order.height, fps, pix_fmt="bgr24", crf=CRF, preset=PRESET, threads=1, binary=ffmpeg
+        order.out, order.width, order.height, fps, quality=quality, keys=borders(shot), binary=ffmpeg
     )
     with writer:
         for frame in painter.frames():
@@ -42,3 +43,9 @@ def render_clip(order: ClipOrder, ffmpeg: str) -> int:
             if writer.frames % REPORT_EVERY == 0:
                 report(writer.frames / shot.frames, message)
     return writer.frames
+
+
+def borders(shot: Shot) -> frozenset[int]:
+    """The clip's frames where the transition into the scene is over, and where the one out of it begins."""
+    tail = shot.frames - shot.lead - (shot.scene.end_frame - shot.scene.start_frame)
+    return frozenset(frame for frame in (2 * shot.lead, shot.frames - 2 * tail) if 0 < frame < shot.frames)

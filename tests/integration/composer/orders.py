@@ -12,7 +12,8 @@ from libs.artifacts.store import ArtifactStore
 from libs.contracts.analysis import Analysis, Beat, Key, Tempo, Word
 from libs.contracts.jobs import JobOptions
 from libs.contracts.tasks import Compose, StageUsage, Task
-from tests.integration.composer.pictures import needed, storyboard, write_clip
+from libs.media.encoding import Quality
+from tests.integration.composer.pictures import FOREIGN, borders, needed, storyboard, write_clip
 
 
 def analysis_of(duration: float, words: Sequence[Word] = ()) -> Analysis:
@@ -41,13 +42,17 @@ async def order(
     fps: Fraction = Fraction(30),
     options: JobOptions | None = None,
     words: Sequence[Word] = (),
+    quality: Quality = FOREIGN,
 ) -> Task:
-    """A task whose inputs are all in the store. Without words the clips are all that is seen."""
+    """A task whose inputs are all in the store. Without words the clips are all that is seen.
+
+    quality: of the clips, which can be parted at the ends of their transitions.
+    """
     board = storyboard(lengths, overlaps, fps)
     clips = []
     for number, one in enumerate(board.scenes):
         path = folder / f"clip-{one.id}.mp4"
-        clip = write_clip(path, board, number)
+        clip = write_clip(path, board, number, quality=quality, keys=borders(board, number))
         clips.append(msgspec.structs.replace(clip, blob=await store.put_file(path, "video/mp4")))
         assert clip.frames == needed(board, number)[1] - needed(board, number)[0]
     analysis = msgspec.json.encode(analysis_of(float(board.frames / fps), words))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from libs.contracts.artifacts import Blob
 from libs.contracts.storyboard import Clip, Storyboard
+from libs.media.encoding import Quality
 from libs.media.ffmpeg import FrameWriter
 from libs.media.frames import fps_text
 from tests import storyboards
@@ -20,6 +21,8 @@ WIDTH, HEIGHT = 128, 96
 BITS = 16
 PER_SCENE = 1024
 GROUNDS = ((60, 60, 60), (60, 160, 60), (160, 60, 90), (150, 150, 40), (40, 90, 170))
+FOREIGN = Quality("veryfast", 8)
+"""Not how the composer encodes: clips of it can't be copied."""
 BLOB = Blob(sha256="0" * 64, size=1, media_type="video/mp4")
 
 Frame = npt.NDArray[np.uint8]
@@ -58,22 +61,31 @@ def needed(board: Storyboard, number: int) -> tuple[int, int]:
     return scenes[number].start_frame - lead, scenes[number].end_frame + tail
 
 
+def borders(board: Storyboard, number: int) -> set[int]:
+    """The frames of scene `number`'s clip where the transition into it is over, and where the next one begins."""
+    start, end = needed(board, number)
+    scene = board.scenes[number]
+    return {2 * (scene.start_frame - start), end - start - 2 * (end - scene.end_frame)} - {0, end - start}
+
+
 def shown(number: int, frame: int) -> int:
     """The number that scene `number` shows at frame `frame` of the video."""
     return number * PER_SCENE + frame
 
 
-def write_clip(path: Path, board: Storyboard, number: int, blob: Blob = BLOB) -> Clip:
+def write_clip(
+    path: Path, board: Storyboard, number: int, *, quality: Quality = FOREIGN, keys: Collection[int] = ()
+) -> Clip:
     """The clip of a scene, each frame carrying its number."""
     start, end = needed(board, number)
-    with FrameWriter(path, WIDTH, HEIGHT, Fraction(board.fps), crf=8) as writer:
+    with FrameWriter(path, WIDTH, HEIGHT, Fraction(board.fps), quality=quality, keys=keys) as writer:
         for frame in range(start, end):
             writer.write(numbered(shown(number, frame)))
     return Clip(
         scene_id=board.scenes[number].id,
         lead=board.scenes[number].start_frame - start,
         frames=end - start,
-        blob=blob,
+        blob=BLOB,
     )
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from libs.contracts.storyboard import Storyboard
+from libs.media.encoding import Encoding, Quality
 from libs.media.ffmpeg import run_ffmpeg
 from libs.media.frames import parse_fps
-from services.composer.encode import Input, Picture, segment_args
-from services.composer.join import check_head, join, read_head
+from services.composer.encode import Input, segment_args
+from services.composer.join import join
+from services.composer.part import Head, Part, expected_head, misfit
 from services.composer.timeline import segments
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.pictures import (
@@ -28,19 +30,20 @@ from tests.integration.composer.pictures import (
 )
 
 
-async def encode_all(board: Storyboard, folder: Path) -> list[tuple[str, int]]:
-    """Every segment of the storyboard as a file, with its frames."""
+async def encode_all(board: Storyboard, folder: Path) -> tuple[list[Part], Head]:
+    """Every segment of the storyboard as a file."""
     files = {one.id: folder / f"{one.id}.mp4" for one in board.scenes}
     clips = [write_clip(files[one.id], board, number) for number, one in enumerate(board.scenes)]
-    picture = Picture(WIDTH, HEIGHT, Fraction(board.fps), "veryfast", 12)
+    encoding = Encoding(WIDTH, HEIGHT, Fraction(board.fps), Quality("veryfast", 12))
+    head = expected_head(encoding, "", str(folder / "head.mp4"))
     made = []
     for number, segment in enumerate(segments(board, clips)):
         path = folder / f"segment{number}.mp4"
         inputs = [Input(files[one.clip.scene_id], one.first) for one in segment.sources]
-        await run_ffmpeg(segment_args(picture, inputs, segment.frames, path), timeout_s=60)
-        check_head(read_head(str(path)), segment.frames, WIDTH, HEIGHT)
-        made.append((str(path), segment.frames))
-    return made
+        await run_ffmpeg(segment_args(encoding, inputs, segment.frames, path), timeout_s=60)
+        made.append(Part(str(path), 0, segment.frames))
+        assert misfit(made[-1], encoding.fps, head) == ""
+    return made, head
 
 
 @pytest.mark.parametrize("rate", ["30", "29.97", "23.976"])
@@ -54,10 +57,10 @@ async def test_every_frame_is_the_planned_one(
 ) -> None:
     fps = parse_fps(rate)
     board = storyboard(lengths, overlaps, fps)
-    parts = await encode_all(board, tmp_path)
+    parts, head = await encode_all(board, tmp_path)
     song = await make_song(tmp_path / "song.m4a", float(board.frames / fps))
     output = tmp_path / "out.mp4"
-    join(parts, fps, str(song), str(output))
+    join(parts, fps, head, str(song), str(output))
 
     frames, times = pictures_of(output)
     assert times == [number / fps for number in range(board.frames)]
@@ -74,7 +77,7 @@ async def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     board = storyboard([20, 20], [0, 4], Fraction(30))
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        parts = await encode_all(board, tmp_path / name)
+        parts, head = await encode_all(board, tmp_path / name)
         song = await make_song(tmp_path / "song.m4a", 40 / 30)
-        join(parts, Fraction(30), str(song), str(tmp_path / f"{name}.mp4"))
+        join(parts, Fraction(30), head, str(song), str(tmp_path / f"{name}.mp4"))
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()

@@ -27,7 +27,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A good video and its song."""
     folder = tmp_path_factory.mktemp("good")
     song = asyncio.run(make_song(folder / "song.m4a", 5.0))
-    join(asyncio.run(encode_all(BOARD, folder)), FPS, str(song), str(folder / "video.mp4"))
+    parts, head = asyncio.run(encode_all(BOARD, folder))
+    join(parts, FPS, head, str(song), str(folder / "video.mp4"))
     return folder / "video.mp4", song
 
 

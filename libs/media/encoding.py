@@ -1,0 +1,86 @@
+"""How pictures become H.264: the same wherever it is done, so that what one service encoded another joins by copy.
+
+Every group of pictures is closed and starts with an IDR frame, the encoder has one thread (so that bytes don't
+depend on the cores), and its time base is one frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+B_FRAMES = 3
+LONGEST_GROUP = 150
+"""Frames from one IDR frame to the next at most."""
+BITS_A_PIXEL = 0.26
+"""The cap on the bit rate: 7.2 Mb/s at 1280x720 and 30 frames a second."""
+LEAST_CAP = 2_000_000
+"""Bits a second up to which small pictures may go."""
+
+COLOUR: dict[str, str] = {
+    "pix_fmt": "yuv420p",
+    "color_range": "tv",
+    "colorspace": "bt709",
+    "color_primaries": "bt709",
+    "color_trc": "bt709",
+}
+"""Output options that tag every picture that we encode: BT.709, limited range."""
+
+
+class Quality(NamedTuple):
+    """How much x264 tries, and how good it has to be: the settings `preset` and `crf`."""
+
+    preset: str = "veryfast"
+    crf: int = 18
+
+
+USUAL = Quality()
+
+
+class Encoding(NamedTuple):
+    """What all parts of a video share. Parts of one encoding are joined by copying their packets."""
+
+    width: int
+    height: int
+    fps: Fraction
+    quality: Quality
+
+
+def tagged(stream: Any) -> Any:
+    """A filter graph's stream whose frames carry the same tags: ffmpeg 9 believes them over the options."""
+    return stream.filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
+
+
+def time_base(fps: Fraction) -> str:
+    """The length of a frame in seconds, as a fraction."""
+    return f"{fps.denominator}/{fps.numerator}"
+
+
+def track_timescale(fps: Fraction) -> int:
+    """Ticks a second in which a frame has a whole number of ticks."""
+    return fps.numerator if fps.denominator > 1 else fps.numerator * 1000
+
+
+def output_options(encoding: Encoding, keys: Collection[int] = ()) -> dict[str, Any]:
+    """ffmpeg's output options. keys: frames that are made IDR frames, besides those that x264 chooses."""
+    cap = max(LEAST_CAP, round(encoding.width * encoding.height * encoding.fps * Fraction(BITS_A_PIXEL)))
+    forced = "+".join(f"eq(n,{frame})" for frame in sorted(keys))
+    return {
+        "fps_mode": "passthrough",
+        "enc_time_base": time_base(encoding.fps),
+        "c:v": "libx264",
+        "preset": encoding.quality.preset,
+        "crf": encoding.quality.crf,
+        "maxrate": cap,
+        "bufsize": 2 * cap,
+        "threads": 1,
+        "g": LONGEST_GROUP,
+        "bf": B_FRAMES,
+        "x264-params": "open-gop=0:scenecut=40",
+        **({"forced-idr": 1, "force_key_frames": f"expr:{forced}"} if forced else {}),
+        **COLOUR,
+        "video_track_timescale": track_timescale(encoding.fps),
+        "map_metadata": -1,
+        "f": "mp4",
+    }

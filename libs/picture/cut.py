@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -11,38 +13,53 @@ from libs.picture.salience import Field, bodies
 
 COARSE, FINE = 160, 300
 """Pixels of the longer side at which the cut is found and then refined."""
+SOFT = 900
+"""Pixels of the longer side at which the edges' softness is found."""
 SMALL_HOLE = 0.03
 """Holes below this part of the picture are filled."""
 
 
-def cut_out(pixels: Image, salient: Field, faces: tuple[Face, ...]) -> Gray:
-    """The hard mask (0 or 255) of what stands out, FINE pixels on its longer side."""
-    coarse = _calmed(_scaled(pixels, COARSE))
-    found = _grab(coarse, _seeds(coarse, salient, faces), 3)
-    fine = _calmed(_scaled(pixels, FINE))
-    rows, columns = fine.shape[:2]
-    grown = cv2.resize(_whole(found), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    reach = round(0.03 * max(rows, columns))
+class Share(NamedTuple):
+    """Percentiles of salience above which a pixel is taken for the subject: perhaps, and surely."""
+
+    perhaps: float
+    surely: float
+
+
+USUAL = Share(65.0, 92.0)
+
+
+def rough_cut(pixels: Image, salient: Field, faces: tuple[Face, ...], share: Share = USUAL) -> Gray:
+    """The hard mask (0 or 255) of what stands out, COARSE pixels on its longer side."""
+    small = _calmed(scaled(pixels, COARSE))
+    return _whole(_grab(small, _seeds(small, salient, faces, share), 3))
+
+
+def refined(pixels: Image, rough: Gray) -> Gray:
+    """The same cut, its rim found anew with FINE pixels on the longer side."""
+    small = _calmed(scaled(pixels, FINE))
+    rows, columns = small.shape[:2]
+    grown = cv2.resize(rough, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    reach = disc(round(0.03 * max(rows, columns)))
     seeds = np.full((rows, columns), cv2.GC_BGD, np.uint8)
-    seeds[cv2.dilate(grown, _disc(reach)) > 127] = cv2.GC_PR_BGD
+    seeds[cv2.dilate(grown, reach) > 127] = cv2.GC_PR_BGD
     seeds[grown > 127] = cv2.GC_PR_FGD
-    seeds[cv2.erode(grown, _disc(reach)) > 127] = cv2.GC_FGD
-    return _whole(_grab(fine, seeds, 1))
+    seeds[cv2.erode(grown, reach) > 127] = cv2.GC_FGD
+    return _whole(_grab(small, seeds, 1))
 
 
-def _seeds(pixels: Image, salient: Field, faces: tuple[Face, ...]) -> Gray:
+def _seeds(pixels: Image, salient: Field, faces: tuple[Face, ...], share: Share) -> Gray:
     rows, columns = pixels.shape[:2]
     field = cv2.resize(salient, (columns, rows), interpolation=cv2.INTER_LINEAR)
     seeds = np.full((rows, columns), cv2.GC_PR_BGD, np.uint8)
     if faces:
-        near = bodies(faces, columns, rows)
-        field = 0.3 * field + 0.7 * near
-        seeds[field > 0.42] = cv2.GC_PR_FGD
-        seeds[near >= 0.98] = cv2.GC_FGD
-        seeds[field < 0.06] = cv2.GC_BGD
+        body = bodies(faces, columns, rows)
+        seeds[0.3 * field + 0.7 * body.near > 0.42] = cv2.GC_PR_FGD
+        seeds[body.beside | ((field < 0.02) & (body.near == 0.0))] = cv2.GC_BGD
+        seeds[body.near >= 0.98] = cv2.GC_FGD
     else:
-        seeds[field > np.percentile(field, 65.0)] = cv2.GC_PR_FGD
-        seeds[field > np.percentile(field, 92.0)] = cv2.GC_FGD
+        seeds[field > np.percentile(field, share.perhaps)] = cv2.GC_PR_FGD
+        seeds[field > np.percentile(field, share.surely)] = cv2.GC_FGD
         seeds[field < np.percentile(field, 20.0)] = cv2.GC_BGD
     strip = max(1, round(0.02 * min(rows, columns)))
     rim = np.zeros((rows, columns), bool)
@@ -55,18 +72,17 @@ def _grab(pixels: Image, seeds: Gray, rounds: int) -> Gray:
     """GrabCut from seeds, which are changed; the same every time."""
     cv2.setRNGSeed(1)
     here = seeds & 1
-    if not here.any() or here.all():
-        return np.asarray(here * 255, dtype=np.uint8)
-    back, front = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(pixels, seeds, (0, 0, 1, 1), back, front, rounds, cv2.GC_INIT_WITH_MASK)
+    if here.any() and not here.all():
+        back, front = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(pixels, seeds, (0, 0, 1, 1), back, front, rounds, cv2.GC_INIT_WITH_MASK)
     return np.asarray((seeds & 1) * 255, dtype=np.uint8)
 
 
 def _whole(mask: Gray) -> Gray:
-    """The largest part, its edge smoothed and its small holes filled."""
+    """The largest parts, the edge smoothed and small holes filled."""
     size = max(1, round(0.006 * max(mask.shape)))
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(size)), dtype=np.uint8)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _disc(2 * size)), dtype=np.uint8)
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc(size)), dtype=np.uint8)
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc(2 * size)), dtype=np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     if count < 2:
         return mask
@@ -86,22 +102,23 @@ def softened(mask: Gray, pixels: Image) -> Gray:
     """The mask at the picture's size with edges that follow the picture's: a guided filter after He, Sun and
     Tang (2010), its coefficients found small and used large."""
     rows, columns = pixels.shape[:2]
-    small = _scaled(pixels, 2 * FINE)
-    guide = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255.0
+    guide = _tone(scaled(pixels, SOFT))
     rough = cv2.resize(mask, guide.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255.0
-    size = (2 * max(2, round(0.008 * max(guide.shape))) + 1,) * 2
+    size = (2 * max(2, round(0.007 * max(guide.shape))) + 1,) * 2
     mean, level = cv2.blur(guide, size), cv2.blur(rough, size)
     slope = (cv2.blur(guide * rough, size) - mean * level) / (cv2.blur(guide * guide, size) - mean * mean + 1e-4)
     lift = level - slope * mean
-    full = (columns, rows)
-    wide_slope = cv2.resize(cv2.blur(slope, size), full, interpolation=cv2.INTER_LINEAR)
-    wide_lift = cv2.resize(cv2.blur(lift, size), full, interpolation=cv2.INTER_LINEAR)
-    tone = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255.0
-    soft = np.clip((wide_slope * tone + wide_lift - 0.28) / 0.5, 0.0, 1.0)
+    wide_slope = cv2.resize(cv2.blur(slope, size), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    wide_lift = cv2.resize(cv2.blur(lift, size), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    soft = np.clip((wide_slope * _tone(pixels) + wide_lift - 0.28) / 0.5, 0.0, 1.0)
     return np.asarray(np.rint(soft * 255.0), dtype=np.uint8)
 
 
-def _scaled(pixels: Image, side: int) -> Image:
+def _tone(pixels: Image) -> Field:
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) / np.float32(255.0)
+
+
+def scaled(pixels: Image, side: int) -> Image:
     """The picture, at most `side` pixels on its longer side."""
     scale = side / max(pixels.shape[:2])
     if scale >= 1.0:
@@ -115,5 +132,6 @@ def _calmed(pixels: Image) -> Image:
     return np.asarray(cv2.bilateralFilter(cv2.medianBlur(pixels, 3), 7, 30.0, 3.0), dtype=np.uint8)
 
 
-def _disc(radius: int) -> Gray:
+def disc(radius: int) -> Gray:
+    """A filled circle to grow or shrink masks by `radius` pixels."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), dtype=np.uint8)

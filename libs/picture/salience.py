@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -64,24 +64,39 @@ def _apart(lab: Field) -> Field:
     return np.asarray(np.minimum.reduce(away), dtype=np.float32)
 
 
-def bodies(faces: Sequence[Face], width: int, height: int) -> Field:
-    """height x width, 0..1: where the heads and shoulders below the faces should be. A face's own square is as
-    wide as the face without its hair."""
-    field: Field = np.zeros((height, width), np.float32)
+class Bodies(NamedTuple):
+    """near: 0..1, where heads and shoulders should be. beside: what lies beside and above the heads, too far
+    for hair."""
+
+    near: Field
+    beside: npt.NDArray[np.bool_]
+
+
+def bodies(faces: Sequence[Face], width: int, height: int) -> Bodies:
+    """The people to whom the faces belong, height x width. A face's own square is as wide as the face without
+    its hair."""
+    near: Field = np.zeros((height, width), np.float32)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    reach = np.full((height, width), 99.0, np.float32)
+    lowest = 0.0
     for face in faces:
         wide, high = (face.right - face.left) * width, (face.bottom - face.top) * height
-        middle, chin = (face.left + face.right) * width / 2.0, face.bottom * height + 0.05 * high
-        head = np.hypot((x - middle) / (0.72 * wide), (y - (face.top + face.bottom) * height / 2.0) / (0.92 * high))
-        shoulders = np.clip((y - chin) / (0.9 * high), 0.0, 1.0)
-        half = wide * (0.32 + 1.0 * np.sqrt(shoulders))
-        torso = np.where(y > chin - 0.1 * high, np.abs(x - middle) / half, 9.0)
-        reach = np.minimum(head, torso)
-        field = np.maximum(field, np.clip((1.35 - reach) / 0.7, 0.0, 1.0), dtype=np.float32)
-    return field
+        middle, centre = (face.left + face.right) * width / 2.0, (face.top + face.bottom) * height / 2.0
+        chin = face.bottom * height + 0.1 * high
+        head = np.hypot((x - middle) / (0.72 * wide), (y - centre) / (0.92 * high))
+        shoulders = np.clip((y - chin - 0.15 * high) / (0.8 * high), 0.0, 1.0)
+        torso = np.abs(x - middle) / (wide * (0.36 + 0.95 * shoulders))
+        torso[y < chin - 0.15 * high] = 9.0
+        near = np.maximum(near, np.clip((1.35 - np.minimum(head, torso)) / 0.75, 0.0, 1.0), dtype=np.float32)
+        reach = np.minimum(reach, head / 1.5, dtype=np.float32)
+        lowest = max(lowest, chin + 0.5 * high)
+        below = np.clip((y - chin) / high, 0.0, 1.0)
+        aside = np.where(y > chin, np.abs(x - middle) / (wide * (1.1 + 1.6 * below)), 9.0)
+        reach = np.minimum(reach, aside, dtype=np.float32)
+    return Bodies(near, (reach > 1.0) & (y < lowest))
 
 
 def _spread(field: MatLike) -> Field:
     """The field from its 2nd to its 99th percentile on 0..1."""
     low, high = np.percentile(field, (2.0, 99.0))
-    return np.clip((field - low) / max(float(high - low), 1e-6), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((field - low) / max(float(high - low), 1e-6), 0.0, 1.0), dtype=np.float32)

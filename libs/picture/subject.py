@@ -10,21 +10,22 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from libs.picture.cut import cut_out, softened
+from libs.picture.cut import Share, refined, rough_cut, scaled, softened
 from libs.picture.faces import Face, find_faces
+from libs.picture.flat import flat_art
 from libs.picture.kept import Kept
 from libs.picture.load import Gray, Image, Picture
-from libs.picture.oklab import oklab_of_pixels
-from libs.picture.salience import salience
+from libs.picture.proof import failing, overlap, prove
+from libs.picture.salience import Field, salience
 
-COVER = (0.06, 0.75)
-"""Parts of the picture that a found subject may fill."""
-ALPHA_COVER = (0.01, 0.95)
-"""Parts of the picture that its own alpha channel may leave opaque to be a subject."""
-APART = 0.05
-"""OKLab between the means of subject and ground, at least."""
-STRENGTH = 2.5
-"""Edges along the rim, in multiples of the mean edge, at least."""
+SEARCH = 640
+"""Pixels of the longer side on which the subject is searched."""
+OPAQUE = (0.01, 0.985)
+"""Parts of the picture that its own alpha channel, or flat art, may fill to be a subject."""
+OWN_STRENGTH = 9.0
+"""The strength of a mask that needs no proof."""
+STEADY = ((Share(52.0, 95.0), 0.84), (Share(78.0, 90.0), 0.70))
+"""Other seeds, and how much of the cut has to stay with them."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,17 @@ class Subject:
     faces: tuple[Face, ...] = ()
 
 
+@dataclass(frozen=True)
+class Finding:
+    """A subject, or why there is none that can be trusted."""
+
+    subject: Subject | None
+    doubt: str = ""
+
+
 def find_subject(picture: Picture) -> Subject | None:
     """The subject, or None when there is none that can be trusted. The same picture gives the same answer."""
-    if not picture.telling:
-        return None
-    if picture.alpha is not None:
-        own = float(picture.alpha.mean()) / 255.0
-        if ALPHA_COVER[0] < own < ALPHA_COVER[1]:
-            return _subject(picture.alpha, own, 9.0, find_faces(picture.pixels))
-    faces = find_faces(picture.pixels)
-    rough = cut_out(picture.pixels, salience(picture.pixels), faces)
-    proof = judge(picture.pixels, rough, faces)
-    if proof.reason:
-        return None
-    return _subject(softened(rough, picture.pixels), proof.cover, proof.strength, faces)
+    return search(picture).subject
 
 
 def subject_of(picture: Picture, digest: str) -> Subject | None:
@@ -64,43 +62,49 @@ def subject_of(picture: Picture, digest: str) -> Subject | None:
     return _kept.get(digest, lambda: find_subject(picture))
 
 
-@dataclass(frozen=True)
-class Proof:
-    """How a cut stands its tests; `reason` names the one it failed."""
-
-    cover: float
-    apart: float
-    strength: float
-    reason: str
-
-
-def judge(pixels: Image, rough: Gray, faces: tuple[Face, ...]) -> Proof:
-    small = cv2.resize(pixels, rough.shape[::-1], interpolation=cv2.INTER_AREA)
-    lab = oklab_of_pixels(np.asarray(small, dtype=np.uint8))
-    inside = rough > 127
-    cover = float(inside.mean())
-    if not COVER[0] < cover < COVER[1]:
-        return Proof(cover, 0.0, 0.0, "cover")
-    apart = float(np.linalg.norm(lab[inside].mean(axis=0) - lab[~inside].mean(axis=0)))
-    soft = cv2.GaussianBlur(lab, (0, 0), 1.0)
-    across, along = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    edge = np.sqrt((across**2 + along**2).sum(axis=-1))
-    rim = cv2.morphologyEx(rough, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    near = cv2.dilate(edge, np.ones((3, 3), np.uint8))
-    strength = float(near[rim].mean() / max(float(edge.mean()), 1e-6))
-    reason = ""
-    if apart <= APART:
-        reason = "apart"
-    elif strength <= STRENGTH:
-        reason = "strength"
-    return Proof(cover, apart, strength, reason)
+def search(picture: Picture) -> Finding:
+    """The picture's own alpha channel, else flat art on a plain ground, else a cut that stands its tests."""
+    if not picture.telling:
+        return Finding(None, "telling")
+    own = picture.alpha if picture.alpha is not None else flat_art(picture.pixels)
+    if own is not None and OPAQUE[0] < float(own.mean()) / 255.0 < OPAQUE[1]:
+        people = tuple(face for face in find_faces(picture.pixels) if face.sure)
+        return Finding(_subject(own, OWN_STRENGTH, people))
+    faces = find_faces(picture.pixels)
+    people = tuple(face for face in faces if face.sure)
+    pixels = _levelled(scaled(picture.pixels, SEARCH))
+    salient = salience(pixels)
+    rough = rough_cut(pixels, salient, people)
+    if not people and not _steady(pixels, salient, rough):
+        return Finding(None, "steady")
+    mask = refined(pixels, rough)
+    proof = prove(pixels, mask, faces)
+    doubt = failing(proof, people=bool(people))
+    if doubt:
+        return Finding(None, doubt)
+    return Finding(_subject(softened(mask, picture.pixels), proof.strength, people))
 
 
-def _subject(mask: Gray, cover: float, strength: float, faces: tuple[Face, ...]) -> Subject:
+def _steady(pixels: Image, salient: Field, rough: Gray) -> bool:
+    """True when other seeds lead to much the same cut."""
+    return all(overlap(rough, rough_cut(pixels, salient, (), share)) >= least for share, least in STEADY)
+
+
+def _levelled(pixels: Image) -> Image:
+    """Dark, flat and washed-out pictures with their lightness spread out, within reason."""
+    low, high = (float(value) for value in np.percentile(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), (1.0, 99.0)))
+    gain = min(235.0 / max(high - low, 1.0), 4.0)
+    if gain < 1.15:
+        return pixels
+    spread = (np.arange(256) - low) * gain + 8.0
+    return np.asarray(cv2.LUT(pixels, np.clip(spread, 0.0, 255.0).astype(np.uint8)), dtype=np.uint8)
+
+
+def _subject(mask: Gray, strength: float, faces: tuple[Face, ...]) -> Subject:
     x, y, w, h = cv2.boundingRect((mask > 127).astype(np.uint8))
     rows, columns = mask.shape
     box = (x / columns, y / rows, (x + w) / columns, (y + h) / rows)
-    return Subject(mask, box, cover, strength, faces)
+    return Subject(mask, box, float((mask > 127).mean()), strength, faces)
 
 
 _kept: Kept[Subject | None] = Kept()

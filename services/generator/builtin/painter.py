@@ -16,6 +16,7 @@ from services.generator.builtin.colour import Inks
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.picture import Picture
 from services.generator.builtin.rhythm import Rhythm
+from services.generator.builtin.type.layers import make_layer
 
 KNOWN = 0.5
 """Words of less confidence have times that were only guessed."""
@@ -67,6 +68,7 @@ class Painter:
         self.stage = stage
         self.look_name = looks.choose(scene.look, stage)
         self.look = looks.make(self.look_name, stage)
+        self.lyrics = make_layer(scene.lyrics, stage, self.look)
 
     def moment(self, index: int) -> Moment:
         """What the music does at frame `index` of the clip."""
@@ -90,7 +92,13 @@ class Painter:
 
     def frame(self, index: int) -> Frame:
         """Frame `index` of the clip: height x width x 3, BGR."""
-        return self.look.frame(self.moment(index))
+        moment = self.moment(index)
+        drawn = self.look.frame(moment)
+        if self.lyrics is None:
+            return drawn
+        written = drawn.copy()
+        self.lyrics.draw(written, moment)
+        return written
 
     def frames(self) -> Iterator[Frame]:
         """All frames of the shot, in order."""

@@ -22,8 +22,8 @@ _QUANTILE = 0.90
 """Of the ground's pixels so many keep the distance; single bright dots don't matter."""
 _STEP = 4
 """Every so many pixels the ground is looked at."""
-_SOFT = 0.42
-"""How far the scrim reaches beyond the text, in parts of the frame."""
+SOFT = 0.42
+"""How far a scrim reaches beyond the text, in parts of the frame."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -75,17 +75,17 @@ class Scrim:
     `edge` is the side that it comes from; `across` a band over the whole width.
     """
 
-    def __init__(self, width: int, height: int, box: Box, edge: Edge) -> None:
+    def __init__(self, width: int, height: int, box: Box, edge: Edge, soft: float = SOFT) -> None:
         x = (np.arange(width, dtype=np.float32) + 0.5)[None, :]
         y = (np.arange(height, dtype=np.float32) + 0.5)[:, None]
         if edge == "left":
-            away = (x - box[2]) / (_SOFT * width)
+            away = (x - box[2]) / (soft * width)
         elif edge == "right":
-            away = (box[0] - x) / (_SOFT * width)
+            away = (box[0] - x) / (soft * width)
         elif edge == "bottom":
-            away = (box[1] - y) / (_SOFT * height)
+            away = (box[1] - y) / (soft * height)
         else:
-            away = np.maximum(box[1] - y, y - box[3]) / (_SOFT * height)
+            away = np.maximum(box[1] - y, y - box[3]) / (soft * height)
         away = np.clip(away, 0.0, 1.0)
         veil = np.broadcast_to(1.0 - away * away * (3.0 - 2.0 * away), (height, width))
         rows, columns = np.flatnonzero(veil.max(axis=1) > 0.01), np.flatnonzero(veil.max(axis=0) > 0.01)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
 
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.type.contrast import Box, Edge, Lettering, Scrim
+from services.generator.builtin.type.contrast import SOFT, Box, Edge, Lettering, Scrim
 from services.generator.builtin.type.motion import quintic, smooth
-from services.generator.builtin.type.phrases import Phrase, at, phrases, sung_lines
-from services.generator.builtin.type.setting import Align, Block, Style, Typesetter
+from services.generator.builtin.type.phrases import Phrase, around, at, phrases, sung_lines
+from services.generator.builtin.type.room import Place, Side, Taken, roomiest
+from services.generator.builtin.type.setting import Align, Block, Style, Typesetter, reads_rightward
 
-Side = Literal["left", "centre", "right"]
-"""The side of the frame that is free for type."""
+NARROW = 0.5
+"""Places of a smaller share stand beside a subject; type is smaller there."""
+SMALLER = 0.8
+AIR = 0.03
+"""What stays between type and subject, in parts of the width."""
+BESIDE = 0.24
+"""How far a scrim beside a subject reaches, in parts of the frame."""
+LOW = 0.7
+"""Parts of the height below which a block stands at the foot of the frame."""
 
 
 class Layer(Protocol):
@@ -57,15 +66,19 @@ class LyricLayer:
     """Seconds that a phrase is seen before its first word is sung."""
     most_rows = 3
 
-    def __init__(self, stage: Stage, backdrop: Frame, side: Side = "left") -> None:
-        self.stage, self.side = stage, side
+    def __init__(self, stage: Stage, backdrop: Frame, taken: Taken | None = None) -> None:
+        self.stage = stage
         self.area = Area.of(stage.width, stage.height)
         self.style = self.set_in(stage)
+        self.place = roomiest([(place, self.parts(place)) for place in self.places()], taken)
+        if self.place.share < NARROW:
+            self.style = replace(self.style, size=SMALLER * self.style.size)
         lines = sung_lines(stage.words, self.style.role)
         self.setter = Typesetter(lines, self.style)
-        most, rows = self.most_width, self.most_rows
-        self.phrases = phrases([turn for line in lines for turn in self.setter.turns(line, most, rows)])
-        self.inks = Lettering.over(stage.inks, backdrop, self.usual_box)
+        near = around(lines, stage.music(0.0).time, stage.music(stage.seconds).time)
+        most, rows = self.most_width(self.place), self.most_rows
+        self.phrases = phrases([turn for line in near for turn in self.setter.turns(line, most, rows)])
+        self.inks = Lettering.over(stage.inks, backdrop, self.usual_box(self.place))
         self.block = lru_cache(maxsize=4)(self._block)
         self.scrim = lru_cache(maxsize=4)(self._scrim)
 
@@ -73,42 +86,49 @@ class LyricLayer:
         """How this style sets its words at the frame's size."""
         raise NotImplementedError
 
-    @property
-    def most_width(self) -> float:
-        """The longest row, in pixels."""
-        return self.area.width
+    def places(self) -> Sequence[Place]:
+        """Where this style's blocks may stand, the best place first."""
+        raise NotImplementedError
 
-    @property
-    def middle(self) -> float:
-        """Where the middle of a block stands, in parts of the height."""
-        return 0.5
+    def most_width(self, place: Place) -> float:
+        """The longest row at a place, in pixels."""
+        return place.share * self.area.width
 
-    def align(self, words: Phrase) -> Align:
-        """Where the rows of a phrase begin: at the free side, or where their script begins."""
-        if self.side == "centre":
+    def align(self, phrase: Phrase) -> Align:
+        """Where the rows begin: a script that runs leftward begins at the right."""
+        if self.place.side == "centre":
             return "centre"
-        return self.side
+        return "left" if all(reads_rightward(word.text) for word in phrase.words[:1]) else "right"
 
-    @cached_property
-    def usual_box(self) -> Box:
-        """About where the text stands, before there is any."""
-        high = 0.5 * self.most_rows * self.style.leading * self.style.size
-        centre = self.middle * self.stage.height
-        left = self.left_of(self.most_width)
-        return left, centre - high, left + self.most_width, centre + high
+    def usual_box(self, place: Place) -> Box:
+        """About where text stands at a place, in pixels, before there is any."""
+        width, high = self.most_width(place), 0.5 * self.most_rows * self.style.leading * self.style.size
+        centre = min(max(place.middle * self.stage.height, self.area.top + high), self.area.bottom - high)
+        left = self.left_of(width, place.side)
+        return left, centre - high, left + width, centre + high
 
-    def left_of(self, width: float) -> float:
+    def parts(self, place: Place) -> Box:
+        """The same with some air, in parts of the frame."""
+        left, top, right, bottom = self.usual_box(place)
+        width, height = self.stage.width, self.stage.height
+        return left / width - AIR, top / height, right / width + AIR, bottom / height
+
+    def left_of(self, width: float, side: Side) -> float:
         """Where a block of this width begins."""
-        if self.side == "centre":
+        if side == "centre":
             return 0.5 * (self.area.left + self.area.right - width)
-        return self.area.left if self.side == "left" else self.area.right - width
+        return self.area.left if side == "left" else self.area.right - width
 
     def origin(self, block: Block) -> tuple[int, int]:
         """Where a block's left edge and first baseline stand, in whole pixels."""
-        centre = self.middle * self.stage.height
+        centre = self.place.middle * self.stage.height
         y = centre - 0.5 * (block.top + block.bottom)
         y = min(max(y, self.area.top - block.top), max(self.area.bottom - block.bottom, self.area.top - block.top))
-        return round(self.left_of(block.width)), round(y)
+        x = self.left_of(self.most_width(self.place), self.place.side)
+        spare = {"left": 0.0, "centre": 0.5, "right": 1.0}[block.align] * (
+            self.most_width(self.place) - block.width
+        )
+        return round(x + spare), round(y)
 
     def draw(self, frame: Frame, moment: Moment) -> None:
         """Lay the scrim, then the phrase that is seen now."""
@@ -142,18 +162,22 @@ class LyricLayer:
         return quintic((time - phrase.leave) / max(phrase.end - phrase.leave, 1e-3))
 
     def _block(self, phrase: Phrase) -> Block:
-        return self.setter.block(phrase.words, self.most_width, self.most_rows, align=self.align(phrase))
+        most = self.most_width(self.place)
+        return self.setter.block(phrase.words, most, self.most_rows, align=self.align(phrase))
 
     def _scrim(self, phrase: Phrase) -> Scrim:
         block = self.block(phrase)
         x, y = self.origin(block)
         pad = 0.3 * block.size
         box = (x - pad, y + block.top - pad, x + block.width + pad, y + block.bottom + pad)
-        return Scrim(self.stage.width, self.stage.height, box, self.edge)
+        soft = SOFT if self.place.share > NARROW else BESIDE
+        return Scrim(self.stage.width, self.stage.height, box, self.edge, soft)
 
     @property
     def edge(self) -> Edge:
         """The side of the frame that the scrim comes from."""
-        if self.side == "centre" or not self.area.wide:
+        if self.place.middle > LOW and not self.area.upright:
+            return "bottom"
+        if self.place.side == "centre" or not self.area.wide:
             return "across"
-        return self.side
+        return self.place.side

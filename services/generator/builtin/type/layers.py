@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from libs.contracts.storyboard import SceneLyrics
-from services.generator.builtin.looks.stage import Frame, Stage
-from services.generator.builtin.type.layer import Layer, LyricLayer, Side
+from services.generator.builtin.looks.stage import Drawing, Stage
+from services.generator.builtin.type.layer import Layer, LyricLayer
 from services.generator.builtin.type.line import Line
+from services.generator.builtin.type.room import taken
 from services.generator.builtin.type.stack import Stack
 from services.generator.builtin.type.sweep import Sweep
 
 STYLES: dict[SceneLyrics, type[LyricLayer]] = {"line": Line, "stack": Stack, "sweep": Sweep}
 
 
-def make_layer(style: SceneLyrics, stage: Stage, backdrop: Frame, side: Side = "left") -> Layer | None:
-    """The layer of a style over a scene; None where there is nothing to draw.
+def make_layer(style: SceneLyrics, stage: Stage, look: Drawing) -> Layer | None:
+    """The layer of a style over a look; None where there is nothing to draw.
 
-    `backdrop` is a frame of the scene: the inks are chosen by it.
+    Inks are chosen by the look's first frame, and the place by where its subject stands in the middle of the shot.
     """
     if style not in STYLES or not stage.words:
         return None
-    layer = STYLES[style](stage, backdrop, side)
+    half = stage.music(0.5 * stage.seconds)
+    subject = taken(look, half, stage.width, stage.height)
+    layer = STYLES[style](stage, look.frame(stage.music(0.0)), subject)
     return layer if layer.phrases else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.generator.builtin.colour import solid
 from services.generator.builtin.looks.stage import Frame, Stage
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import smooth
 from services.generator.builtin.type.phrases import Phrase
+from services.generator.builtin.type.room import SIDES, Place
 from services.generator.builtin.type.setting import Block, Style
 
 RISE_S = 0.42
@@ -22,13 +25,11 @@ class Line(LyricLayer):
         size = 84.0 if self.area.wide else 72.0
         return Style("italic", size * stage.unit, 1.12)
 
-    @property
-    def most_width(self) -> float:
-        return (0.66 if self.area.wide else 1.0) * self.area.width
-
-    @property
-    def middle(self) -> float:
-        return 0.5 if self.area.upright else 0.56
+    def places(self) -> Sequence[Place]:
+        if self.area.wide:
+            beside = [Place(side, 0.56, share) for share in (0.66, 0.42, 0.36) for side in SIDES]
+            return [*beside, Place("left", 0.84, 1.0), Place("left", 0.18, 1.0)]
+        return [Place("left", middle) for middle in (0.5 if self.area.upright else 0.56, 0.68, 0.82, 0.22)]
 
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         ink = solid(self.inks.paper)

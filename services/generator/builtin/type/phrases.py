@@ -120,6 +120,19 @@ def phrases(turns: Sequence[Sequence[Sung]]) -> list[Phrase]:
     return found
 
 
+def around(lines: Sequence[list[Sung]], start: float, end: float) -> list[list[Sung]]:
+    """The lines that are sung within a time, and those around them, which say when they come and go."""
+    ordered = sorted(lines, key=lambda line: line[0].start)
+    within = [
+        index
+        for index, line in enumerate(ordered)
+        if line[0].start < end and max(word.end for word in line) > start
+    ]
+    after = sum(line[0].start < start for line in ordered)
+    first, last = (within[0], within[-1] + 1) if within else (after, after)
+    return ordered[max(first - 2, 0) : last + 2]
+
+
 def at(found: Sequence[Phrase], time: float, ahead: float = 0.0) -> Phrase | None:
     """The phrase that is seen at a time, or begins within `ahead` seconds."""
     for index, phrase in enumerate(found):

@@ -47,7 +47,7 @@ class Block:
     top: float
     bottom: float
     rows: int
-    rightward: bool
+    align: Align
     size: float
 
 
@@ -127,7 +127,7 @@ class Typesetter:
         top = min(place.y + place.mask.top for place in found)
         bottom = max(place.y + place.mask.top + place.mask.height for place in found)
         found.sort(key=lambda place: place.word.start)
-        return Block(tuple(found), width, top, bottom, len(rows), rightward, size)
+        return Block(tuple(found), width, top, bottom, len(rows), align, size)
 
 
 def reads_rightward(text: str) -> bool:

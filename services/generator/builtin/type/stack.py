@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.generator.builtin.colour import mix, solid
 from services.generator.builtin.looks.stage import Frame, Stage
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import expo_out, smooth
 from services.generator.builtin.type.phrases import Phrase
+from services.generator.builtin.type.room import SIDES, Place
 from services.generator.builtin.type.setting import Block, Style
 
 FAINT = 0.26
@@ -28,9 +31,11 @@ class Stack(LyricLayer):
         size = 118.0 if self.area.wide else 96.0
         return Style("grotesk", size * stage.unit, 1.0, -0.02)
 
-    @property
-    def most_width(self) -> float:
-        return (0.62 if self.area.wide else 1.0) * self.area.width
+    def places(self) -> Sequence[Place]:
+        if self.area.wide:
+            beside = [Place(side, 0.5, share) for share in (0.62, 0.46, 0.40) for side in SIDES]
+            return [*beside, Place("left", 0.8, 1.0)]
+        return [Place("left", middle) for middle in (0.5, 0.7, 0.25)]
 
     @property
     def weakest(self) -> float:
@@ -39,12 +44,13 @@ class Stack(LyricLayer):
     def _block(self, phrase: Phrase) -> Block:
         """Short phrases fill more of the width; long ones stay at the style's size."""
         block = super()._block(phrase)
-        grow = min(LARGER, self.most_width / max(block.width, 1.0))
+        most = self.most_width(self.place)
+        grow = min(LARGER, most / max(block.width, 1.0))
         high = (self.area.bottom - self.area.top) / max(block.bottom - block.top, 1.0)
         size = self.style.size * min(grow, high)
         if size <= 1.04 * block.size:
             return block
-        larger = self.setter.block(phrase.words, self.most_width, self.most_rows, 0.99 * size, self.align(phrase))
+        larger = self.setter.block(phrase.words, most, self.most_rows, 0.99 * size, self.align(phrase))
         return larger if larger.rows == block.rows else block
 
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:

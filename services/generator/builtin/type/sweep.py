@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from services.generator.builtin.colour import solid
 from services.generator.builtin.looks.stage import Frame, Stage
 from services.generator.builtin.type.blend import lay
-from services.generator.builtin.type.contrast import Edge
-from services.generator.builtin.type.layer import LyricLayer, Side
+from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import smooth
 from services.generator.builtin.type.phrases import Phrase
 from services.generator.builtin.type.raster import Alpha
-from services.generator.builtin.type.setting import Align, Block, Placed, Style
+from services.generator.builtin.type.room import Place
+from services.generator.builtin.type.setting import Block, Placed, Style
 
 FAINT = 0.42
 COME_S = 0.28
@@ -26,23 +28,13 @@ class Sweep(LyricLayer):
     ahead = 0.45
     most_rows = 2
 
-    def __init__(self, stage: Stage, backdrop: Frame, side: Side = "centre") -> None:
-        super().__init__(stage, backdrop, "centre")
-
     def set_in(self, stage: Stage) -> Style:
         size = 66.0 if self.area.wide else 58.0
         return Style("grotesk", size * stage.unit, 1.14, -0.01)
 
-    @property
-    def middle(self) -> float:
-        return 0.68 if self.area.upright else 0.815
-
-    @property
-    def edge(self) -> Edge:
-        return "across" if self.area.upright else "bottom"
-
-    def align(self, words: Phrase) -> Align:
-        return "centre"
+    def places(self) -> Sequence[Place]:
+        low = 0.68 if self.area.upright else 0.815
+        return [Place("centre", low), Place("centre", 0.18)]
 
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         here = smooth((time - phrase.start + self.ahead) / COME_S) * (1.0 - self.left(phrase, time))

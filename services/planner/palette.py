@@ -9,14 +9,22 @@ from libs.contracts.analysis import Analysis, Key
 from libs.contracts.storyboard import Palette
 from libs.picture.facts import PictureFacts
 from libs.picture.oklab import from_lch, hex_of, toned_down
-from services.planner.seeds import unit
+from services.planner.seeds import choice, unit
 
 _FIFTHS = ("C", "G", "D", "A", "E", "B", "F#", "C#", "Ab", "Eb", "Bb", "F")
-_DARK = (0.14, 0.30, 0.50, 0.72, 0.94)
-_LIGHT = (0.95, 0.82, 0.64, 0.48, 0.20)
-_MUD_BELOW = 0.65
-_MUD = (48.0, 165.0)
-"""Hues in degrees that are brown, olive and drab green below this lightness."""
+_DARK = (0.16, 0.31, 0.52, 0.74, 0.94)
+_LIGHT = (0.95, 0.83, 0.63, 0.48, 0.19)
+_DULL = (30.0, 225.0)
+"""Hues in degrees that are brown, olive and drab green in middle lightness: inks of it avoid them."""
+_BROWN = (8.0, 96.0)
+"""Hues that are brown and olive where it is dark; wine is not."""
+_PAPER = 82.0
+_LIME = (96.0, 152.0)
+"""Hues that are mustard and lime even where it is lighter."""
+_DEEP = (232.0, 258.0, 283.0, 316.0, 345.0)
+"""Hues that a dark ground has well."""
+_ONE_HUED = 150.0
+"""A picture whose ground's hue lies just so far from the main one has no second hue of its own."""
 
 Ground = Literal["own", "flip", "tint", "blaze"]
 """What a scene stands on: the song's ground, its opposite in lightness, its accent, or its middle ink."""
@@ -42,45 +50,93 @@ def choose_palette(analysis: Analysis, energy: float, picture: PictureFacts | No
 
 
 def picture_palette(picture: PictureFacts, energy: float, brightness: float, seed: int) -> Palette:
-    """The palette of a picture: its main hue for the accent, the hue that it stands against for the rest.
+    """The palette of a picture: its main hue for the accent, before its second hue, or one that suits the first.
 
-    A light picture, or a bright sound with one that is not dark, picks the light set; the seed turns the hues
-    by up to 8 degrees and moves the lot to the darker or lighter set where neither is called for.
+    A light picture or a bright sound lean to the light set. The seed turns the hues by up to 8 degrees, and
+    chooses what suits.
     """
     turn = 16.0 * (unit(seed, "hue") - 0.5)
-    bright = 0.6 * picture.lightness + 0.4 * brightness + 0.16 * (unit(seed, "set") - 0.5)
-    strong = min(max(picture.chroma, 0.10) + 0.04 * (energy - 0.5), 0.19)
-    return _inks(picture.ground_hue + turn, picture.hue + turn, strong, light=bright > 0.56)
+    ground = picture.ground_hue
+    if abs((ground - picture.hue) % 360.0 - _ONE_HUED) < 0.5 or _between(ground, _DULL):
+        kept = [hue for hue in _DEEP if _distance(hue, picture.hue) > 50.0]
+        ground = choice([*kept, ground] if _between(ground, (185.0, 225.0)) else kept, seed, "ground")
+    bright = 0.6 * picture.lightness + 0.4 * brightness + 0.3 * (unit(seed, "set") - 0.5)
+    chroma = max(picture.chroma, 0.12 + 0.06 * energy)
+    return _inks((ground + turn, picture.hue + turn), chroma, seed, light=bright > 0.58)
 
 
 def song_palette(key: Key, energy: float, brightness: float, seed: int) -> Palette:
-    """The palette of a whole song.
+    """The palette of a song without a picture.
 
     Minor leans blue and major warm, each step on the circle of fifths turns the hue by 15 degrees, the seed
     by up to 30; the accent stands apart the more energy there is; a bright sound picks the light set.
     """
     steps = (_FIFTHS.index(key.tonic) + 6) % 12 - 6 if key.tonic in _FIFTHS else 0
-    hue = (265.0 if key.mode == "minor" else 40.0) + 15.0 * steps + 60.0 * (unit(seed, "hue") - 0.5)
+    hue = (265.0 if key.mode == "minor" else 350.0) + 15.0 * steps + 60.0 * (unit(seed, "hue") - 0.5)
     side = 1.0 if unit(seed, "accent") < 0.5 else -1.0
-    chroma = 0.07 + 0.13 * energy
-    apart = 35.0 + 85.0 * energy
-    light = brightness > 0.5
-    accent = (hue + side * apart) % 360.0
-    if light and _MUD[0] < accent < _MUD[1]:
-        accent = (hue - side * apart) % 360.0
-    return _inks(hue, accent, max(chroma, 0.12), light=light)
+    accent = hue + side * (35.0 + 85.0 * energy)
+    light = brightness + 0.2 * (unit(seed, "set") - 0.5) > 0.52
+    return _inks((hue, accent), 0.10 + 0.09 * energy, seed, light=light)
 
 
-def _inks(hue: float, accent: float, chroma: float, *, light: bool) -> Palette:
-    """The five roles of a ground's hue and an accent's."""
-    ground, low, mid, high, top = _LIGHT if light else _DARK
+def _inks(hues: tuple[float, float], chroma: float, seed: int, *, light: bool) -> Palette:
+    """The five roles, from the hues of the ground and the accent in degrees.
+
+    The middle ink is the ground's, or lies between the two, or beside the accent, by seed; light grounds are
+    tinted or warm as paper.
+    """
+    ground, accent = hues
+    levels = _LIGHT if light else _DARK
+    aside = 38.0 if _between(accent % 360.0, (100.0, 330.0)) else -32.0
+    middles = (ground, ground + 0.45 * _way(ground, accent), accent + aside)
+    middle = choice([hue for hue in middles if not _between(hue % 360.0, _DULL)] or [275.0], seed, "middle")
+    paper = light and unit(seed, "paper") < 0.5
     return Palette(
-        ground=to_hex(_clean(ground, 0.035, hue)),
-        low=to_hex(_clean(low, max(chroma / 2.0, 0.06), hue)),
-        mid=to_hex(_clean(mid, max(chroma, 0.11), hue)),
-        accent=to_hex(_clean(high, max(chroma, 0.13), accent)),
-        light=to_hex(_clean(top, 0.05, accent)),
+        ground=to_hex(_clean(levels[0], 0.03 if light else 0.055, _PAPER if paper else ground)),
+        low=to_hex(_clean(levels[1], max(0.5 * chroma, 0.07), ground)),
+        mid=to_hex(_clean(levels[2], max(chroma + 0.02, 0.14), middle)),
+        accent=to_hex(_clean(levels[3], max(chroma, 0.15), accent)),
+        light=to_hex(_clean(levels[4], 0.06, ground) if light else _clean(levels[4], 0.04, accent)),
     )
+
+
+def _way(start: float, end: float) -> float:
+    """Degrees from one hue to the other, the short way or, where that leads through greens, the other one."""
+    short = (end - start + 180.0) % 360.0 - 180.0
+    if _between((start + 0.5 * short) % 360.0, (75.0, 215.0)):
+        return short - 360.0 if short > 0.0 else short + 360.0
+    return short
+
+
+def _between(hue: float, span: tuple[float, float]) -> bool:
+    return span[0] < hue < span[1]
+
+
+def _distance(one: float, other: float) -> float:
+    return abs((one - other + 180.0) % 360.0 - 180.0)
+
+
+def _clean(lightness: float, chroma: float, hue: float) -> Colour:
+    """The colour, or its nearest neighbour that isn't mud.
+
+    What is darker than half-way turns from brown, olive and drab green to red or blue, the darkest to petrol too;
+    lime turns to gold or mint; gold is lighter.
+    """
+    hue %= 360.0
+    deep = lightness < 0.4
+    if deep and _between(hue, _BROWN):
+        hue = _BROWN[0]
+    elif lightness < 0.66 and _between(hue, _DULL):
+        along = (hue - _DULL[0]) / (_DULL[1] - _DULL[0])
+        if along < 0.4:
+            hue, chroma = _DULL[0] - 35.0 * along, chroma + (0.0 if deep else 0.02)
+        else:
+            hue = 200.0 + 40.0 * along if deep else 225.0 + 60.0 * (1.0 - along)
+    elif _between(hue, _LIME):
+        hue = _LIME[0] - 4.0 if hue < sum(_LIME) / 2.0 else _LIME[1] + 8.0
+    if 0.66 < lightness < 0.8:
+        lightness += 0.08 * max(0.0, 1.0 - abs(hue - 88.0) / 30.0)
+    return Colour(lightness, chroma, hue)
 
 
 def on_ground(song: Palette, ground: Ground) -> Palette:
@@ -95,15 +151,6 @@ def on_ground(song: Palette, ground: Ground) -> Palette:
             return Palette(ground=ink.mid, low=ink.accent, mid=ink.light, accent=ink.low, light=ink.ground)
         case _:
             return song
-
-
-def _clean(lightness: float, chroma: float, hue: float) -> Colour:
-    """The colour, or its nearest neighbour that isn't mud: middle lightness in brown or olive is turned to
-    red or teal."""
-    hue %= 360.0
-    if lightness < _MUD_BELOW and _MUD[0] < hue < _MUD[1]:
-        hue = _MUD[0] - 20.0 if hue < sum(_MUD) / 2.0 else _MUD[1] + 10.0
-    return Colour(lightness, chroma, hue)
 
 
 def to_hex(colour: Colour) -> str:

@@ -30,6 +30,7 @@ from libs.media.encoding import Encoding, Quality
 from libs.runtime.workers import WorkerPool
 from services.composer.captions import Caption, beside, captions, face_of, layout, script, within
 from services.composer.changes import Planned
+from services.composer.contact import contact_sheet, wanted_shots
 from services.composer.cutter import Cut, Cutter, Piece
 from services.composer.join import join
 from services.composer.judge import make_report, sound_problems
@@ -38,12 +39,13 @@ from services.composer.measure import PictureMeasure, SoundMeasure, measure_pict
 from services.composer.part import Head, Part
 from services.composer.poster import poster_args
 from services.composer.settings import ComposerSettings
+from services.composer.sheet import draw_sheet
 from services.composer.song import encode_args, is_copied, read_track
 from services.composer.timeline import Segment, joins, segments
 from services.composer.together import together
 from services.composer.tools import Tools
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever what this module makes of the same inputs changes."""
 
 SEGMENTS, SOUND, JOINED = 0.80, 0.82, 0.85
@@ -93,7 +95,7 @@ class Composition:
         self._tools = Tools(pool, settings, context)
 
     async def make(self) -> Made:
-        """The video, its report and its poster in the store.
+        """The video, its report, its poster and its contact sheet in the store.
 
         Raises `Permanent("output_check_failed")` when the finished file isn't what was planned.
         """
@@ -125,7 +127,8 @@ class Composition:
         )
         if report.problems:
             raise Permanent("output_check_failed", " ".join(report.problems))
-        return await self._deliver(board, video, report, picture.poster_frame)
+        sheet = await self._tools.child(draw_sheet, contact_sheet(board, analysis, report, picture))
+        return await self._deliver(board, video, report, picture.poster_frame, sheet)
 
     async def _document(self, blob: Blob, kind: type[T]) -> T:
         data = await self._store.get_bytes(blob.key)
@@ -223,10 +226,18 @@ class Composition:
             self._context.progress(JOINED + (0.99 - JOINED) * fraction, message)
 
         return await self._tools.child(
-            measure_picture, str(output), board.fps, list(planned), board.frames, on_progress=on_progress
+            measure_picture,
+            str(output),
+            board.fps,
+            list(planned),
+            board.frames,
+            wanted_shots(board),
+            on_progress=on_progress,
         )
 
-    async def _deliver(self, board: Storyboard, video: Path, report: Report, poster_frame: int) -> Made:
+    async def _deliver(
+        self, board: Storyboard, video: Path, report: Report, poster_frame: int, sheet: bytes
+    ) -> Made:
         poster = self._folder / "poster.jpg"
         await self._tools.ffmpeg(poster_args(video, poster_frame, Fraction(board.fps), poster), _PATIENCE_S)
         video_blob = await self._store.put_file(video, "video/mp4")
@@ -234,7 +245,12 @@ class Composition:
         data = msgspec.json.format(msgspec.json.encode(report), indent=2)
         report_blob = await self._store.put_bytes(data, "application/json")
         fact = VideoComposed(
-            video=video_blob, report=report_blob, poster=poster_blob, frames=report.frames, duration=report.duration
+            video=video_blob,
+            report=report_blob,
+            poster=poster_blob,
+            frames=report.frames,
+            duration=report.duration,
+            sheet=await self._store.put_bytes(sheet, "image/jpeg"),
         )
         return Made(facts=[fact], usage=Usage(cpu_seconds=self._tools.cpu_seconds))
 

@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="OUT.mp4", help="default: SONG.beatloom.mp4 in this folder"
     )
     render.add_argument(
-        "--keep", type=Path, metavar="DIR", help="keep analysis, storyboard, poster and clips there"
+        "--keep", type=Path, metavar="DIR", help="keep analysis, storyboard, poster, sheet and clips there"
     )
     render.add_argument("--json", action="store_true", help="one object on stdout; progress goes to stderr")
     _add_options(render)

@@ -9,17 +9,20 @@ from typing import Any
 from libs.contracts.errors import Permanent
 from services.standalone.client import API, ApiClient
 
-REPORT, VIDEO = "report.json", "video.mp4"
+REPORT, SHEET, VIDEO = "report.json", "sheet.jpg", "video.mp4"
 
 
-async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, report: Path) -> None:
-    """The video and its report, or neither. The report comes first: a video that lies there has one."""
-    await client.download(f"{API}/jobs/{job['job_id']}/files/{REPORT}", report)
+async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, report: Path, sheet: Path) -> None:
+    """The video, its report and its contact sheet, or none. The video comes last: one that lies there has both."""
+    files = f"{API}/jobs/{job['job_id']}/files"
+    await client.download(f"{files}/{REPORT}", report)
     try:
         _indent(report)
+        await client.download(f"{files}/{SHEET}", sheet)
         await client.download(job["links"]["download"], video)
     except BaseException:
         report.unlink(missing_ok=True)  # noqa: ASYNC240
+        sheet.unlink(missing_ok=True)  # noqa: ASYNC240
         raise
 
 

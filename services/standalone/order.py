@@ -26,6 +26,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     options: JobOptions
     out: Path
     report: Path
+    sheet: Path
     keep: Path | None
 
 
@@ -35,13 +36,20 @@ def read_order(arguments: argparse.Namespace) -> Order:
     image = existing_file(arguments.image, "picture") if arguments.image else None
     lyrics = existing_file(arguments.lyrics, "lyrics file") if arguments.lyrics else None
     out = (arguments.output or Path(default_name(song))).absolute()
-    report = report_path(out)
+    report, sheet = report_path(out), sheet_path(out)
     _check_out(out, {song, image, lyrics} - {None})
     keep = arguments.keep.absolute() if arguments.keep else None
     if keep is not None:
         _check_keep(keep)
     return Order(
-        song=song, image=image, lyrics=lyrics, options=job_options(arguments), out=out, report=report, keep=keep
+        song=song,
+        image=image,
+        lyrics=lyrics,
+        options=job_options(arguments),
+        out=out,
+        report=report,
+        sheet=sheet,
+        keep=keep,
     )
 
 
@@ -55,12 +63,17 @@ def report_path(out: Path) -> Path:
     return out.with_name(out.name.removesuffix(".mp4") + ".report.json")
 
 
+def sheet_path(out: Path) -> Path:
+    """`x.mp4` has its contact sheet in `x.sheet.jpg`."""
+    return out.with_name(out.name.removesuffix(".mp4") + ".sheet.jpg")
+
+
 def _check_out(out: Path, inputs: set[Path | None]) -> None:
     hint = "Choose another place with -o."
     try:
         if not out.parent.is_dir():
             raise Permanent("bad_options", f"There is no folder {out.parent}.", hint=hint)
-        for path in (out, report_path(out)):
+        for path in (out, report_path(out), sheet_path(out)):
             with suppress(FileNotFoundError):
                 path.lstat()  # from Python 3.14 on, is_dir and exists hide that a name is too long
             if path.is_dir():

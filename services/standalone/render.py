@@ -53,6 +53,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     status: str = "refused"
     video: str | None = None
     report: str | None = None
+    sheet: str | None = None
     error: dict[str, str] | None = None
 
 
@@ -142,8 +143,8 @@ async def _make(order: Order, client: ApiClient, display: Display, outcome: Outc
             shown = show_event(event, shown, display)
         job = await client.job(job_id)
         if job["status"] == "completed":
-            await fetch_results(client, job, order.out, order.report)
-            outcome.video, outcome.report = str(order.out), str(order.report)
+            await fetch_results(client, job, order.out, order.report, order.sheet)
+            outcome.video, outcome.report, outcome.sheet = str(order.out), str(order.report), str(order.sheet)
         if order.keep is not None:
             await fetch_kept(client, job_id, order.keep)
         if job["status"] != "completed":

@@ -62,7 +62,7 @@ def test_a_song_with_a_nasty_name_becomes_a_video(home: Home, song: Song) -> Non
     assert abs(found.duration - song.seconds) <= 1 / 30
     kept = {path.relative_to(home.cwd / "kept").as_posix() for path in (home.cwd / "kept").rglob("*.*")}
     clips = {name for name in kept if name.startswith("clips/")}
-    assert kept - clips == {"analysis.json", "storyboard.json", "report.json", "poster.jpg"}
+    assert kept - clips == {"analysis.json", "storyboard.json", "report.json", "poster.jpg", "sheet.jpg"}
     assert len(clips) == len(found.cuts) + 1
 
     lines = [line for line in done.stderr.splitlines() if " %  " in line]
@@ -70,7 +70,10 @@ def test_a_song_with_a_nasty_name_becomes_a_video(home: Home, song: Song) -> Non
     assert percents == sorted(percents)
     assert percents[-1] == 100
     assert any("Drawing scenes" in line for line in lines)
-    assert sorted(path.name for path in home.cwd.iterdir()) == sorted({NASTY, video.name, report.name, "kept"})
+    sheet = home.cwd / f"{name}.beatloom.sheet.jpg"
+    assert told["sheet"] == str(sheet)
+    made = {NASTY, video.name, report.name, sheet.name, "kept"}
+    assert sorted(path.name for path in home.cwd.iterdir()) == sorted(made)
     assert home.renders() == []
 
 

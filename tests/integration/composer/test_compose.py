@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from libs.artifacts.open import open_store
 from libs.artifacts.store import ArtifactStore
@@ -31,6 +32,9 @@ from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
 from services.composer.handlers import make_handlers
 from services.composer.settings import ComposerSettings
+from services.composer.sheet import HEAD
+from services.composer.sheet_layout import MARGIN
+from services.composer.sheet_layout import WIDTH as SHEET_WIDTH
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.orders import order
 from tests.integration.composer.pictures import HEIGHT, WIDTH, numbered, pictures_of
@@ -144,7 +148,15 @@ async def test_what_is_delivered(bench: Bench, tmp_path: Path) -> None:
         with av.open(str(path), format="jpeg_pipe") as container:
             picture = next(container.decode(video=0)).to_ndarray(format="bgr24")
         assert picture.shape == frames[0].shape and picture.mean() > 20
+    assert fact.sheet is not None
+    async with bench.store.local(fact.sheet) as path:
+        with Image.open(path) as sheet:
+            assert (sheet.format, sheet.width) == ("JPEG", SHEET_WIDTH)
+            shown = np.asarray(sheet.convert("RGB"))[HEAD : HEAD + 100, MARGIN : MARGIN + 130]
+    assert shown.mean() > 45, "the first scene's frame, brighter than the ground"
     report = await read_report(bench, fact)
+    assert report.motion is not None and len(report.motion.scenes) == len(report.cuts) + 1
+    assert report.loudness is not None and report.flashes is not None and report.picture_rate is not None
     assert [stage.stage for stage in report.stages] == ["analyzing", "composing"]
     assert report.stages[0] == StageUsage(stage="analyzing", wall_seconds=1, cpu_seconds=2)
     assert report.stages[1].cpu_seconds == pytest.approx(context.cpu_seconds, rel=0.5)

@@ -56,7 +56,7 @@ class Server:
         elif scope["path"].endswith("/files"):
             listed = ",".join(f'{{"name": "{name}", "link": "/video"}}' for name in self.names)
             await answer(200, f'{{"files": [{listed}]}}'.encode())
-        elif scope["path"].endswith("/files/report.json"):
+        elif scope["path"].endswith(("/files/report.json", "/files/sheet.jpg")):
             await answer(200, b"{}")
         elif scope["path"].endswith("/plain"):
             await answer(500, b"oops")
@@ -102,12 +102,12 @@ async def test_a_download_that_differs_is_no_file(server: tuple[Server, ApiClien
 
 
 async def test_without_its_video_no_report_is_left(server: tuple[Server, ApiClient], tmp_path: Path) -> None:
-    video, report = tmp_path / "a.mp4", tmp_path / "a.report.json"
+    paths = [tmp_path / name for name in ("a.mp4", "a.report.json", "a.sheet.jpg")]
     with pytest.raises(Retryable):
-        await fetch_results(server[1], {"job_id": "x", "links": {"download": "/plain"}}, video, report)
+        await fetch_results(server[1], {"job_id": "x", "links": {"download": "/plain"}}, *paths)
     assert list(tmp_path.iterdir()) == []
-    await fetch_results(server[1], {"job_id": "x", "links": {"download": "/video"}}, video, report)
-    assert (video.read_bytes(), report.read_text()) == (VIDEO, "{}\n")
+    await fetch_results(server[1], {"job_id": "x", "links": {"download": "/video"}}, *paths)
+    assert [path.read_bytes() for path in paths] == [VIDEO, b"{}\n", b"{}"]
 
 
 async def test_kept_files_stay_within_their_folder(server: tuple[Server, ApiClient], tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_the_video_is_named_after_the_song_and_lies_in_the_current_folder(song: 
     order = read_order(parser().parse_args(asked(str(song))))
     assert order.out == tmp_path / 'it\'s a "song" $(x)\n.beatloom.mp4'
     assert order.report == tmp_path / 'it\'s a "song" $(x)\n.beatloom.report.json'
+    assert order.sheet == tmp_path / 'it\'s a "song" $(x)\n.beatloom.sheet.jpg'
     assert (order.options.height, order.options.fps, order.options.seed) == (1080, "30", None)
 
 
@@ -82,6 +83,12 @@ def test_a_report_never_overwrites_what_the_video_is_made_of(song: Path, tmp_pat
 
 def test_a_report_needs_its_place_too(song: Path, tmp_path: Path) -> None:
     (tmp_path / "x.report.json").mkdir()
+    with pytest.raises(Permanent, match="is a folder"):
+        read_order(parser().parse_args(asked(str(song), "-o", "x.mp4")))
+
+
+def test_a_sheet_needs_its_place_too(song: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.sheet.jpg").mkdir()
     with pytest.raises(Permanent, match="is a folder"):
         read_order(parser().parse_args(asked(str(song), "-o", "x.mp4")))
 

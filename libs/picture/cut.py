@@ -110,7 +110,7 @@ def softened(mask: Gray, pixels: Image) -> Gray:
     lift = level - slope * mean
     wide_slope = cv2.resize(cv2.blur(slope, size), (columns, rows), interpolation=cv2.INTER_LINEAR)
     wide_lift = cv2.resize(cv2.blur(lift, size), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    soft = np.clip((wide_slope * _tone(pixels) + wide_lift - 0.28) / 0.5, 0.0, 1.0)
+    soft = np.clip((wide_slope * _tone(pixels) + wide_lift - 0.33) / 0.5, 0.0, 1.0)
     return np.asarray(np.rint(soft * 255.0), dtype=np.uint8)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from libs.picture.load import Gray, Image
 from libs.picture.oklab import oklab_of_pixels
@@ -13,8 +14,12 @@ FEW, MOST = 8, 0.88
 """Flat art shows at most FEW colours on MOST of its pixels."""
 PLAIN = 0.02
 """OKLab that the border's colour may vary."""
-KEY = (0.04, 0.14)
-"""OKLab from the ground at which a pixel begins to show and is whole."""
+OFF = 0.12
+"""OKLab from the ground at which a pixel is surely art."""
+KEY = (0.3, 0.85)
+"""Parts of the art's own distance from the ground at which a pixel begins to show and is whole."""
+SPECK = 6
+"""Pixels below which a part is an artefact."""
 PARTS = 40
 """Art in more parts than this is a page of text or a pattern."""
 
@@ -31,22 +36,26 @@ def flat_art(pixels: Image) -> Gray | None:
     ground = np.median(border, axis=0)
     if float(np.percentile(np.linalg.norm(border - ground, axis=1), 98.0)) > PLAIN or not _few_colours(lab):
         return None
-    count, _ = cv2.connectedComponents((np.linalg.norm(lab - ground, axis=2) > KEY[1]).astype(np.uint8))
-    if count - 1 > PARTS:
+    away = np.linalg.norm(lab - ground, axis=2)
+    art = (away > OFF).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(art)
+    parts = int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= SPECK))
+    inner = cv2.erode(art, np.ones((3, 3), np.uint8)) > 0
+    if not 1 <= parts <= PARTS or not inner.any():
         return None
-    return _keyed(pixels, ground)
+    return _keyed(pixels, ground, float(np.percentile(away[inner], 2.0)))
 
 
-def _few_colours(lab: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bool:
+def _few_colours(lab: npt.NDArray[np.float32]) -> bool:
     cells = np.floor(lab.reshape(-1, 3) / 0.05).astype(np.int64) + 32
     counts = np.sort(np.bincount((cells[:, 0] * 64 + cells[:, 1]) * 64 + cells[:, 2]))[::-1]
     return float(counts[:FEW].sum()) >= MOST * len(cells)
 
 
-def _keyed(pixels: Image, ground: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Gray:
-    """How far each pixel is from the ground's colour, row by row to save memory."""
+def _keyed(pixels: Image, ground: npt.NDArray[np.float32], apart: float) -> Gray:
+    """How far each pixel is from the ground's colour, of the distance `apart` of the art; in bands, to save memory."""
     mask = np.empty(pixels.shape[:2], np.uint8)
     for top in range(0, len(mask), 256):
         away = np.linalg.norm(oklab_of_pixels(pixels[top : top + 256]) - ground, axis=2)
-        mask[top : top + 256] = np.rint(np.clip((away - KEY[0]) / (KEY[1] - KEY[0]), 0.0, 1.0) * 255.0)
+        mask[top : top + 256] = np.rint(np.clip((away / apart - KEY[0]) / (KEY[1] - KEY[0]), 0.0, 1.0) * 255.0)
     return mask

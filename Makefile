@@ -1,7 +1,7 @@
 # Beatloom. `make` alone prints this help.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup video test test-faults test-songs check docs lock clean
+.PHONY: help setup video test test-faults test-songs check docs gallery lock clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?=
@@ -11,7 +11,7 @@ ARGS ?=
 
 # What a person names may hold quotes, `$` and spaces: it goes by the environment, never through make's
 # own expansion or the shell's.
-VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS STYLE ASPECT HEIGHT FPS SEED OUT
+VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS LYRICS_STYLE TITLE STYLE ASPECT HEIGHT FPS SEED OUT
 unexport $(VIDEO_VARIABLES)
 $(foreach name,$(VIDEO_VARIABLES),$(eval export VIDEO_$(name) := $$(value $(name))))
 
@@ -26,7 +26,7 @@ endef
 
 help: ## This help
 	@echo 'make video SONG=path/to/song.mp3   sets everything up, renders song.beatloom.mp4'
-	@echo '           IMAGE= PROMPT= LYRICS= STYLE= ASPECT= HEIGHT= FPS= SEED= OUT=   if wanted'
+	@echo '           IMAGE= TITLE= LYRICS= STYLE= ASPECT= PROMPT= LYRICS_STYLE= HEIGHT= FPS= SEED= OUT=   if wanted'
 	@echo '           without SONG: a short sample song'
 	@echo 'make test                          sets everything up, passes the tests, makes a video of the sample'
 	@echo
@@ -35,6 +35,7 @@ help: ## This help
 	@echo 'make test-faults  each process killed at each stage: long'
 	@echo 'make test-songs   every song with known truth becomes a video: long'
 	@echo 'make docs         writes the pages that come from the code'
+	@echo 'make gallery      draws every look for docs/looks.md'
 	@echo 'make lock         the locks anew after a change of dependencies (ARGS=--upgrade: newest versions)'
 	@echo 'make clean        removes what tests and builds leave behind (.venv stays)'
 
@@ -47,6 +48,8 @@ set --; \
 [ -z "$$VIDEO_IMAGE" ] || set -- "$$@" "--image=$$VIDEO_IMAGE"; \
 [ -z "$$VIDEO_PROMPT" ] || set -- "$$@" "--prompt=$$VIDEO_PROMPT"; \
 [ -z "$$VIDEO_LYRICS" ] || set -- "$$@" "--lyrics=$$VIDEO_LYRICS"; \
+[ -z "$$VIDEO_LYRICS_STYLE" ] || set -- "$$@" "--lyrics-style=$$VIDEO_LYRICS_STYLE"; \
+[ -z "$$VIDEO_TITLE" ] || set -- "$$@" "--title=$$VIDEO_TITLE"; \
 [ -z "$$VIDEO_STYLE" ] || set -- "$$@" "--style=$$VIDEO_STYLE"; \
 [ -z "$$VIDEO_ASPECT" ] || set -- "$$@" "--aspect=$$VIDEO_ASPECT"; \
 [ -z "$$VIDEO_HEIGHT" ] || set -- "$$@" "--height=$$VIDEO_HEIGHT"; \
@@ -82,6 +85,9 @@ check: setup
 
 docs: setup
 	@$(BIN)/python docs/generate.py
+
+gallery: setup
+	@$(BIN)/python docs/gallery.py
 
 lock: setup
 	@$(BIN)/python locks/manage.py compile $(ARGS)

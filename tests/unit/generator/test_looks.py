@@ -16,7 +16,7 @@ from libs.contracts.storyboard import Palette, Shot
 from services.generator.builtin import looks
 from services.generator.builtin.looks.stage import Frame
 from services.generator.builtin.painter import Painter
-from services.planner.looks import stands_out
+from services.planner.grounds import stands_out
 from services.planner.palette import Ground, on_ground
 from tests.unit.generator.scenes import DARK, LIGHT, MOVES, painter, round_subject, shot, soft_picture, song
 

@@ -1,0 +1,126 @@
+"""The hook as picture: a few words as wide as the frame, in rows that roll up behind their own edge on the bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from libs.picture.load import Gray
+from services.generator.builtin.colour import Inks, Lab, mix, solid
+from services.generator.builtin.grading import key_of
+from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.type.blend import lay
+from services.generator.builtin.type.display import display_word
+
+WIDE = 0.92
+"""Parts of the frame's width that a row takes."""
+TOP = 0.065
+"""Parts of the height above the first row."""
+LEADING = 0.10
+"""Space between rows, in parts of the first row's height."""
+STAGGER = 0.12
+"""How much later each row rolls, in parts of the roll."""
+DRIFT = 0.004
+"""Parts of the width that the rows drift a second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A row of letters at its place in the frame."""
+
+    alpha: Gray
+    x: int
+    y: int
+
+
+def rows_of(text: str, width: int, height: int, most: float) -> list[Row]:
+    """The text in as many rows as fill a box of the frame's width and `most` of its height best."""
+    words = text.split()
+    if not words:
+        return []
+    best: list[Gray] = []
+    for count in range(1, min(len(words), 4) + 1):
+        masks = [display_word(part, WIDE * width, most * height / count * 0.96) for part in _parted(words, count)]
+        alphas = [mask.alpha for mask in masks if mask is not None]
+        if len(alphas) == count and _inked(alphas) > 1.1 * _inked(best):
+            best = alphas
+    rows, y = [], round(TOP * height)
+    left = len(best) > 1 and width > height
+    for alpha in best:
+        free = width - alpha.shape[1]
+        rows.append(Row(alpha, round((1.0 - WIDE) / 2.0 * width if left else free / 2.0), y))
+        y += round(alpha.shape[0] + LEADING * best[0].shape[0])
+    return rows
+
+
+def _inked(alphas: Sequence[Gray]) -> float:
+    return float(sum(alpha.size for alpha in alphas))
+
+
+def _parted(words: Sequence[str], count: int) -> list[str]:
+    """The words in `count` rows, about equally long."""
+    rows: list[str] = []
+    left = list(words)
+    for row in range(count, 0, -1):
+        share = sum(len(word) + 1 for word in left) / row
+        taken = [left.pop(0)]
+        while len(left) > row - 1 and left and len(" ".join(taken)) + 0.5 * len(left[0]) + 1 <= share:
+            taken.append(left.pop(0))
+        rows.append(" ".join(taken))
+    rows[-1] = " ".join([rows[-1], *left])
+    return rows
+
+
+class Hook:
+    """Rows of the hook. Where one row leaves the frame empty it comes again below, in a quieter ink.
+
+    Empty where no face has the letters.
+    """
+
+    def __init__(self, stage: Stage, text: str, *, most: float, loud: Lab, quiet: Lab) -> None:
+        self.stage = stage
+        self.loud, self.quiet = loud, quiet
+        self.rows = rows_of(text, stage.width, stage.height, most)
+        self.first = len(self.rows)
+        self.rows += self._again(most)
+
+    def _again(self, most: float) -> list[Row]:
+        if not self.rows:
+            return []
+        first, last = self.rows[0], self.rows[-1]
+        bottom = last.y + last.alpha.shape[0]
+        pitch = bottom - first.y + round(LEADING * first.alpha.shape[0])
+        more = int((TOP + most + 0.12) * self.stage.height - bottom) // max(pitch, 1)
+        return [Row(row.alpha, row.x, row.y + pitch * turn) for turn in range(1, more + 1) for row in self.rows]
+
+    def draw(self, frame: Frame, moment: Moment) -> None:
+        """Draw the rows: on each bar they roll up by their own height, one after the other."""
+        turn = moment.bar_step - np.floor(moment.bar_step)
+        drift = DRIFT * self.stage.width * (moment.shot - 0.5 * self.stage.seconds)
+        for index, row in enumerate(self.rows):
+            late = STAGGER * (index % max(self.first, 1)) + 0.5 * STAGGER * (index // max(self.first, 1))
+            rolled = min(max((turn - late) / (1.0 - late), 0.0), 1.0)
+            colour = self.loud if index < self.first else self.quiet
+            way = 1.0 if index % 2 == 0 else -1.0
+            self._roll(frame, row, row.x + way * drift, 1.0 - (1.0 - rolled) ** 2, colour)
+
+    def _roll(self, frame: Frame, row: Row, x: float, rolled: float, colour: Lab) -> None:
+        tall = row.alpha.shape[0]
+        slot = frame[max(row.y, 0) : row.y + tall]
+        pitch = 1.06 * tall
+        up = rolled * pitch
+        if rolled < 0.999:
+            lay(slot, row.alpha, (x, -up), solid(colour))
+        lay(slot, row.alpha, (x, pitch - up if rolled < 0.999 else 0.0), solid(colour))
+
+
+def type_inks(inks: Inks) -> tuple[Lab, Lab]:
+    """The ink that stands out most from the ground, and one that whispers on it."""
+    loud = max(inks.row, key=lambda ink: abs(float(ink[0] - inks.ground[0])))
+    if key_of(inks) == "night":
+        return loud, mix(inks.ground, inks.mid, 0.45)
+    quiet = inks.ground.copy()
+    quiet[0] += 0.09 if float(inks.ground[0]) < 0.6 else -0.09
+    return loud, quiet

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.contracts.looks import families, looks_by_name
+from libs.contracts.looks import catalogue, families, looks_by_name
 
 Aspect = Literal["16:9", "9:16", "1:1", "4:5"]
 LyricsStyle = Literal["auto", "captions", "line", "stack", "sweep", "none"]
@@ -70,6 +70,34 @@ def check_style(style: str) -> None:
     """Raises Permanent("bad_options") for a style that there isn't."""
     if style not in STYLES:
         raise Permanent("bad_options", f"There is no style {style!r}; the styles are {', '.join(STYLES)}.")
+
+
+def check_means(style: str, *, picture: bool, title: bool, lyrics: bool) -> None:
+    """Raises Permanent("bad_options") for a style none of whose looks can be drawn with what was sent.
+
+    A look that needs a subject is let through: whether the picture has one shows when it is looked at, and
+    another look stands in where it has none.
+    """
+    here = {"picture": picture, "subject": picture, "text": title or lyrics, "words": lyrics}
+    wanting = [
+        [need for need in entry.needs if not here[need]]
+        for entry in catalogue()
+        if style in (entry.name, entry.family)
+    ]
+    if not wanting or not all(wanting):
+        return
+    if all("picture" in needs or "subject" in needs for needs in wanting):
+        raise Permanent(
+            "bad_options",
+            f"The style {style!r} shows a theme picture, and none was sent.",
+            hint="Send a picture too, or choose another style.",
+        )
+    given = "lyrics" if all("words" in needs for needs in wanting) else "lyrics or a title"
+    raise Permanent(
+        "bad_options",
+        f"The style {style!r} writes words, and there are none.",
+        hint=f"Send {given} too, or choose another style.",
+    )
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from libs.media.guards import (
     read_lyrics,
 )
 from libs.media.sound import Samples, decoded, open_media, resampled
+from libs.media.tags import song_title
 
 if TYPE_CHECKING:
     from libs.runtime.workers import WorkerPool
@@ -57,6 +58,8 @@ class SongProbe(msgspec.Struct, frozen=True, kw_only=True):
     sample_rate: int
     silent: bool = False
     notices: tuple[Notice, ...] = ()
+    title: str = ""
+    """By the file's tags."""
 
 
 class ImageProbe(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +140,7 @@ def _probe_song(path: Path) -> SongProbe:
             raise Permanent("song_too_short")
         declared = _declared_seconds(container, stream, demuxer, path, seconds)
         codec = stream.codec_context.name
+        title = song_title({**container.metadata, **stream.metadata})
     notices: tuple[Notice, ...] = ()
     if declared is not None and declared - seconds > max(0.5, 0.005 * declared):
         text = f"The file ends after {seconds:.1f} of {declared:.1f} seconds; what is there is used."
@@ -152,6 +156,7 @@ def _probe_song(path: Path) -> SongProbe:
         sample_rate=heard.rate,
         silent=peak < 1e-4,
         notices=notices,
+        title=title,
     )
 
 

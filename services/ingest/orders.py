@@ -10,7 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import JobOptions, check_style
+from libs.contracts.jobs import JobOptions, check_means, check_style
 from libs.contracts.urls import ANY_HOST, check_callback_url
 from libs.media.frames import parse_fps
 from libs.media.probe import SongProbe, probe_image, probe_lyrics, probe_song
@@ -82,6 +82,9 @@ async def place(parts: Parts, order: Order, *, key: str) -> Accepted:
         await probe_lyrics(order.lyrics.path)
     picture = await probe_image(order.image.path, parts.pool) if order.image else None
     sound = await probe_song(order.song.path, parts.pool)
+    options = with_title(options, sound.title)
+    has_lyrics = order.lyrics is not None and order.lyrics.size > 0
+    check_means(options.style, picture=picture is not None, title=bool(options.title), lyrics=has_lyrics)
     if order.lyrics is not None and order.lyrics.size:
         lyrics = await parts.store.put_file(order.lyrics.path, "text/plain; charset=utf-8")
     if order.image is not None and picture is not None:
@@ -105,6 +108,11 @@ def with_seed(options: JobOptions) -> JobOptions:
     if options.seed is not None:
         return options
     return msgspec.structs.replace(options, seed=secrets.randbits(32))
+
+
+def with_title(options: JobOptions, title: str) -> JobOptions:
+    """The same options with a title: the one that was given, or else that of the file's tags."""
+    return options if options.title else msgspec.structs.replace(options, title=title)
 
 
 def _song_type(probe: SongProbe) -> str:

@@ -11,9 +11,10 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
-from libs.contracts.jobs import STYLES
+from libs.contracts.jobs import STYLES, LyricsStyle
 
 DONE, MISSING, BAD_INPUT, FAILED, CANCELLED = 0, 1, 2, 3, 130
 
@@ -138,7 +139,9 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument(
         "--analysis", type=Path, metavar="F.json", help="what `analyze --json` printed; not heard again"
     )
+    plan.add_argument("--image", type=Path, metavar="F", help="theme picture: JPEG, PNG or WebP")
     plan.add_argument("--prompt", default="", metavar="TEXT", help="what the video should look like")
+    plan.add_argument("--lyrics", type=Path, metavar="F", help="lyrics as .lrc, .srt or plain text")
     plan.add_argument("--json", action="store_true", help="the whole storyboard as JSON")
     _add_options(plan)
 
@@ -160,3 +163,10 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--height", type=int, default=1080, metavar="N", help="the shorter side (default 1080)")
     command.add_argument("--fps", default="30", metavar="N", help="frames a second: 30, 29.97, 24000/1001")
     command.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same pictures")
+    command.add_argument("--title", default="", metavar="TEXT", help="default: the title in the song's tags")
+    command.add_argument(
+        "--lyrics-style",
+        default="auto",
+        choices=get_args(LyricsStyle),
+        help="how lyrics are shown: as captions, as type in the picture (line, stack, sweep), or not at all",
+    )

@@ -16,21 +16,24 @@ from rich.table import Table
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.errors import Permanent
+from libs.contracts.jobs import check_means
 from libs.contracts.storyboard import Storyboard
 from libs.media.frames import parse_fps
 from libs.media.guards import read_lyrics
-from libs.media.probe import probe_song
+from libs.media.probe import probe_image, probe_song
+from libs.picture.facts import PictureFacts, read_facts
 from libs.runtime.workers import WorkerPool
 from services.planner.plan import plan as plan_song
 from services.standalone.options import existing_file, job_options
 
 ANALYSIS_TIMEOUT_S = 900.0
+IMAGE_TIMEOUT_S = 60.0
 MAX_ROWS = 400
 
 
 def analyze(arguments: argparse.Namespace) -> int:
     """`beatloom analyze SONG [--lyrics F] [--json]`."""
-    found = asyncio.run(_heard(arguments.song, arguments.lyrics))
+    found, _ = asyncio.run(_heard(arguments.song, arguments.lyrics))
     if arguments.json:
         _print_json(found)
     else:
@@ -41,12 +44,16 @@ def analyze(arguments: argparse.Namespace) -> int:
 def plan(arguments: argparse.Namespace) -> int:
     """`beatloom plan SONG [--analysis F.json] [--json]`. Without --seed the seed is 0."""
     options = job_options(arguments)
+    image = existing_file(arguments.image, "picture") if arguments.image else None
     if arguments.analysis:
         existing_file(arguments.song, "song")
         analysis = _read_analysis(arguments.analysis)
     else:
-        analysis = asyncio.run(_heard(arguments.song, None))
-    storyboard, _ = plan_song(analysis, options, options.seed or 0)
+        analysis, title = asyncio.run(_heard(arguments.song, arguments.lyrics))
+        options = msgspec.structs.replace(options, title=options.title or title)
+    check_means(options.style, picture=image is not None, title=bool(options.title), lyrics=bool(analysis.words))
+    picture = asyncio.run(_seen(image)) if image is not None else None
+    storyboard, _ = plan_song(analysis, options, options.seed or 0, picture)
     if arguments.json:
         _print_json(storyboard)
     else:
@@ -54,7 +61,8 @@ def plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _heard(song: Path, lyrics: Path | None) -> Analysis:
+async def _heard(song: Path, lyrics: Path | None) -> tuple[Analysis, str]:
+    """What is heard in the song, and its title by its tags."""
     from services.analyzer.analyze import analyze as analyze_song
 
     song = existing_file(song, "song")
@@ -64,7 +72,15 @@ async def _heard(song: Path, lyrics: Path | None) -> Analysis:
     async with WorkerPool(1) as pool:
         probe = await probe_song(song, pool)
         found = (await pool.run(analyze_song, song, words, timeout_s=ANALYSIS_TIMEOUT_S)).value
-    return msgspec.structs.replace(found, notices=(*probe.notices, *found.notices))
+    return msgspec.structs.replace(found, notices=(*probe.notices, *found.notices)), probe.title
+
+
+async def _seen(image: Path) -> PictureFacts:
+    """What is known of the theme picture, decoded in a guarded child."""
+    async with WorkerPool(1) as pool:
+        await probe_image(image, pool)
+        facts: PictureFacts = (await pool.run(read_facts, image, timeout_s=IMAGE_TIMEOUT_S)).value
+        return facts
 
 
 def _read_analysis(path: Path) -> Analysis:

@@ -16,9 +16,8 @@ from libs.media.frames import parse_fps
 
 def job_options(arguments: argparse.Namespace) -> JobOptions:
     """The options, checked as the API checks them. Raises Permanent("bad_options")."""
-    given: dict[str, Any] = {
-        name: getattr(arguments, name) for name in ("prompt", "style", "aspect", "height", "fps", "seed")
-    }
+    names = ("prompt", "style", "aspect", "height", "fps", "seed", "title", "lyrics_style")
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     hint = "See `beatloom render --help`."
     for option, check, value in (("fps", parse_fps, arguments.fps), ("style", check_style, arguments.style)):
         try:

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 import msgspec
 
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import JobOptions
+from libs.contracts.jobs import JobOptions, check_means
 from services.standalone.options import existing_file, job_options
 
 MAX_STEM_BYTES = 200
@@ -41,11 +41,14 @@ def read_order(arguments: argparse.Namespace) -> Order:
     keep = arguments.keep.absolute() if arguments.keep else None
     if keep is not None:
         _check_keep(keep)
+    options = job_options(arguments)
+    # A title may still come from the song's tags: ingest reads them.
+    check_means(options.style, picture=image is not None, title=True, lyrics=lyrics is not None)
     return Order(
         song=song,
         image=image,
         lyrics=lyrics,
-        options=job_options(arguments),
+        options=options,
         out=out,
         report=report,
         sheet=sheet,

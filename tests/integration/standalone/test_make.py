@@ -76,8 +76,27 @@ def test_names_arrive_as_they_are(checkout: Path) -> None:
 
 
 def test_they_may_come_from_the_environment(checkout: Path) -> None:
-    done = make(checkout, "video", SONG=NASTY, STYLE="auto", LYRICS="l.lrc", HEIGHT="360", FPS="25", SEED="7")
-    options = ["--lyrics=l.lrc", "--style=auto", "--height=360", "--fps=25", "--seed=7"]
+    done = make(
+        checkout,
+        "video",
+        SONG=NASTY,
+        STYLE="auto",
+        LYRICS="l.lrc",
+        HEIGHT="360",
+        FPS="25",
+        SEED="7",
+        TITLE="A $b",
+        LYRICS_STYLE="line",
+    )
+    options = [
+        "--lyrics=l.lrc",
+        "--lyrics-style=line",
+        "--title=A $b",
+        "--style=auto",
+        "--height=360",
+        "--fps=25",
+        "--seed=7",
+    ]
     assert told(done) == [["render", *options, "--", NASTY]]
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import JobOptions
-from services.ingest.orders import check_key, read_options, with_seed
+from libs.contracts.jobs import JobOptions, check_means
+from services.ingest.orders import check_key, read_options, with_seed, with_title
 
 
 def test_nothing_means_the_defaults() -> None:
@@ -79,3 +79,22 @@ def test_keys_are_visible_ascii(key: str) -> None:
 def test_good_keys() -> None:
     assert check_key("") == ""
     assert check_key("5b1c-…".replace("…", "~")) == "5b1c-~"
+
+
+def test_a_title_that_was_given_counts_more_than_the_tags() -> None:
+    assert with_title(JobOptions(), "Morning").title == "Morning"
+    assert with_title(JobOptions(title="Evening"), "Morning").title == "Evening"
+
+
+@pytest.mark.parametrize("style", ["auto", "flow", "silk"])
+def test_styles_that_draw_need_nothing(style: str) -> None:
+    check_means(style, picture=False, title=False, lyrics=False)
+
+
+@pytest.mark.parametrize("style", ["duotone", "press", "photo"])
+def test_a_style_that_shows_a_picture_is_refused_without_one(style: str) -> None:
+    with pytest.raises(Permanent, match="shows a theme picture") as refused:
+        check_means(style, picture=False, title=True, lyrics=True)
+    assert refused.value.code == "bad_options"
+    assert "picture" in refused.value.hint
+    check_means(style, picture=True, title=False, lyrics=False)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from hashlib import file_digest
+
 import msgspec
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
-from libs.media.encoding import Quality
+from libs.media.encoding import PREVIEW_HOLD, Encoding, Quality, preview_of
 from libs.media.ffmpeg import FrameWriter
 from libs.media.frames import parse_fps
 from libs.picture.load import load_picture
 from libs.picture.oklab import oklab_of
+from libs.picture.subject import subject_of
 from libs.runtime.worker import report
 from services.generator.backend import ClipOrder
 from services.generator.builtin.painter import Painter
@@ -27,22 +30,32 @@ def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
     """
     shot = order.shot
     analysis = msgspec.json.decode(order.analysis.read_bytes(), type=Analysis)
-    picture = None
+    picture = subject = None
     if order.image is not None:
         picture = load_picture(order.image, oklab_of(shot.scene.palette.ground))
-    fps = parse_fps(order.fps)
-    painter = Painter(shot, analysis, fps=fps, width=order.width, height=order.height, picture=picture)
+        with order.image.open("rb") as file:
+            subject = subject_of(picture, file_digest(file, "sha256").hexdigest())
+    encoding = encoding_of(order, quality)
+    painter = Painter(
+        shot, analysis, fps=encoding.fps, width=encoding.width, height=encoding.height, picture=picture
+    )
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)
-    writer = FrameWriter(
-        order.out, order.width, order.height, fps, quality=quality, keys=borders(shot), binary=ffmpeg
-    )
-    with writer:
-        for frame in painter.frames():
-            writer.write(frame)
-            if writer.frames % REPORT_EVERY == 0:
+    hold = PREVIEW_HOLD if order.preview else 1
+    with FrameWriter(order.out, encoding, keys=borders(shot), binary=ffmpeg) as writer:
+        for index in range(0, shot.frames, hold):
+            writer.write(painter.frame(index), min(hold, shot.frames - index))
+            if index % REPORT_EVERY == 0:
                 report(writer.frames / shot.frames, message)
     return writer.frames
+
+
+def encoding_of(order: ClipOrder, quality: Quality) -> Encoding:
+    """How the clip is encoded: as the video is."""
+    fps = parse_fps(order.fps)
+    if order.preview:
+        return preview_of(order.width, order.height, fps)
+    return Encoding(order.width, order.height, fps, quality)
 
 
 def borders(shot: Shot) -> frozenset[int]:

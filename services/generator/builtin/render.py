@@ -37,7 +37,13 @@ def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
             subject = subject_of(picture, file_digest(file, "sha256").hexdigest())
     encoding = encoding_of(order, quality)
     painter = Painter(
-        shot, analysis, fps=encoding.fps, width=encoding.width, height=encoding.height, picture=picture
+        shot,
+        analysis,
+        fps=encoding.fps,
+        width=encoding.width,
+        height=encoding.height,
+        picture=picture,
+        subject=subject,
     )
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)

@@ -42,8 +42,8 @@ def choose_lyrics(
 
 
 def writes_words(look: LookEntry) -> bool:
-    """Whether the look shows the sung words itself."""
-    return "words" in look.needs
+    """Whether the look shows the sung words itself, or is all type and has no room for them."""
+    return "words" in look.needs or look.family == "type"
 
 
 def blocks(times: Sequence[float], words: Sequence[Word]) -> list[tuple[int, int]]:

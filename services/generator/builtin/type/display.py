@@ -43,12 +43,12 @@ def face_for(role: Role, text: str) -> tuple[Face, str] | None:
     return (face, shown) if face is not None and shown else None
 
 
-def shortened(text: str, face: Face) -> str:
-    """The text with at most `LONGEST` letters."""
+def shortened(text: str, face: Face, most: int = LONGEST) -> str:
+    """The text with at most so many letters."""
     letters = clusters(text)
-    if len(letters) <= LONGEST:
+    if len(letters) <= most:
         return text
-    return "".join(letters[: LONGEST - 1]).rstrip() + ("…" if draws(face, "…") else "")
+    return "".join(letters[: most - 1]).rstrip() + ("…" if draws(face, "…") else "")
 
 
 @lru_cache(maxsize=64)

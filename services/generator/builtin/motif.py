@@ -39,6 +39,16 @@ def outline(motif: Motif, radius: float, centre: tuple[float, float] = (0.0, 0.0
 
 
 @cache
+def rim(motif: Motif, count: int) -> Points:
+    """The motif of `unit_outline` as `count` points at even distances, for outlines that are bent. Read only."""
+    points = unit_outline(motif)
+    closed = np.concatenate([points, points[:1]])
+    passed = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    at = np.linspace(0.0, passed[-1], count, endpoint=False)
+    return np.stack([np.interp(at, passed, closed[:, axis]) for axis in (0, 1)], axis=-1)
+
+
+@cache
 def clearance(motif: Motif) -> float:
     """Radius of the largest disc around the centre that the motif of radius 1 holds: it covers that much whatever
     its turn."""

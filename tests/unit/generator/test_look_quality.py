@@ -27,11 +27,11 @@ WIDTH, HEIGHT = 192, 108
 
 MOST_FLASHES = 2.0
 """In any one second."""
-LEAST_MOTION = 0.02
+LEAST_MOTION = 0.05
 """Share of the pixels at 96 x 54 that visibly change within half a second, in the stillest second."""
-LEAST_FOLLOWED = 0.12
+LEAST_FOLLOWED = 0.18
 """Correlation of motion or light with the song's onsets."""
-LEAST_COLOURS = 0.10
+LEAST_COLOURS = 0.30
 """How much of the picture isn't of its one commonest colour."""
 
 

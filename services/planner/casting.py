@@ -34,9 +34,9 @@ _TARGETS: dict[Role, tuple[float, float]] = {
 }
 """The energy that a role's looks should suit: a + b * energy of its scenes."""
 _LABELS: dict[Role, tuple[str, ...]] = {
-    "home": ("verse",),
-    "hook": ("chorus",),
-    "break": ("bridge",),
+    "home": ("verse", "pre-chorus"),
+    "hook": ("chorus", "hook", "drop"),
+    "break": ("bridge", "instrumental"),
     "frame": ("intro", "outro"),
 }
 
@@ -53,6 +53,8 @@ class Means:
     words: bool = False
     steady: bool = True
     """The song's beat holds."""
+    over: float = 0.0
+    """What it is worth, in marks, that lyrics can be set over a look."""
 
 
 def possible(entry: LookEntry, means: Means) -> bool:
@@ -101,7 +103,7 @@ def cast(
     loudest = max(_mean_energy(own) for own in scenes.values())
     worth = {
         slot: [
-            _worth(entry, slot, own, pictured=means.picture, loudest=loudest)
+            _worth(entry, slot, own, means, loudest)
             + _SPREAD * unit(seed, "cast", slot.role, slot.duty, slot.group, slot.chapter, entry.name)
             for entry in entries
         ]
@@ -135,7 +137,7 @@ def _clash(entry: LookEntry, others: Sequence[tuple[LookEntry, bool]]) -> float:
     return cost
 
 
-def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], *, pictured: bool, loudest: float) -> float:
+def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, loudest: float) -> float:
     """How well a look suits a slot and all the scenes that it has."""
     energy = _mean_energy(scenes)
     base, slope = _TARGETS[slot.role]
@@ -155,14 +157,14 @@ def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], *, pictured: bo
         value -= 6.0
     if slot.duty == "ground":
         return value + 4.0 * entry.carries_type + (entry.movement != "beat") - 5.0 * shows_picture(entry)
-    if pictured:
+    if means.picture:
         value += 3.0 * shows_picture(entry) + 0.5 * ("subject" in entry.needs)
     if slot.duty == "peak":
         return value + 3.0 * low
     if low >= LOUD_DEVICE and not (slot.role == "hook" and energy >= loudest - 0.05):
         value -= 3.0
-    if slot.role != "hook" and any(spot.sung for spot in scenes):
-        value += 1.5 * entry.carries_type
+    if any(spot.sung for spot in scenes):
+        value += means.over * entry.carries_type
     return value
 
 

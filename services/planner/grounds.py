@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
@@ -22,15 +23,22 @@ def stands_out(before: Ground, after: Ground) -> bool:
 def choose_grounds(spots: Sequence[Spot], looks: Sequence[LookEntry], seed: int) -> list[Ground]:
     """A ground for each scene: neighbours always stand out from each other.
 
-    Each group has two grounds by seed, in turn, and the other way round when it returns; only the finale stands
-    on the blaze. Of all ways to do so, the one with the fewest exceptions.
+    The looks of a group stand on its two grounds by seed, each on them in turn, and the other way round when the
+    group returns; only the finale stands on the blaze. Of all ways to do so, the one with the fewest exceptions.
     """
     pairs = _pairs([spot.group for spot in spots], seed)
+    shown: Counter[tuple[int, int, str]] = Counter()
+    opening: dict[int, LookEntry] = {}
+    for spot, look in zip(spots, looks, strict=True):
+        opening.setdefault(spot.group, look)
     costs: dict[Ground, float] = {}
     ways: list[dict[Ground, Ground]] = []
     for spot, look in zip(spots, looks, strict=True):
-        wish = pairs[spot.group][(spot.place + spot.visit) % 2]
-        own = {ground: _cost(ground, wish, spot, look) for ground in _ALL}
+        leads = look is opening[spot.group]
+        seen = (spot.group, spot.visit, look.name)
+        wish = pairs[spot.group][(shown[seen] + spot.visit + (not leads)) % 2]
+        shown[seen] += 1
+        own = {ground: _cost(ground, wish, spot, look, leads=leads) for ground in _ALL}
         if not costs:
             costs = own
             continue
@@ -47,10 +55,10 @@ def choose_grounds(spots: Sequence[Spot], looks: Sequence[LookEntry], seed: int)
     return chosen[::-1]
 
 
-def _cost(ground: Ground, wish: Ground, spot: Spot, look: LookEntry) -> float:
+def _cost(ground: Ground, wish: Ground, spot: Spot, look: LookEntry, *, leads: bool) -> float:
     if ground == "blaze":
         return 0.0 if spot.finale and spot.place % 2 == 0 else 9.0
-    cost = 0.0 if ground == wish else 1.0
+    cost = 0.0 if ground == wish else 1.0 if leads else 0.3
     if spot.finale and spot.place % 2 == 0:
         cost += 3.0
     if look.texture == "letters":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from libs.contracts.analysis import Analysis
-from libs.contracts.jobs import JobOptions
+from libs.contracts.jobs import JobOptions, LyricsStyle
 from libs.contracts.looks import LookEntry, catalogue, families, looks_by_name
 from libs.picture.facts import PictureFacts
 from services.planner.casting import Means, cast, is_type, possible
@@ -13,9 +13,12 @@ from services.planner.slots import slots_of
 from services.planner.structure import Spot
 from services.planner.words import known_words
 
+OVER: dict[LyricsStyle, float] = {"auto": 1.5, "line": 4.0, "stack": 4.0, "sweep": 4.0}
+"""What it is worth that lyrics can be set over a look."""
 
-def means_of(analysis: Analysis, hook: str, picture: PictureFacts | None) -> Means:
-    """What there is to cast with."""
+
+def means_of(analysis: Analysis, hook: str, picture: PictureFacts | None, lyrics: LyricsStyle) -> Means:
+    """What there is to cast with; lyrics: how they are wanted."""
     shown = picture if picture is not None and picture.usable else None
     return Means(
         picture=shown is not None,
@@ -24,6 +27,7 @@ def means_of(analysis: Analysis, hook: str, picture: PictureFacts | None) -> Mea
         text=bool(hook),
         words=bool(known_words(analysis)),
         steady=analysis.tempo.stable and analysis.tempo.bpm > 0,
+        over=OVER.get(lyrics, 0.0),
     )
 
 

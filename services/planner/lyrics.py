@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
 from libs.contracts.analysis import Word
@@ -12,8 +12,8 @@ from libs.contracts.looks import LookEntry
 from libs.contracts.storyboard import SceneLyrics
 from services.planner.structure import Role, Spot
 
-LOUD = 0.8
-"""The energy from which words are stacked, where they are no chorus."""
+LOUD = 0.85
+"""The energy from which the words of calm parts are stacked, too."""
 _BY_ROLE: dict[Role, SceneLyrics] = {"home": "line", "hook": "sweep", "break": "line", "frame": "line"}
 
 
@@ -27,16 +27,17 @@ def choose_lyrics(
     """The style of each scene.
 
     times: seconds at which scenes begin, and last the end. words: those whose times are known, in order; without
-    any, nothing but captions is worth it. Scenes that a line of lyrics spans have one style. Looks that write the
-    sung words themselves have none.
+    any, nothing but captions is worth it. Scenes that a line of lyrics spans have one style. Looks that are
+    words themselves have none.
     """
     if wish == "none":
         return ["none"] * len(spots)
     if not words or wish == "captions":
         return ["captions"] * len(spots)
     chosen: list[SceneLyrics] = []
+    fitting = _styles(spots, looks) if wish == "auto" else dict.fromkeys((spot.group for spot in spots), wish)
     for start, end in blocks(times, words):
-        style = _style(spots[start:end], looks[start:end], wish)
+        style = _common(spots[start:end], looks[start:end], fitting)
         chosen += ["none" if writes_words(look) else style for look in looks[start:end]]
     return chosen
 
@@ -60,14 +61,23 @@ def blocks(times: Sequence[float], words: Sequence[Word]) -> list[tuple[int, int
     return list(pairwise(bounds))
 
 
-def _style(spots: Sequence[Spot], looks: Sequence[LookEntry], wish: LyricsStyle) -> SceneLyrics:
-    shown = [look for look in looks if not writes_words(look)]
-    if wish != "auto":
-        return wish
-    if not all(look.carries_type for look in shown):
+def _styles(spots: Sequence[Spot], looks: Sequence[LookEntry]) -> dict[int, SceneLyrics]:
+    """The style of each group: a line where it is calm, a sweep in choruses, a stack on posters and where it is loud."""
+    found: dict[int, SceneLyrics] = {}
+    for group in {spot.group for spot in spots}:
+        own = [(spot, look) for spot, look in zip(spots, looks, strict=True) if spot.group == group]
+        style = _BY_ROLE[own[0][0].role]
+        loud = sum(spot.energy for spot, _ in own) >= LOUD * len(own)
+        cut = sum("subject" in look.needs and look.carries_type for _, look in own)
+        found[group] = "stack" if 2 * cut >= len(own) or (loud and style == "line") else style
+    return found
+
+
+def _common(spots: Sequence[Spot], looks: Sequence[LookEntry], fitting: Mapping[int, SceneLyrics]) -> SceneLyrics:
+    """The one style of scenes that belong together: that of most of their words, if all can have type over them."""
+    if not all(look.carries_type for look in looks if not writes_words(look)):
         return "captions"
     votes: Counter[SceneLyrics] = Counter()
     for spot in spots:
-        style = _BY_ROLE[spot.role]
-        votes["stack" if style == "line" and spot.energy >= LOUD else style] += spot.sung
-    return votes.most_common(1)[0][0] if votes else "line"
+        votes[fitting[spot.group]] += 1 + spot.sung
+    return votes.most_common(1)[0][0]

@@ -18,6 +18,8 @@ _DULL = (30.0, 225.0)
 """Hues in degrees that are brown, olive and drab green in middle lightness: inks of it avoid them."""
 _BROWN = (8.0, 96.0)
 """Hues that are brown and olive where it is dark; wine is not."""
+_FUCHSIA = (305.0, 350.0)
+"""Hues that are loud enough with less chroma."""
 _PAPER = 82.0
 _LIME = (96.0, 152.0)
 """Hues that are mustard and lime even where it is lighter."""
@@ -134,6 +136,8 @@ def _clean(lightness: float, chroma: float, hue: float) -> Colour:
             hue = 200.0 + 40.0 * along if deep else 225.0 + 60.0 * (1.0 - along)
     elif _between(hue, _LIME):
         hue = _LIME[0] - 4.0 if hue < sum(_LIME) / 2.0 else _LIME[1] + 8.0
+    if _between(hue, _FUCHSIA):
+        chroma *= 0.85
     if 0.66 < lightness < 0.8:
         lightness += 0.08 * max(0.0, 1.0 - abs(hue - 88.0) / 30.0)
     return Colour(lightness, chroma, hue)

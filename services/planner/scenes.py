@@ -69,9 +69,10 @@ def make_scenes(
     words = known_words(analysis)
     spots = placed([_spot(sections[i], energies[i], times[i], times[i + 1], words) for i in range(count)])
     title, hook = title_text(options.title), hook_text(analysis, options.title)
-    looks = choose_looks(spots, means_of(analysis, hook, picture), options, seed)
+    wish = wanted_lyrics(options)
+    looks = choose_looks(spots, means_of(analysis, hook, picture, wish), options, seed)
     grounds = choose_grounds(spots, looks, seed)
-    lyrics = choose_lyrics(spots, looks, times, words, wanted_lyrics(options))
+    lyrics = choose_lyrics(spots, looks, times, words, wish)
     variants = layouts(spots, seed)
     motif = choice(MOTIFS, seed, "motif")
     return tuple(

@@ -93,18 +93,20 @@ def roles_of(spots: Sequence[Spot]) -> dict[int, Role]:
 
 
 def last_return(roles: Sequence[Role], groups: Sequence[int], energies: Sequence[float]) -> tuple[int, int]:
-    """The scenes (from, to) of the last run of the loudest part that returns, of hooks if any do; (0, 0): none."""
-    best, found = (False, 0.0), (0, 0)
-    runs = runs_of(groups)
-    for group in dict.fromkeys(groups):
-        own = [run for run in runs if groups[run[0]] == group]
-        if len(own) < 2 or roles[own[0][0]] == "frame":
-            continue
-        values = [energy for other, energy in zip(groups, energies, strict=True) if other == group]
-        rank = (roles[own[0][0]] == "hook", sum(values) / len(values))
-        if rank > best:
-            best, found = rank, own[-1]
-    return found
+    """The scenes (from, to) of the last run of the loudest part, of the hooks if there are any.
+
+    (0, 0) where that part comes only once.
+    """
+    order = list(dict.fromkeys(groups))
+    role_of = {group: roles[groups.index(group)] for group in order}
+
+    def rank(group: int) -> tuple[bool, float]:
+        own = [energy for other, energy in zip(groups, energies, strict=True) if other == group]
+        return role_of[group] == "hook", sum(own) / len(own)
+
+    loudest = max((group for group in order if role_of[group] != "frame"), key=rank, default=None)
+    runs = [run for run in runs_of(groups) if groups[run[0]] == loudest]
+    return runs[-1] if len(runs) > 1 else (0, 0)
 
 
 def _mean(spots: Sequence[Spot], group: int) -> float:

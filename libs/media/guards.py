@@ -16,20 +16,27 @@ from libs.media.formats import HEAD_BYTES, demuxer_of, refers_elsewhere
 MAX_SONG_BYTES = 200_000_000
 MIN_SONG_SECONDS = 5.0
 MAX_SONG_SECONDS = 15 * 60.0
+MAX_VIDEO_BYTES = 100_000_000_000
 MAX_IMAGE_BYTES = 30_000_000
 MAX_IMAGE_PIXELS = 50_000_000
+MAX_DEEP_PIXELS = 25_000_000
+"""Of a picture with 16 bits a channel, so that decoding one stays below 600 MB."""
 MAX_IMAGE_SIDE = 16_384
 MAX_LYRICS_BYTES = 200_000
+
+WEBP_ANIMATED = 0x02
+"""The flag in the VP8X header."""
 
 LyricsFormat = Literal["lrc", "srt", "txt"]
 
 
 class ImageHead(NamedTuple):
-    """What a picture's own header says: pixels, and jpeg, png or webp."""
+    """What a picture's own header says: pixels, jpeg, png or webp, and whether its channels have 16 bits."""
 
     width: int
     height: int
     format: str
+    deep: bool = False
 
 
 @contextmanager
@@ -60,13 +67,13 @@ def _head(path: Path, limit: int) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def check_song_file(path: Path) -> str:
-    """The demuxer for a song's file, by its content alone.
+def check_song_file(path: Path, limit: int = MAX_SONG_BYTES) -> str:
+    """The demuxer for a song's or a video's file of at most `limit` bytes, by its content alone.
 
     Raises `Permanent`: empty_file, file_too_large, unsafe_media (a playlist, or a movie whose sound lies in
     another file) or not_media.
     """
-    head = _head(path, MAX_SONG_BYTES)
+    head = _head(path, limit)
     if refers_elsewhere(head):
         raise Permanent("unsafe_media")
     demuxer = demuxer_of(path)
@@ -127,14 +134,17 @@ def _reference_outside(file: BinaryIO, body: int, stop: int) -> bool:
 def read_image_head(path: Path) -> ImageHead:
     """Format and size of a picture from its own header, before anything decodes it.
 
-    Raises `Permanent`: empty_file, file_too_large, bad_image or image_too_large.
+    Raises `Permanent`: empty_file, file_too_large, bad_image (an animated WebP too) or image_too_large.
     """
     head = _head(path, MAX_IMAGE_BYTES)
     found = _png_size(head) or _webp_size(head) or _jpeg_size(path, head)
     if found is None or found.width < 1 or found.height < 1:
         raise Permanent("bad_image")
-    if found.width * found.height > MAX_IMAGE_PIXELS or max(found.width, found.height) > MAX_IMAGE_SIDE:
+    pixels = found.width * found.height
+    if pixels > MAX_IMAGE_PIXELS or max(found.width, found.height) > MAX_IMAGE_SIDE:
         raise Permanent("image_too_large")
+    if found.deep and pixels > MAX_DEEP_PIXELS:
+        raise Permanent("image_too_large", hint="With 16 bits a channel a picture may have 25 megapixels.")
     return found
 
 
@@ -142,7 +152,7 @@ def _png_size(head: bytes) -> ImageHead | None:
     if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
         return None
     width, height = struct.unpack(">II", head[16:24])
-    return ImageHead(width, height, "png")
+    return ImageHead(width, height, "png", deep=head[24] == 16)
 
 
 def _webp_size(head: bytes) -> ImageHead | None:
@@ -150,6 +160,9 @@ def _webp_size(head: bytes) -> ImageHead | None:
         return None
     kind = head[12:16]
     if kind == b"VP8X":
+        if head[20] & WEBP_ANIMATED:
+            hint = "Send a still picture: JPEG, PNG or WebP."
+            raise Permanent("bad_image", "The picture is an animated WebP.", hint=hint)
         return ImageHead(
             int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1, "webp"
         )

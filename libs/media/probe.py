@@ -37,7 +37,7 @@ T = TypeVar("T")
 SONG_TIMEOUT_S = 60.0
 IMAGE_TIMEOUT_S = 20.0
 SONG_MEMORY = 768 << 20
-IMAGE_MEMORY = 1 << 30
+IMAGE_MEMORY = 500 << 20
 
 _DECLARES_LENGTH = frozenset({"mov", "wav", "w64", "flac", "aiff", "caf", "matroska", "avi", "flv", "asf"})
 """Demuxers whose files say how long they are, so that a missing end shows."""

@@ -53,7 +53,7 @@ def _few_colours(lab: npt.NDArray[np.float32]) -> bool:
 
 
 def _keyed(pixels: Image, ground: npt.NDArray[np.float32], apart: float) -> Gray:
-    """How far each pixel is from the ground's colour, of the distance `apart` of the art; in bands, to save memory."""
+    """How far each pixel is from the ground, in parts of the art's distance `apart`; in bands, to save memory."""
     mask = np.empty(pixels.shape[:2], np.uint8)
     for top in range(0, len(mask), 256):
         away = np.linalg.norm(oklab_of_pixels(pixels[top : top + 256]) - ground, axis=2)

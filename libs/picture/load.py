@@ -27,7 +27,6 @@ SMALLEST = 48
 """A shorter side below this holds nothing to show."""
 FLATTEST = 6.0
 """A deviation of lightness (of 255) below this neither."""
-WITH_ALPHA = frozenset({"png", "webp"})
 
 
 @dataclass(frozen=True)
@@ -81,36 +80,58 @@ def picture_of(path: Path, digest: str, ground: Lab) -> Picture:
 def read_picture(path: Path) -> Picture:
     """The picture in a file, its transparent parts as they are. Raises what `load_picture` raises."""
     head = read_image_head(path)
-    data = np.fromfile(path, dtype=np.uint8)
+    data = path.read_bytes() + _ENDS.get(head.format, b"")
+    alpha = _alpha(data) if _may_be_transparent(data, head.format) else None
+    reduced = head.format == "jpeg" and max(head.width, head.height) >= 2 * LONGEST
+    way = cv2.IMREAD_REDUCED_COLOR_2 if reduced else cv2.IMREAD_COLOR
+    if alpha is not None:
+        way |= cv2.IMREAD_IGNORE_ORIENTATION  # OpenCV turns no alpha channel
+    return Picture(_fitted(_decoded(data, way)), alpha)
+
+
+_ENDS = {"jpeg": b"\xff\xd9", "png": b"\0\0\0\0IEND\xae\x42\x60\x82"}
+"""Marks of the end: added, since some files lack theirs and OpenCV refuses these."""
+
+
+def _decoded(data: bytes, way: int) -> MatLike:
     try:
-        upright = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        found = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), way)
     except cv2.error as error:
         raise Permanent("bad_image") from error
-    if upright is None:
+    if found is None:
         raise Permanent("bad_image")
-    cover = _alpha(data, upright.shape[:2]) if head.format in WITH_ALPHA else None
-    alpha = None if cover is None else np.ascontiguousarray(_fitted(cover), dtype=np.uint8)
-    return Picture(np.ascontiguousarray(_fitted(upright), dtype=np.uint8), alpha)
+    return found
 
 
-def _alpha(data: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> MatLike | None:
-    """The 8-bit alpha channel, or None when there is none or all of it is opaque."""
-    raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw.shape[:2] != shape:
+def _may_be_transparent(data: bytes, format_: str) -> bool:
+    """By the header alone, because a second decoding is dear."""
+    if format_ == "png":
+        return data[25] in (4, 6) or b"tRNS" in data[: data.find(b"IDAT")]
+    if format_ == "webp":
+        lossless, extended = data[12:16] == b"VP8L", data[12:16] == b"VP8X"
+        return lossless or (extended and bool(data[20] & 0x10))
+    return False
+
+
+def _alpha(data: bytes) -> Gray | None:
+    """The 8-bit alpha channel, fitted, or None when there is none or all of it is opaque."""
+    raw = _decoded(data, cv2.IMREAD_UNCHANGED)
+    if raw.ndim != 3 or raw.shape[2] != 4:
         return None
-    alpha = np.ascontiguousarray(raw[..., 3])
+    alpha = cv2.extractChannel(raw, 3)
+    del raw
     if alpha.dtype == np.uint16:
         alpha = cv2.convertScaleAbs(alpha, alpha=1.0 / 257.0)
-    return None if int(alpha.min()) == 255 else alpha
+    return None if int(alpha.min()) == 255 else _fitted(alpha)
 
 
-def _fitted(image: MatLike) -> MatLike:
+def _fitted(image: MatLike) -> npt.NDArray[np.uint8]:
     """The image, at most LONGEST pixels wide or high."""
     scale = LONGEST / max(image.shape[:2])
-    if scale >= 1.0:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if scale < 1.0:
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(image, dtype=np.uint8)
 
 
 _kept: Kept[Picture] = Kept()

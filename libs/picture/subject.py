@@ -67,7 +67,7 @@ def search(picture: Picture) -> Finding:
     if not picture.telling:
         return Finding(None, "telling")
     own = picture.alpha if picture.alpha is not None else flat_art(picture.pixels)
-    if own is not None and OPAQUE[0] < float(own.mean()) / 255.0 < OPAQUE[1]:
+    if own is not None and OPAQUE[0] < float((own > 127).mean()) < OPAQUE[1]:
         people = tuple(face for face in find_faces(picture.pixels) if face.sure)
         return Finding(_subject(own, OWN_STRENGTH, people))
     faces = find_faces(picture.pixels)

@@ -48,9 +48,10 @@ def missing(text: str) -> str:
 
 def drawable(text: str) -> str:
     """The text without control characters, and without symbols such as emoji that no face has; letters stay."""
-    seen = "".join(char if char.isprintable() or _joins(char) else " " for char in text)
+    seen = "".join(char if char.isprintable() or _joins(char) else " " for char in text if not _selects(char))
     gone = {char for char in missing(seen) if _is_symbol(char)}
-    return " ".join("".join(char for char in unicodedata.normalize("NFC", seen) if char not in gone).split())
+    left = "".join(char for char in unicodedata.normalize("NFC", seen) if char not in gone)
+    return " ".join(word for word in left.split() if not all(_joins(char) for char in word))
 
 
 def _has(held: frozenset[int], char: str) -> bool:

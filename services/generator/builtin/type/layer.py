@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
-from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.type.contrast import SOFT, Box, Edge, Lettering, Scrim
 from services.generator.builtin.type.motion import quintic, smooth
-from services.generator.builtin.type.phrases import Phrase, around, at, phrases, sung_lines
+from services.generator.builtin.type.phrases import Phrase, Run, around, at, phrases, runs, sung_lines
 from services.generator.builtin.type.room import Place, Side, Taken, roomiest
 from services.generator.builtin.type.setting import Align, Block, Style, Typesetter, reads_rightward
 
@@ -21,6 +21,12 @@ AIR = 0.03
 """What stays between type and subject, in parts of the width."""
 BESIDE = 0.24
 """How far a scrim beside a subject reaches, in parts of the frame."""
+SCRIM_S = 0.35
+"""How long a scrim takes to come and to go."""
+SCRIM_AHEAD_S = 0.2
+"""It begins so long before the words."""
+PROBES = (0.05, 0.28, 0.5, 0.71, 0.93)
+"""Parts of a run at which its ground is looked at."""
 LOW = 0.7
 """Parts of the height below which a block stands at the foot of the frame."""
 
@@ -66,8 +72,8 @@ class LyricLayer:
     """Seconds that a phrase is seen before its first word is sung."""
     most_rows = 3
 
-    def __init__(self, stage: Stage, backdrop: Frame, taken: Taken | None = None) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, look: Drawing, taken: Taken | None = None) -> None:
+        self.stage, self.look = stage, look
         self.area = Area.of(stage.width, stage.height)
         self.style = self.set_in(stage)
         self.place = roomiest([(place, self.parts(place)) for place in self.places()], taken)
@@ -78,9 +84,12 @@ class LyricLayer:
         near = around(lines, stage.music(0.0).time, stage.music(stage.seconds).time)
         most, rows = self.most_width(self.place), self.most_rows
         self.phrases = phrases([turn for line in near for turn in self.setter.turns(line, most, rows)])
-        self.inks = Lettering.over(stage.inks, backdrop, self.usual_box(self.place))
+        self.inks = Lettering.over(stage.inks, look.frame(stage.music(0.0)), self.usual_box(self.place))
         self.block = lru_cache(maxsize=4)(self._block)
+        self.runs = runs(self.phrases)
+        self.box = lru_cache(maxsize=4)(self._box)
         self.scrim = lru_cache(maxsize=4)(self._scrim)
+        self.density = lru_cache(maxsize=4)(self._density)
 
     def set_in(self, stage: Stage) -> Style:
         """How this style sets its words at the frame's size."""
@@ -132,16 +141,22 @@ class LyricLayer:
 
     def draw(self, frame: Frame, moment: Moment) -> None:
         """Lay the scrim, then the phrase that is seen now."""
+        self._shade(frame, moment.time)
         phrase = at(self.phrases, moment.time, self.ahead)
         if phrase is None:
             return
         block = self.block(phrase)
         x, y = self.origin(block)
-        box = (x, y + block.top, x + block.width, y + block.bottom)
-        here = self.presence(phrase, moment.time)
-        density = here * self.inks.needed(frame, box, self.weakest)
-        self.scrim(phrase).lay(frame, self.inks.scrim, density)
         self.draw_phrase(frame, moment.time, phrase, block, (x, y))
+
+    def _shade(self, frame: Frame, time: float) -> None:
+        """Lay the scrim of the run of phrases that is on, as dense as the frame behind them needs."""
+        for run in self.runs:
+            come = smooth((time - run[0].start + self.ahead + SCRIM_AHEAD_S) / SCRIM_S)
+            here = come * (1.0 - smooth((time - run[-1].leave) / SCRIM_S))
+            if here > 0.0:
+                density = max(self.density(run), self.inks.needed(frame, self.box(run), self.weakest))
+                self.scrim(run).lay(frame, self.inks.scrim, here * density)
 
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         """Draw the phrase as it is at a time."""
@@ -152,11 +167,6 @@ class LyricLayer:
         """The lightness of the ink that needs most help."""
         return self.inks.weaker(self.inks.paper)
 
-    def presence(self, phrase: Phrase, time: float) -> float:
-        """0..1: how much of the phrase's scrim is there."""
-        come = smooth((time - phrase.start + self.ahead) / 0.3)
-        return come * (1.0 - self.left(phrase, time))
-
     def left(self, phrase: Phrase, time: float) -> float:
         """0..1: how far the phrase is gone."""
         return quintic((time - phrase.leave) / max(phrase.end - phrase.leave, 1e-3))
@@ -165,11 +175,29 @@ class LyricLayer:
         most = self.most_width(self.place)
         return self.setter.block(phrase.words, most, self.most_rows, align=self.align(phrase))
 
-    def _scrim(self, phrase: Phrase) -> Scrim:
-        block = self.block(phrase)
-        x, y = self.origin(block)
-        pad = 0.3 * block.size
-        box = (x - pad, y + block.top - pad, x + block.width + pad, y + block.bottom + pad)
+    def _box(self, run: Run) -> Box:
+        """Where the phrases of a run stand, all of them."""
+        boxes = []
+        for phrase in run:
+            block = self.block(phrase)
+            x, y = self.origin(block)
+            boxes.append((x, y + block.top, x + block.width, y + block.bottom))
+        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
+
+    def _density(self, run: Run) -> float:
+        """The densest scrim that some moments of the run need: so it stays as it is, whatever the beat does."""
+        stage = self.stage
+        begin = stage.music(0.0).time
+        first = max(run[0].start - self.ahead - begin, 0.0)
+        last = min(run[-1].end - begin, stage.seconds)
+        moments = [stage.music(first + (last - first) * part) for part in PROBES]
+        return max(self.inks.needed(self.look.frame(moment), self.box(run), self.weakest) for moment in moments)
+
+    def _scrim(self, run: Run) -> Scrim:
+        left, top, right, bottom = self.box(run)
+        pad = 0.3 * self.style.size
+        box = (left - pad, top - pad, right + pad, bottom + pad)
         soft = SOFT if self.place.share > NARROW else BESIDE
         return Scrim(self.stage.width, self.stage.height, box, self.edge, soft)
 

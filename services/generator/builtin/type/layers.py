@@ -22,5 +22,5 @@ def make_layer(style: SceneLyrics, stage: Stage, look: Drawing) -> Layer | None:
         return None
     half = stage.music(0.5 * stage.seconds)
     subject = taken(look, half, stage.width, stage.height)
-    layer = STYLES[style](stage, look.frame(stage.music(0.0)), subject)
+    layer = STYLES[style](stage, look, subject)
     return layer if layer.phrases else None

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 from libs.contracts.analysis import Word
 from libs.type.coverage import choose_face, drawable
@@ -22,6 +23,8 @@ LEAST_S = 0.35
 """A phrase stays at least so long after its last word has begun, whatever follows."""
 LONGEST = 24
 """Letters of a word that are drawn; the rest of a longer one is left out."""
+CLOSE_S = 1.6
+"""A shorter pause doesn't part phrases."""
 PIECE = 4
 """Letters of scripts without spaces that stay together."""
 _NO_START = frozenset("、。，．！？」』）】〉》ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々…!?,.)”’")
@@ -47,6 +50,10 @@ class Phrase:
     leave: float
     """When it begins to go; it is gone `LEAVE_S` later, or at `end`."""
     end: float
+
+
+Run: TypeAlias = tuple[Phrase, ...]
+"""Phrases without a pause between them."""
 
 
 def sung_lines(words: Sequence[Word], role: Role) -> list[list[Sung]]:
@@ -118,6 +125,17 @@ def phrases(turns: Sequence[Sequence[Sung]]) -> list[Phrase]:
         end = min(leave + LEAVE_S, max(after, leave))
         found.append(Phrase(tuple(turn), turn[0].start, leave, end))
     return found
+
+
+def runs(found: Sequence[Phrase]) -> list[Run]:
+    """Phrases that follow each other closely, so that what is behind them can stay as it is."""
+    groups: list[list[Phrase]] = []
+    for phrase in found:
+        if groups and phrase.start - groups[-1][-1].leave < CLOSE_S:
+            groups[-1].append(phrase)
+        else:
+            groups.append([phrase])
+    return [tuple(group) for group in groups]
 
 
 def around(lines: Sequence[list[Sung]], start: float, end: float) -> list[list[Sung]]:

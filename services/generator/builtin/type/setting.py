@@ -117,9 +117,15 @@ class Typesetter:
         rightward = reads_rightward("".join(word.text for word in words))
         found = []
         for number, (first, last) in enumerate(rows):
-            long = measure.length(first, last)
-            left = 0.0 if align == "left" else width - long if align == "right" else 0.5 * (width - long)
             order = [first + index for index in _in_sight(_ways(words[first:last]), rightward)]
+            spare = width - measure.length(first, last)
+            first_mask, last_mask = (self.mask(words[index].text, size) for index in (order[0], order[-1]))
+            if align == "left":
+                left = -float(first_mask.left)
+            elif align == "right":
+                left = spare + last_mask.advance - last_mask.left - last_mask.width
+            else:
+                left = 0.5 * spare
             for here, after in zip(order, [*order[1:], order[-1]], strict=True):
                 mask, down = self.mask(words[here].text, size), number * self.style.leading * size
                 found.append(Placed(words[here], mask, left, down, number, reads_rightward(words[here].text)))

@@ -6,7 +6,7 @@ What is made here stays the same over a shot; `standing.py` says where it stands
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,15 +14,21 @@ import numpy.typing as npt
 
 from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.colour import Lab, Table, solid
+from services.generator.builtin.colour import Table
+from services.generator.builtin.looks.screen import dot_screen
 
 Layer: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 4, BGR multiplied by alpha, and alpha: one warp moves both."""
 
+Edge: TypeAlias = Literal["left", "top", "right", "bottom"]
+
+EDGES: tuple[Edge, ...] = ("left", "top", "right", "bottom")
 INSIDE = 245
 """From this level of the mask on a pixel is all subject."""
 SEEN = 24
 """Below it nothing is left of it."""
+HARDNESS = 3.6
+"""How steep the rim of a dot is."""
 NATURAL = 0.80
 """What a coloured cut keeps of its own colours; the rest are the palette's."""
 
@@ -32,12 +38,13 @@ class Cut:
     """A subject with a little air around it.
 
     colour: BGR without the old background's colours. tone: lightness, spread over 0..255. mask: 0..255. All have
-    one height and width.
+    one height and width. edges: of the picture, those that it reaches.
     """
 
     colour: Image
     tone: Gray
     mask: Gray
+    edges: frozenset[Edge] = frozenset()
 
     def resized(self, scale: float) -> Cut:
         """The cut at `scale` times its size; where it grows, its rim is kept sharp."""
@@ -50,7 +57,7 @@ class Cut:
                 sharp = [_sharpened(part, 1.2 * scale) for part in parts[:2]]
                 parts = [*sharp, _firm(parts[2], scale)]
         colour, tone, mask = (np.asarray(part, dtype=np.uint8) for part in parts)
-        return Cut(colour, tone, mask)
+        return Cut(colour, tone, mask, self.edges)
 
     def _parts(self) -> tuple[Image, Gray, Gray]:
         return self.colour, self.tone, self.mask
@@ -68,11 +75,13 @@ class Cut:
         """Its tones, not multiplied, in the first three channels, for looks that ink them frame by frame."""
         return np.ascontiguousarray(np.dstack([self.tone, self.tone, self.tone, self.mask]))
 
-    def flat(self, ink: Lab) -> Layer:
-        """Its shape alone, in one colour."""
-        plain = np.empty((*self.mask.shape, 3), np.uint8)
-        plain[:] = solid(ink)
-        return premultiplied(plain, self.mask)
+    def dotted(self, table: Table, pitch: float) -> Layer:
+        """In dots `pitch` pixels apart, of the first and the last colour of a table."""
+        screen = dot_screen(self.tone.shape[1], self.tone.shape[0], pitch, 45.0)
+        dots = cv2.addWeighted(self.tone, HARDNESS, screen, -HARDNESS, 128.0 + 8.0 * HARDNESS)
+        share = np.linspace(0.0, 1.0, 256)[:, None, None]
+        ends = np.rint(table[:1] * (1.0 - share) + table[-1:] * share).astype(np.uint8)
+        return premultiplied(np.asarray(cv2.applyColorMap(dots, ends), dtype=np.uint8), self.mask)
 
 
 def cut_out(picture: Picture, subject: Subject) -> Cut:
@@ -84,7 +93,14 @@ def cut_out(picture: Picture, subject: Subject) -> Cut:
     colour = _unfringed(np.ascontiguousarray(picture.pixels[part]), inside)
     if min(width, height) < 900:
         colour = np.asarray(cv2.bilateralFilter(colour, 5, 18, 3), dtype=np.uint8)
-    return Cut(colour, _tone(colour, inside), inside)
+    near = {
+        "left": left <= 1,
+        "top": top <= 1,
+        "right": left + width >= mask.shape[1] - 1,
+        "bottom": top + height >= mask.shape[0] - 1,
+    }
+    edges: frozenset[Edge] = frozenset(edge for edge in EDGES if near[edge])
+    return Cut(colour, _tone(colour, inside), inside, edges)
 
 
 def premultiplied(colour: Image, mask: Gray) -> Layer:
@@ -92,6 +108,14 @@ def premultiplied(colour: Image, mask: Gray) -> Layer:
     share = cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)
     shown = cv2.multiply(colour, share, scale=1.0 / 255.0)
     return np.ascontiguousarray(np.dstack([shown, mask]), dtype=np.uint8)
+
+
+def widened(mask: Gray, reach: float, air: int, softness: float) -> Gray:
+    """The mask grown by `reach` pixels in all directions, on a canvas with `air` pixels more at each side."""
+    room = cv2.copyMakeBorder(mask, air, air, air, air, cv2.BORDER_CONSTANT, value=0)
+    away = cv2.distanceTransform((room < 128).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    smooth = cv2.GaussianBlur(away, (0, 0), softness) if softness > 0.0 else away
+    return np.asarray(np.clip((reach - smooth + 0.5) * 255.0, 0.0, 255.0), dtype=np.uint8)
 
 
 def _unfringed(colour: Image, mask: Gray) -> Image:
@@ -117,7 +141,7 @@ def _tone(colour: Image, mask: Gray) -> Gray:
     at = np.clip((np.arange(256) - float(low)) / max(float(high - low), 40.0), 0.0, 1.0)
     curve = (0.7 * at + 0.3 * at * at * (3.0 - 2.0 * at)) * 255.0
     stretched = cv2.LUT(gray, np.rint(curve).astype(np.uint8))
-    return np.asarray(cv2.createCLAHE(clipLimit=1.3, tileGridSize=(4, 4)).apply(stretched), dtype=np.uint8)
+    return np.asarray(cv2.createCLAHE(clipLimit=2.0, tileGridSize=(4, 4)).apply(stretched), dtype=np.uint8)
 
 
 def _sharpened(part: cv2.typing.MatLike, sigma: float) -> cv2.typing.MatLike:

@@ -8,11 +8,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from libs.picture.load import Gray
 from services.generator.builtin.colour import Lab, solid
-from services.generator.builtin.cutout import SEEN
+from services.generator.builtin.cutout import widened
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.standing import Figure, Sway, touched, warped
+from services.generator.builtin.standing import Figure, Sway, aired, touched, warped
 from services.generator.builtin.type.blend import lay
 
 COARSE = 2
@@ -21,14 +20,6 @@ WIDTH = 20.0
 """Pixels at 720 between one outline and the next."""
 GROWS = 0.018
 """Parts of its size that the widest one grows on the beat."""
-
-
-def widened(mask: Gray, reach: float, air: int, softness: float) -> Gray:
-    """The mask grown by `reach` pixels in all directions, on a canvas with `air` pixels more at each side."""
-    room = cv2.copyMakeBorder(mask, air, air, air, air, cv2.BORDER_CONSTANT, value=0)
-    away = cv2.distanceTransform((room < max(SEEN, 128)).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    smooth = cv2.GaussianBlur(away, (0, 0), softness) if softness > 0.0 else away
-    return np.asarray(np.clip((reach - smooth + 0.5) * 255.0, 0.0, 255.0), dtype=np.uint8)
 
 
 class Halo:
@@ -50,9 +41,7 @@ class Halo:
         for turn in range(count - 1, -1, -1):
             swell = GROWS * (turn + 1) / count * self.stage.depth * max(moment.pulse, moment.bar_pulse)
             at = self.figure.at(replace(sway, scale=sway.scale * (1.0 + swell)))
-            place = np.vstack([at, (0.0, 0.0, 1.0)]) @ np.array(
-                [[COARSE, 0.0, -COARSE * self.air], [0.0, COARSE, -COARSE * self.air], [0.0, 0.0, 1.0]]
-            )
-            box = touched(self.masks[turn], place[:2], frame)
+            place = aired(at @ np.diag((COARSE, COARSE, 1.0)), self.air)
+            box = touched(self.masks[turn], place, frame)
             if box is not None:
-                lay(frame, warped(self.masks[turn], place[:2], box), (box[0], box[1]), solid(self.inks[turn]))
+                lay(frame, warped(self.masks[turn], place, box), (box[0], box[1]), solid(self.inks[turn]))

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from cv2.typing import MatLike
 
 from libs.picture.load import Gray
-from services.generator.builtin.cutout import Cut, Layer
+from services.generator.builtin.colour import Lab, Table, solid
+from services.generator.builtin.cutout import Cut, Layer, premultiplied, widened
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -24,8 +25,16 @@ EDGE = 0.02
 """How much of the width or height something must lie beyond an edge to be safe from the camera."""
 LOW = 0.55
 """Part of a cut's height below which the picture's sides may be cropped away with all under it."""
-SUNK = 0.05
-"""Part of its height that a whole object stands below the frame's edge."""
+SUNK = 0.04
+"""Part of its height that a tall whole object stands below the frame's edge."""
+SLENDER = 1.5
+"""Height by width from which a whole object stands rather than hangs."""
+HANGS = (0.84, 0.88, 0.55)
+"""The most that a hanging object takes of the height and the width, and where its middle is."""
+SOFT = 3.4
+"""From so many times its size on a cut is too soft without a screen."""
+PITCH = 8.0
+"""Pixels from dot to dot at 720."""
 GROWTH = 1.7
 """A cut grows at most so much to carry its straight edges out of the frame."""
 
@@ -35,36 +44,33 @@ class Footing:
     """Which edges of a cut are straight because its picture ended there.
 
     bottom: rows from the top that are shown. left, right, top: these have to lie on or beyond the frame's edge.
+    free: all of it was in the picture, so that it may hang in the air; what is tall stands none the less.
     """
 
     bottom: float
     left: bool
     right: bool
     top: bool
-    whole: bool
-    """All of it was in the picture: it may also hang free."""
+    free: bool
 
 
-def footing(mask: Gray) -> Footing:
-    """What a cropped mask tells about its edges."""
-    rows, columns = mask.shape
-    lit = mask >= 128
+def footing(cut: Cut) -> Footing:
+    """What a cut tells about its edges."""
+    rows, columns = cut.mask.shape
+    lit = cut.mask >= 128
     deep = max(1, round(0.006 * columns))
-    sides = [lit[:, :deep].all(axis=1), lit[:, -deep:].all(axis=1)]
-    ends = (lit[:1].mean(), lit[-1:].mean())
-    bottom, cut = float(rows), []
-    for side in sides:
-        starts = int(np.argmax(side)) if side.mean() > 0.06 else rows
-        cut.append(starts < rows)
-    firsts = [int(np.argmax(side)) for side, is_cut in zip(sides, cut, strict=True) if is_cut]
-    high = [first for first in firsts if first < LOW * rows]
-    if firsts and not high:
-        bottom, cut = float(min(firsts) + 0.01 * rows), [False, False]
-    floor = ends[1] > 0.3
-    whole = not (floor or any(cut) or firsts)
-    if whole:
+    ends = {"left": lit[:, :deep].all(axis=1), "right": lit[:, -deep:].all(axis=1)}
+    first = {side: int(np.argmax(end)) for side, end in ends.items() if side in cut.edges and end.mean() > 0.06}
+    high = {side for side, start in first.items() if start < LOW * rows}
+    bottom = float(rows)
+    if first and not high:
+        bottom = min(first.values()) + 0.01 * rows
+    top = "top" in cut.edges and bool(lit[0].mean() > 0.2)
+    whole = not (first or top or ("bottom" in cut.edges and lit[-1].mean() > 0.12))
+    free = whole and rows < SLENDER * columns
+    if whole and not free:
         bottom = rows * (1.0 - SUNK)
-    return Footing(bottom, cut[0], cut[1], bool(ends[0] > 0.2), whole)
+    return Footing(bottom, "left" in high, "right" in high, top, free)
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,27 @@ class Figure:
     y: float
     foot: float
     """Rows from its top to what it stands on."""
+    scale: float
+    """How much larger it is than in its picture."""
+
+    def outlined(self, layer: Layer, ink: Lab, reach: float) -> tuple[Layer, int]:
+        """A layer of this figure with a line of `reach` pixels around it, and the air at its sides.
+
+        It is laid with `aired(figure.at(...), air)`.
+        """
+        air = int(np.ceil(reach)) + 3
+        line = widened(self.cut.mask, reach, air, 0.35 * reach)
+        around = premultiplied(np.full((*line.shape, 3), solid(ink), np.uint8), line)
+        rest = 255 - cv2.copyMakeBorder(self.cut.mask, air, air, air, air, cv2.BORDER_CONSTANT, value=0)
+        under = cv2.multiply(around, cv2.merge([rest] * 4), scale=1.0 / 255.0)
+        inner = cv2.copyMakeBorder(layer, air, air, air, air, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+        return np.asarray(cv2.add(under, inner), dtype=np.uint8), air
+
+    def inked(self, table: Table, unit: float, *, natural: bool = False) -> Layer:
+        """The cut in a table's colours, or mostly in its own; in dots where it is too soft to be shown as it is."""
+        if self.scale > SOFT:
+            return self.cut.dotted(table, max(4.0, PITCH * unit))
+        return self.cut.natural(table) if natural else self.cut.inked(table)
 
     def at(self, sway: Sway) -> Matrix:
         """From the pixels of its layers to the frame's."""
@@ -100,12 +127,14 @@ class Figure:
 def stand(
     cut: Cut, width: int, height: int, *, middle: float = 0.5, tall: float = 0.95, wide: float = 0.9
 ) -> Figure:
-    """A cut standing on the bottom edge of a frame.
+    """A cut standing on the bottom edge of a frame, or hanging in it where it is whole.
 
     middle: where its middle stands, in parts of the width. tall, wide: the most it takes of the frame.
     """
-    feet = footing(cut.mask)
+    feet = footing(cut)
     columns = cut.mask.shape[1]
+    if feet.free:
+        return _hang(cut, width, height, middle, (min(wide, HANGS[1]), min(tall, HANGS[0])))
     scale = min(tall * height / feet.bottom, wide * width / columns)
     most = GROWTH * scale
     if feet.left and feet.right:
@@ -120,12 +149,30 @@ def stand(
         x = -EDGE * width
     elif feet.right:
         x = far
+    else:
+        x = _inside(x, scale * columns, width, EDGE * width)
     foot = scale * feet.bottom
     y = height * (1.0 + EDGE) - foot
     if y < 0.0:
         y = -EDGE * height if feet.top else 0.06 * height
         foot = height * (1.0 + EDGE) - y
-    return Figure(cut.resized(scale), x, y, foot)
+    return Figure(cut.resized(scale), x, y, foot, scale)
+
+
+def _hang(cut: Cut, width: int, height: int, middle: float, most: tuple[float, float]) -> Figure:
+    """All of it in the frame, a little below the middle; it grows from its own middle."""
+    rows, columns = cut.mask.shape
+    scale = min(most[1] * height / rows, most[0] * width / columns)
+    x = _inside(middle * width - 0.5 * scale * columns, scale * columns, width, -0.03 * width)
+    y = min(HANGS[2] * height - 0.5 * scale * rows, 0.96 * height - scale * rows)
+    return Figure(cut.resized(scale), x, max(y, 0.04 * height), 0.5 * scale * rows, scale)
+
+
+def _inside(x: float, length: float, room: int, over: float) -> float:
+    """The start of a length that lies in the room, reaching `over` it at most; centred if it is too long."""
+    if length > room + 2.0 * over:
+        return 0.5 * (room - length)
+    return min(max(x, -over), room + over - length)
 
 
 def _centre(mask: Gray) -> float:
@@ -148,9 +195,16 @@ def breathing(stage: Stage, moment: Moment, *, beat: float = 0.011, lean: float 
     return Sway(
         scale=1.0 + 1.3 * (pose.scale - 1.02) + lift,
         right=-1.5 * pose.right * stage.width + 0.004 * stage.width * sin(run + phase),
-        down=max(0.0, -0.6 * pose.down * stage.height),
+        down=max(0.0, -0.6 * pose.down * stage.height) + 0.0015 * stage.height * (1.0 + sin(1.3 * run + phase)),
         turn=lean * sin(0.7 * run + 2.0 * phase) + pose.roll,
     )
+
+
+def aired(at: Matrix, air: float) -> Matrix:
+    """The matrix of a layer that has `air` pixels more at its left and top."""
+    moved = at.copy()
+    moved[:, 2] -= at[:, :2] @ (air, air)
+    return moved
 
 
 def lay(frame: Frame, layer: Layer, at: Matrix) -> None:

@@ -65,7 +65,7 @@ class Aura:
         tall = stage.height > stage.width
         middle = 0.5 if tall else MIDDLES[(stage.variant + stage.visit) % 3]
         cut = cut_out(stage.theme, stage.cutout)
-        self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=0.93, wide=1.15)
+        self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=0.93, wide=1.15 if tall else 1.0)
         self.print = self.figure.cut.plate()
         self.field, self.corner = _field(self.figure, stage)
         self.table = _banded(_bands(stage))

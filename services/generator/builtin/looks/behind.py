@@ -13,7 +13,7 @@ from services.generator.builtin.grading import graded, key_of
 from services.generator.builtin.halo import Halo
 from services.generator.builtin.hook import Hook, Row, type_inks
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.standing import Figure, breathing, lay, stand
+from services.generator.builtin.standing import Figure, aired, breathing, lay, stand
 
 LOOK = LookEntry(
     name="behind",
@@ -29,6 +29,8 @@ LOOK = LookEntry(
     most_seconds=10.0,
 )
 
+GAP = 5.0
+"""Pixels at 720 of ground between the letters and the subject, so that dark hair doesn't run into dark letters."""
 HIDDEN = 0.25
 """Parts of the letters that the subject may hide."""
 CROWN = 0.09
@@ -58,8 +60,8 @@ class Behind:
         self.hook = Hook(stage, stage.text, most=0.40 if tall else 0.52, loud=loud, quiet=quiet)
         self.figure = placed(cut_out(stage.theme, stage.cutout), self.hook, stage)
         table = graded(inks, key, inks.ground if key == "colour" else inks.by_lightness[2])
-        cut = self.figure.cut
-        self.layer = cut.inked(table) if stage.visit % 2 else cut.natural(table)
+        plain = self.figure.inked(table, stage.unit, natural=stage.visit % 2 == 0)
+        self.layer, self.air = self.figure.outlined(plain, inks.ground, GAP * stage.unit)
         self.halo = Halo(self.figure, (inks.accent, inks.mid), stage) if stage.finale else None
         self.ground = Glow(stage, inks.ground, glow_of(inks), (0.5, 1.0), 0.85)
 
@@ -69,7 +71,7 @@ class Behind:
         sway = breathing(self.stage, moment)
         if self.halo is not None:
             self.halo.draw(image, sway, moment)
-        lay(image, self.layer, self.figure.at(sway))
+        lay(image, self.layer, aired(self.figure.at(sway), self.air))
         return image
 
 

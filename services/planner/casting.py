@@ -22,7 +22,7 @@ NEVER = 20.0
 """A cost that nothing makes up for."""
 _SPREAD = 1.5
 """How far the seed bends the choice, in the unit of marks."""
-_SAME, _ALIKE, _TWICE, _REFILTERED = 9.0, 6.0, 2.0, 0.8
+_SAME, _ALIKE, _TWICE, _REFILTERED = NEVER, 6.0, 2.0, 0.8
 """Costs: the same look next to itself; looks that differ in nothing; a look in two slots; one picture under two
 treatments of a family side by side."""
 _SWEEPS = 4
@@ -116,7 +116,7 @@ def cast(
     found: dict[Slot, LookEntry] = {}
     for _ in range(_SWEEPS):
         before = dict(found)
-        for slot in scenes:
+        for slot in sorted(scenes, key=lambda slot: slot.duty != "ground"):
             others = [(look, other in beside[slot]) for other, look in found.items() if other != slot]
             values = [value - _clash(entry, others) for entry, value in zip(entries, worth[slot], strict=True)]
             found[slot] = entries[values.index(max(values))]
@@ -156,7 +156,8 @@ def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, l
     if is_type(entry):
         value -= 6.0
     if slot.duty == "ground":
-        return value + 4.0 * entry.carries_type + (entry.movement != "beat") - 5.0 * shows_picture(entry)
+        calm = 1.0 * (entry.movement != "beat") + (4.0 if means.words else 0.7) * entry.carries_type
+        return value + calm - 5.0 * shows_picture(entry)
     if means.picture:
         value += 3.0 * shows_picture(entry) + 0.5 * ("subject" in entry.needs)
     if slot.duty == "peak":

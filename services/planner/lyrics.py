@@ -62,7 +62,7 @@ def blocks(times: Sequence[float], words: Sequence[Word]) -> list[tuple[int, int
 
 
 def _styles(spots: Sequence[Spot], looks: Sequence[LookEntry]) -> dict[int, SceneLyrics]:
-    """The style of each group: a line where it is calm, a sweep in choruses, a stack on posters and where it is loud."""
+    """The style of each group: calm ones have a line, choruses a sweep, posters and what is loud a stack."""
     found: dict[int, SceneLyrics] = {}
     for group in {spot.group for spot in spots}:
         own = [(spot, look) for spot, look in zip(spots, looks, strict=True) if spot.group == group]

@@ -144,15 +144,18 @@ def _clean(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def on_ground(song: Palette, ground: Ground) -> Palette:
-    """The song's colours in other roles. None is added, so that the scenes of a song belong together."""
+    """The song's colours in other roles. None is added, so that the scenes of a song belong together.
+
+    The accent stays one of the two strong inks.
+    """
     ink = song
     match ground:
         case "flip":
-            return Palette(ground=ink.light, low=ink.accent, mid=ink.mid, accent=ink.low, light=ink.ground)
+            return Palette(ground=ink.light, low=ink.accent, mid=ink.low, accent=ink.mid, light=ink.ground)
         case "tint":
-            return Palette(ground=ink.accent, low=ink.mid, mid=ink.low, accent=ink.light, light=ink.ground)
+            return Palette(ground=ink.accent, low=ink.low, mid=ink.light, accent=ink.mid, light=ink.ground)
         case "blaze":
-            return Palette(ground=ink.mid, low=ink.accent, mid=ink.light, accent=ink.low, light=ink.ground)
+            return Palette(ground=ink.mid, low=ink.low, mid=ink.light, accent=ink.accent, light=ink.ground)
         case _:
             return song
 

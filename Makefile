@@ -1,7 +1,7 @@
 # Beatloom. `make` alone prints this help.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup video test test-faults test-songs check docs gallery lock clean
+.PHONY: help setup video test test-faults test-songs check docs gallery bench lock clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?=
@@ -11,7 +11,7 @@ ARGS ?=
 
 # What a person names may hold quotes, `$` and spaces: it goes by the environment, never through make's
 # own expansion or the shell's.
-VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS LYRICS_STYLE TITLE STYLE ASPECT HEIGHT FPS SEED OUT
+VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS LYRICS_STYLE TITLE STYLE ASPECT HEIGHT FPS SEED OUT PREVIEW
 unexport $(VIDEO_VARIABLES)
 $(foreach name,$(VIDEO_VARIABLES),$(eval export VIDEO_$(name) := $$(value $(name))))
 
@@ -27,6 +27,7 @@ endef
 help: ## This help
 	@echo 'make video SONG=path/to/song.mp3   sets everything up, renders song.beatloom.mp4'
 	@echo '           IMAGE= TITLE= LYRICS= STYLE= ASPECT= PROMPT= LYRICS_STYLE= HEIGHT= FPS= SEED= OUT=   if wanted'
+	@echo '           PREVIEW=1: a small one first, in seconds; it names the seed'
 	@echo '           without SONG: a short sample song'
 	@echo 'make test                          sets everything up, passes the tests, makes a video of the sample'
 	@echo
@@ -35,6 +36,7 @@ help: ## This help
 	@echo 'make test-faults  each process killed at each stage: long'
 	@echo 'make test-songs   every song with known truth becomes a video: long'
 	@echo 'make docs         writes the pages that come from the code'
+	@echo 'make bench        what drawing and whole videos cost, beside a bare encode: 15 minutes'
 	@echo 'make gallery      draws every look for docs/looks.md'
 	@echo 'make lock         the locks anew after a change of dependencies (ARGS=--upgrade: newest versions)'
 	@echo 'make clean        removes what tests and builds leave behind (.venv stays)'
@@ -55,7 +57,8 @@ set --; \
 [ -z "$$VIDEO_HEIGHT" ] || set -- "$$@" "--height=$$VIDEO_HEIGHT"; \
 [ -z "$$VIDEO_FPS" ] || set -- "$$@" "--fps=$$VIDEO_FPS"; \
 [ -z "$$VIDEO_SEED" ] || set -- "$$@" "--seed=$$VIDEO_SEED"; \
-[ -z "$$VIDEO_OUT" ] || set -- "$$@" "--output=$$VIDEO_OUT"
+[ -z "$$VIDEO_OUT" ] || set -- "$$@" "--output=$$VIDEO_OUT"; \
+[ -z "$$VIDEO_PREVIEW" ] || set -- "$$@" --preview
 endef
 
 video:
@@ -85,6 +88,10 @@ check: setup
 
 docs: setup
 	@$(BIN)/python docs/generate.py
+
+bench: setup
+	@$(BIN)/python benchmarks/looks.py
+	@$(BIN)/python benchmarks/render.py --json $(ARGS)
 
 gallery: setup
 	@$(BIN)/python docs/gallery.py

@@ -142,3 +142,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a person should know of: flashes, red_flashes, still, clipping. The file is delivered all the same."""
     problems: tuple[str, ...] = ()
     """What keeps the file from being delivered; empty in a good one."""
+    preview: bool = False
+    """True for a preview: small, and held on threes, so its motion says little of the whole video's."""

@@ -39,6 +39,8 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     width: int
     height: int
     image: Blob | None = None
+    preview: bool = False
+    """Small, held on threes and encoded fast: what `JobOptions.preview` asks for."""
 
 
 class StageUsage(msgspec.Struct, frozen=True, kw_only=True):

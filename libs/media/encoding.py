@@ -36,6 +36,12 @@ class Quality(NamedTuple):
 
 
 USUAL = Quality()
+PREVIEW = Quality("ultrafast", 24)
+
+PREVIEW_SIDE = 240
+"""The shorter side of a preview in pixels."""
+PREVIEW_HOLD = 3
+"""For how many frames a preview shows each picture that is drawn."""
 
 
 class Encoding(NamedTuple):
@@ -45,6 +51,12 @@ class Encoding(NamedTuple):
     height: int
     fps: Fraction
     quality: Quality
+
+
+def preview_of(width: int, height: int, fps: Fraction) -> Encoding:
+    """How the preview of such a video is encoded: smaller, if that can be, and fast."""
+    scale = min(Fraction(1), Fraction(PREVIEW_SIDE, min(width, height)))
+    return Encoding(2 * round(width * scale / 2), 2 * round(height * scale / 2), fps, PREVIEW)
 
 
 def tagged(stream: Any) -> Any:

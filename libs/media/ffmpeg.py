@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import selectors
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
-import ffmpeg as graph
 import imageio_ffmpeg
-import numpy as np
-import numpy.typing as npt
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
-from libs.media.encoding import USUAL, Encoding, Quality, output_options, tagged
-from libs.media.i420 import Converter
 from libs.runtime import spawn
 from libs.runtime.disk import FULL
 from libs.runtime.spawn import Limits
@@ -33,9 +26,9 @@ TAIL_BYTES = 4096
 """How much of the end of stderr an error carries."""
 
 NEEDED_ENCODERS = frozenset({"libx264", "aac"})
-NEEDED_FILTERS = frozenset({"ass", "xfade", "scale", "setpts", "fps", "settb", "setsar", "trim"})
+NEEDED_FILTERS = frozenset({"ass", "color", "xfade", "scale", "setpts", "fps", "settb", "setsar", "trim"})
 
-_GLOBAL = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
+GLOBAL_OPTIONS = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,7 @@ def _lacking(binary: str) -> tuple[str, ...]:
         raise Permanent("tool_missing", f"The ffmpeg at {binary!r} can't be run.") from error
 
 
-def _start(argv: list[str], *, stdin: int, own_group: bool) -> subprocess.Popen[bytes]:
+def start(argv: list[str], *, stdin: int, own_group: bool) -> subprocess.Popen[bytes]:
     """Started in the thread that outlives it: see `libs.runtime.spawn`."""
     return subprocess.Popen(
         argv,
@@ -107,7 +100,7 @@ def _reap(process: subprocess.Popen[bytes]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _attend(process: subprocess.Popen[bytes], on_line: Callable[[bytes], None] | None) -> tuple[float, bytes]:
+def attend(process: subprocess.Popen[bytes], on_line: Callable[[bytes], None] | None) -> tuple[float, bytes]:
     """Reads both pipes to their end, then reaps: CPU seconds and the end of stderr. For a thread."""
     tail = b""
     rest = b""
@@ -180,9 +173,9 @@ async def run_ffmpeg(
             loop.call_soon_threadsafe(on_progress, int(value) / 1e6)
 
     progress = ("-progress", "pipe:1", "-nostats") if on_progress is not None else ()
-    argv = spawn.command([str(tool), *_GLOBAL, *progress, *args], limits=limits)
-    process = _start(argv, stdin=subprocess.DEVNULL, own_group=True)
-    attending = asyncio.ensure_future(asyncio.to_thread(_attend, process, on_line))
+    argv = spawn.command([str(tool), *GLOBAL_OPTIONS, *progress, *args], limits=limits)
+    process = start(argv, stdin=subprocess.DEVNULL, own_group=True)
+    attending = asyncio.ensure_future(asyncio.to_thread(attend, process, on_line))
     try:
         cpu, tail = await asyncio.wait_for(asyncio.shield(attending), timeout_s)
     except TimeoutError as error:
@@ -194,84 +187,3 @@ async def run_ffmpeg(
     if process.returncode:
         raise failure(process.returncode, tail)
     return ToolRun(cpu, tail.decode("utf-8", "replace"))
-
-
-class FrameWriter:
-    """Writes drawn frames as a clip in the final encoding: see `libs.media.encoding`.
-
-    For a child process that draws: synchronous, and ffmpeg stays in the child's process group. Use `with`: an
-    exception, or `abort()`, leaves no file; leaving the block closes the clip. The file is at `path` only once
-    it is whole. keys: frames where the clip may be parted without another encoding.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        width: int,
-        height: int,
-        fps: Fraction,
-        *,
-        quality: Quality = USUAL,
-        keys: Collection[int] = (),
-        binary: str | Path = "",
-        limits: Limits | None = None,
-    ) -> None:
-        self._path = path
-        self._part = path.with_name(path.name + ".part")
-        self._shape = (height, width, 3)
-        self._convert = Converter(width, height).planes
-        source: Any = graph.input(
-            "pipe:0", f="rawvideo", pix_fmt="yuv420p", s=f"{width}x{height}", framerate=fps, threads=1
-        )
-        picture = tagged(source.video.filter("setsar", 1))
-        options = output_options(Encoding(width, height, fps, quality), keys)
-        args = ["-filter_threads", "1", *picture.output(str(self._part), **options).get_args()]
-        tool = binary if isinstance(binary, Path) else find_ffmpeg(binary)
-        argv = spawn.command([str(tool), *_GLOBAL, *args], limits=limits)
-        self._process = _start(argv, stdin=subprocess.PIPE, own_group=False)
-        self.frames = 0
-
-    def __enter__(self) -> FrameWriter:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
-
-    def write(self, frame: npt.NDArray[np.uint8], times: int = 1) -> None:
-        """Appends a frame of shape (height, width, 3), BGR, uint8; `times`: for how many frames it is held."""
-        if frame.shape != self._shape:
-            raise ValueError(f"a frame of shape {frame.shape} doesn't fit {self._shape}")
-        planes = self._convert(frame).data
-        try:
-            for _ in range(times):
-                cast(IO[bytes], self._process.stdin).write(planes)
-        except OSError:
-            self._finish()
-            raise RuntimeError("ffmpeg stopped reading frames, and ended well") from None
-        self.frames += times
-
-    def close(self) -> None:
-        """Ends the clip. Raises what `failure` says when ffmpeg ends badly; then there is no file."""
-        if self._process.returncode is None:
-            self._finish()
-            self._part.replace(self._path)
-
-    def abort(self) -> None:
-        """Stops at once and leaves no file."""
-        if self._process.returncode is None:
-            self._process.kill()
-            with contextlib.suppress(OSError):
-                cast(IO[bytes], self._process.stdin).close()
-            _attend(self._process, None)
-        self._part.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        with contextlib.suppress(OSError):
-            cast(IO[bytes], self._process.stdin).close()
-        _, tail = _attend(self._process, None)
-        if self._process.returncode:
-            self._part.unlink(missing_ok=True)
-            raise failure(cast(int, self._process.returncode), tail)

@@ -26,7 +26,7 @@ from libs.contracts.facts import Usage, VideoComposed
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Compose, StageUsage
-from libs.media.encoding import Encoding, Quality
+from libs.media.encoding import Encoding, Quality, preview_of
 from libs.runtime.workers import WorkerPool
 from services.composer.captions import Caption, beside, captions, face_of, layout, script, within
 from services.composer.changes import Planned
@@ -100,10 +100,12 @@ class Composition:
         Raises `Permanent("output_check_failed")` when the finished file isn't what was planned.
         """
         began = time.monotonic()
-        board = await self._document(self._order.storyboard, Storyboard)
+        planned_board = await self._document(self._order.storyboard, Storyboard)
+        encoding = self._encoding(planned_board)
+        board = msgspec.structs.replace(planned_board, width=encoding.width, height=encoding.height)
         analysis = await self._document(self._order.analysis, Analysis)
         shown = await self._shown(board, analysis)
-        cutter = self._cutter(board, font_folder(self._folder, map(face_of, shown)))
+        cutter = self._cutter(encoding, font_folder(self._folder, map(face_of, shown)))
         head = await cutter.head()
         pieces, sound = await together(self._pieces(board, shown, cutter, head), self._sound(board))
         planned = [Planned(one.frame, one.frames) for one in joins(board)]
@@ -124,6 +126,7 @@ class Composition:
             size=video.stat().st_size,
             copied=copied,
             stages=(*self._order.usage, usage),
+            preview=self._order.options.preview,
         )
         if report.problems:
             raise Permanent("output_check_failed", " ".join(report.problems))
@@ -144,11 +147,15 @@ class Composition:
         shown = await asyncio.to_thread(captions, analysis.words, columns)
         return beside(shown, board.scenes, Fraction(board.fps))
 
-    def _cutter(self, board: Storyboard, fonts: Path) -> Cutter:
-        shared = self._settings.shared
-        quality = Quality(shared.preset, shared.crf)
+    def _encoding(self, board: Storyboard) -> Encoding:
+        shared, fps = self._settings.shared, Fraction(board.fps)
+        if self._order.options.preview:
+            return preview_of(board.width, board.height, fps)
+        return Encoding(board.width, board.height, fps, Quality(shared.preset, shared.crf))
+
+    def _cutter(self, encoding: Encoding, fonts: Path) -> Cutter:
         return Cutter(
-            Encoding(board.width, board.height, Fraction(board.fps), quality),
+            encoding,
             self._owner,
             store=self._store,
             tools=self._tools,

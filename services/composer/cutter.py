@@ -20,8 +20,8 @@ from libs.artifacts.store import ArtifactStore
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import InputMissing, Permanent
 from libs.media.encoding import Encoding
-from services.composer.encode import Input, Text, segment_args
-from services.composer.part import Head, Part, expected_head, misfit
+from services.composer.encode import Input, Text, head_args, segment_args
+from services.composer.part import Head, Part, misfit, read_head
 from services.composer.settings import ComposerSettings
 from services.composer.timeline import Segment
 from services.composer.tools import Tools
@@ -78,7 +78,8 @@ class Cutter:
     async def head(self) -> Head:
         """What all parts of the video have in common."""
         output = self._folder / "head.mp4"
-        return await self._tools.child(expected_head, self._encoding, self._settings.shared.ffmpeg, str(output))
+        await self._tools.ffmpeg(head_args(self._encoding, output), self._settings.segment_timeout_s)
+        return await asyncio.to_thread(read_head, str(output))
 
     async def piece(self, cut: Cut, head: Head, tell: Callable[[float], None]) -> Piece:
         """The segment's piece, found or made. tell: called with the frames that are done."""

@@ -51,6 +51,15 @@ def segment_args(
     return ["-filter_threads", "1", "-filter_complex_threads", "1", *args]
 
 
+def head_args(picture: Encoding, output: Path) -> list[str]:
+    """Arguments that encode one black frame: its decoder's parameters are those of every segment."""
+    rate = f"{picture.fps.numerator}/{picture.fps.denominator}"
+    black = graph.input(f"color=black:s={picture.width}x{picture.height}:r={rate}", f="lavfi")
+    stream = tagged(black.video.filter("format", "yuv420p").filter("setsar", 1))
+    args: list[str] = stream.output(str(output), **output_options(picture), **{"frames:v": 1}).get_args()
+    return ["-filter_threads", "1", *args]
+
+
 def _source(picture: Encoding, one: Input, frames: int) -> Any:
     options: dict[str, Any] = {"threads": 1, "protocol_whitelist": "file", "f": "mov"}
     if one.first > 0:

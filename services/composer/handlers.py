@@ -63,6 +63,7 @@ def compose_key(owner: str, order: Compose, settings: ComposerSettings) -> str:
         "clips": [msgspec.to_builtins(clip) for clip in order.clips],
         "captions": order.options.captions,
         "lossless_audio": order.options.lossless_audio,
+        "preview": order.options.preview,
         "encoder": [settings.shared.preset, settings.shared.crf, settings.shared.ffmpeg],
     }
     return result_key("compose", VERSION, owner, inputs)

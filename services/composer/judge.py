@@ -30,6 +30,7 @@ def make_report(
     size: int,
     copied: bool,
     stages: Sequence[StageUsage],
+    preview: bool = False,
 ) -> Report:
     """The report on a file of `size` bytes. `problems` says what its checks found."""
     fps = Fraction(board.fps)
@@ -67,6 +68,7 @@ def make_report(
         sound_rate=bit_rate(sound.rate),
         warnings=warnings(picture.seen, moved, sound.loudness),
         problems=problems(board, picture, sound),
+        preview=preview,
     )
 
 

@@ -7,15 +7,10 @@ of it.
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import msgspec
-import numpy as np
-
-from libs.media.encoding import Encoding
-from libs.media.ffmpeg import FrameWriter
 
 DELAY = 2
 """Frames of decoding delay that x264 has at `-bf 3`: checked against every part."""
@@ -60,15 +55,6 @@ def read_head(path: str) -> Head:
     """The head of a video file of our own."""
     with open_video(path) as container:
         return _head(container.streams.video[0])
-
-
-def expected_head(encoding: Encoding, ffmpeg: str, path: str) -> Head:
-    """The head of what our encoder makes, from a frame written to `path`. Raises what FrameWriter raises."""
-    with FrameWriter(
-        Path(path), encoding.width, encoding.height, encoding.fps, quality=encoding.quality, binary=ffmpeg
-    ) as writer:
-        writer.write(np.zeros((encoding.height, encoding.width, 3), np.uint8))
-    return read_head(path)
 
 
 def misfit(part: Part, fps: Fraction, head: Head) -> str:

@@ -54,6 +54,7 @@ def animate_key(owner: str, order: Animate, backend: Backend) -> str:
         "image": order.image.sha256 if order.image is not None else None,
         "fps": order.fps,
         "size": [order.width, order.height],
+        "preview": order.preview,
     }
     return result_key("animate", f"{backend.name}-{backend.version}", owner, inputs)
 
@@ -76,6 +77,7 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
             height=order.height,
             analysis=analysis,
             image=image,
+            preview=order.preview,
             out=out,
         )
         rendered = await backend.render(clip_order, context.progress)

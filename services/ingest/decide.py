@@ -91,6 +91,7 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
                 width=board.width,
                 height=board.height,
                 image=brief.image,
+                preview=brief.options.preview,
             ),
         )
     clips = state.clips

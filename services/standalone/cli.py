@@ -118,6 +118,9 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep analysis, storyboard, poster, sheet and clips there"
     )
+    render.add_argument(
+        "--preview", action="store_true", help="a small, quick one of the same video: SONG.preview.mp4"
+    )
     render.add_argument("--json", action="store_true", help="one object on stdout; progress goes to stderr")
     _add_options(render)
 

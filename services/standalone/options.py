@@ -18,6 +18,7 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
     """The options, checked as the API checks them. Raises Permanent("bad_options")."""
     names = ("prompt", "style", "aspect", "height", "fps", "seed", "title", "lyrics_style")
     given: dict[str, Any] = {name: getattr(arguments, name) for name in names}
+    given["preview"] = getattr(arguments, "preview", False)
     hint = "See `beatloom render --help`."
     for option, check, value in (("fps", parse_fps, arguments.fps), ("style", check_style, arguments.style)):
         try:

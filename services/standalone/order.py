@@ -35,13 +35,13 @@ def read_order(arguments: argparse.Namespace) -> Order:
     song = existing_file(arguments.song, "song")
     image = existing_file(arguments.image, "picture") if arguments.image else None
     lyrics = existing_file(arguments.lyrics, "lyrics file") if arguments.lyrics else None
-    out = (arguments.output or Path(default_name(song))).absolute()
+    options = job_options(arguments)
+    out = (arguments.output or Path(default_name(song, preview=options.preview))).absolute()
     report, sheet = report_path(out), sheet_path(out)
     _check_out(out, {song, image, lyrics} - {None})
     keep = arguments.keep.absolute() if arguments.keep else None
     if keep is not None:
         _check_keep(keep)
-    options = job_options(arguments)
     # A title may still come from the song's tags: ingest reads them.
     check_means(options.style, picture=image is not None, title=True, lyrics=lyrics is not None)
     return Order(
@@ -56,9 +56,10 @@ def read_order(arguments: argparse.Namespace) -> Order:
     )
 
 
-def default_name(song: Path) -> str:
-    """`song.beatloom.mp4`; a very long name is cut so that the file system takes it."""
-    return os.fsdecode(os.fsencode(song.stem)[:MAX_STEM_BYTES]) + ".beatloom.mp4"
+def default_name(song: Path, *, preview: bool = False) -> str:
+    """`song.beatloom.mp4` or `song.preview.mp4`; a very long name is cut so that the file system takes it."""
+    stem = os.fsdecode(os.fsencode(song.stem)[:MAX_STEM_BYTES])
+    return f"{stem}.{'preview' if preview else 'beatloom'}.mp4"
 
 
 def report_path(out: Path) -> Path:

@@ -21,8 +21,7 @@ from typing import Any, TextIO
 import msgspec
 
 from libs.contracts.codes import CODES
-from libs.contracts.errors import BeatloomError, JobCancelled, Permanent, Retryable
-from libs.contracts.report import Report
+from libs.contracts.errors import BeatloomError, JobCancelled, Retryable
 from libs.media.probe import probe_image, probe_lyrics, probe_song
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
@@ -38,6 +37,7 @@ from services.standalone.run_folder import keep_log, run_folder, stderr_into
 from services.standalone.settings import StandaloneSettings
 from services.standalone.sse import Event
 from services.standalone.stack import running
+from services.standalone.summary import summary
 
 CANCEL_S = 5.0
 """How long the order to cancel may take; then the processes are killed without it."""
@@ -54,6 +54,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     video: str | None = None
     report: str | None = None
     sheet: str | None = None
+    seed: int | None = None
+    """The same seed gives the same pictures."""
     error: dict[str, str] | None = None
 
 
@@ -85,7 +87,7 @@ def render(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(msgspec.to_builtins(outcome)) + "\n")  # takes names that are no UTF-8
     elif code == DONE:
-        sys.stdout.write(_summary(order, time.monotonic() - began) + "\n")
+        sys.stdout.write(summary(order, time.monotonic() - began, outcome.seed) + "\n")
     elif code == CANCELLED:
         sys.stderr.write("cancelled\n")
     return code
@@ -142,6 +144,7 @@ async def _make(order: Order, client: ApiClient, display: Display, outcome: Outc
         async for event in client.follow(job_id):
             shown = show_event(event, shown, display)
         job = await client.job(job_id)
+        outcome.seed = job["options"]["seed"]
         if job["status"] == "completed":
             await fetch_results(client, job, order.out, order.report, order.sheet)
             outcome.video, outcome.report, outcome.sheet = str(order.out), str(order.report), str(order.sheet)
@@ -212,15 +215,3 @@ def _cancelled_by_signals() -> Iterator[None]:
 
 def _told(error: BeatloomError) -> dict[str, str]:
     return {"code": error.code, "message": error.message, "hint": error.hint}
-
-
-def _summary(order: Order, seconds: float) -> str:
-    """Two lines: what was made and where, and what the report found."""
-    try:
-        report = msgspec.json.decode(order.report.read_bytes(), type=Report)
-    except (OSError, msgspec.DecodeError) as error:
-        raise Permanent("unexpected", f"The report {order.report} can't be read.") from error
-    made = f"{report.width} x {report.height}, {report.duration:.1f} s, made in {seconds:.0f} s"
-    beats = report.cut_beat_median_ms
-    found = f", {len(report.cuts)} cuts" + (f", {beats:.0f} ms from the beat (median)" if beats is not None else "")
-    return f"{order.out}\n{made}{found}; report: {order.report.name}"

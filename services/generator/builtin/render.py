@@ -9,8 +9,8 @@ import msgspec
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
 from libs.media.encoding import PREVIEW_HOLD, Encoding, Quality, preview_of
-from libs.media.ffmpeg import FrameWriter
 from libs.media.frames import parse_fps
+from libs.media.writer import FrameWriter
 from libs.picture.load import load_picture
 from libs.picture.oklab import oklab_of
 from libs.picture.subject import subject_of

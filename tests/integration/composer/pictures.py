@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from libs.contracts.artifacts import Blob
 from libs.contracts.storyboard import Clip, Storyboard
-from libs.media.encoding import Quality
-from libs.media.ffmpeg import FrameWriter
+from libs.media.encoding import Encoding, Quality
 from libs.media.frames import fps_text
+from libs.media.writer import FrameWriter
 from tests import storyboards
 
 WIDTH, HEIGHT = 128, 96
@@ -78,7 +78,7 @@ def write_clip(
 ) -> Clip:
     """The clip of a scene, each frame carrying its number."""
     start, end = needed(board, number)
-    with FrameWriter(path, WIDTH, HEIGHT, Fraction(board.fps), quality=quality, keys=keys) as writer:
+    with FrameWriter(path, Encoding(WIDTH, HEIGHT, Fraction(board.fps), quality), keys=keys) as writer:
         for frame in range(start, end):
             writer.write(numbered(shown(number, frame)))
     return Clip(

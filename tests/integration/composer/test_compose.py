@@ -26,7 +26,8 @@ from libs.contracts.jobs import JobOptions
 from libs.contracts.messages import Progress
 from libs.contracts.report import Report
 from libs.contracts.tasks import Compose, StageUsage, Task
-from libs.media.ffmpeg import FrameWriter
+from libs.media.encoding import USUAL, Encoding
+from libs.media.writer import FrameWriter
 from libs.runtime.scratch import Scratch
 from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
@@ -296,7 +297,7 @@ async def with_second_clip(bench: Bench, folder: Path, frames: Iterable[np.ndarr
     assert isinstance(body, Compose)
     first, second = body.clips
     path = folder / "second.mp4"
-    with FrameWriter(path, WIDTH, HEIGHT, Fraction(30)) as writer:
+    with FrameWriter(path, Encoding(WIDTH, HEIGHT, Fraction(30), USUAL)) as writer:
         for frame in frames:
             writer.write(frame)
     other = msgspec.structs.replace(second, blob=await bench.store.put_file(path, "video/mp4"))

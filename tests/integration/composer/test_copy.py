@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,18 +17,20 @@ from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import Handler, TaskContext
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import VideoComposed
+from libs.contracts.jobs import JobOptions
 from libs.contracts.report import Report
 from libs.contracts.tasks import Compose
-from libs.media.encoding import USUAL, Encoding, Quality, output_options
-from libs.media.ffmpeg import FrameWriter, run_ffmpeg
+from libs.media.encoding import PREVIEW, USUAL, Encoding, Quality, output_options
+from libs.media.ffmpeg import run_ffmpeg
 from libs.media.frames import parse_fps
+from libs.media.writer import FrameWriter
 from libs.runtime.scratch import Scratch
 from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
-from services.composer.encode import Input, segment_args
+from services.composer.encode import Input, head_args, segment_args
 from services.composer.handlers import make_handlers
 from services.composer.join import join
-from services.composer.part import Head, Part, expected_head, misfit
+from services.composer.part import Head, Part, misfit, read_head
 from services.composer.settings import ComposerSettings
 from services.composer.timeline import segments
 from tests.integration.composer.conftest import make_song
@@ -48,29 +51,37 @@ PARAMETERS = (7, 8)
 """The types of H.264 units that hold a decoder's parameters."""
 
 
+async def make_head(encoding: Encoding, folder: Path) -> Head:
+    """The head of what the composer encodes."""
+    await run_ffmpeg(head_args(encoding, folder / "head.mp4"), timeout_s=20)
+    return read_head(str(folder / "head.mp4"))
+
+
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Head:
     """The head of what the composer encodes at 30 frames a second."""
-    return expected_head(Encoding(WIDTH, HEIGHT, FPS, USUAL), "", str(tmp_path_factory.mktemp("head") / "h.mp4"))
+    return asyncio.run(make_head(Encoding(WIDTH, HEIGHT, FPS, USUAL), tmp_path_factory.mktemp("head")))
 
 
 def write(path: Path, frames: int = 60, *, quality: Quality = USUAL, keys: tuple[int, ...] = (20,)) -> Part:
     """A clip of numbered pictures; its frames from 20 on are the part to copy."""
-    with FrameWriter(path, WIDTH, HEIGHT, FPS, quality=quality, keys=keys) as writer:
+    with FrameWriter(path, Encoding(WIDTH, HEIGHT, FPS, quality), keys=keys) as writer:
         for number in range(frames):
             writer.write(numbered(number))
     return Part(str(path), 20, 40)
 
 
-@pytest.mark.parametrize("rate", ["24", "25", "29.97", "60"])
-async def test_copied_frames_are_those_of_the_clip(rate: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rate", "quality"), [("24", USUAL), ("25", USUAL), ("29.97", USUAL), ("60", USUAL), ("30", PREVIEW)]
+)
+async def test_copied_frames_are_those_of_the_clip(rate: str, quality: Quality, tmp_path: Path) -> None:
     fps = parse_fps(rate)
     board = storyboard([61, 30, 8, 1, 2, 170], [0, 8, 4, 0, 0, 0], fps)
-    encoding = Encoding(WIDTH, HEIGHT, fps, USUAL)
-    head = expected_head(encoding, "", str(tmp_path / "head.mp4"))
+    encoding = Encoding(WIDTH, HEIGHT, fps, quality)
+    head = await make_head(encoding, tmp_path)
     files = {one.id: tmp_path / f"{one.id}.mp4" for one in board.scenes}
     clips = [
-        write_clip(files[one.id], board, number, quality=USUAL, keys=borders(board, number))
+        write_clip(files[one.id], board, number, quality=quality, keys=borders(board, number))
         for number, one in enumerate(board.scenes)
     ]
     parts, copied = [], []
@@ -197,17 +208,22 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield Bench(store, make_handlers(store, pool, settings, scratch)["compose"])
 
 
-@pytest.mark.parametrize(("quality", "encoded"), [(USUAL, 1), (Quality("veryfast", 8), 4)])
-async def test_only_what_must_be_is_encoded(quality: Quality, encoded: int, bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("quality", "preview", "encoded"),
+    [(USUAL, False, 1), (PREVIEW, True, 1), (PREVIEW, False, 4), (USUAL, True, 4)],
+)
+async def test_only_what_must_be_is_encoded(
+    quality: Quality, preview: bool, encoded: int, bench: Bench, tmp_path: Path
+) -> None:
     song = await make_song(tmp_path / "song.mp3", 5.0)
-    task = await order(bench.store, tmp_path, song, quality=quality)
+    task = await order(bench.store, tmp_path, song, quality=quality, options=JobOptions(preview=preview))
     (fact,) = await bench.compose(task, TaskContext(task))
     assert isinstance(fact, VideoComposed)
     assert await bench.records() == encoded + 2
     data = await bench.store.get_bytes(fact.report.key)
     assert data is not None
     report = msgspec.json.decode(data, type=Report)
-    assert (report.problems, report.frames, report.pts_steps_ok) == ((), 150, True)
+    assert (report.problems, report.frames, report.pts_steps_ok, report.preview) == ((), 150, True, preview)
     assert [cut.found_frame for cut in report.cuts] == [45, 105]
 
 

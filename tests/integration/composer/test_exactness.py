@@ -13,9 +13,9 @@ from libs.contracts.storyboard import Storyboard
 from libs.media.encoding import Encoding, Quality
 from libs.media.ffmpeg import run_ffmpeg
 from libs.media.frames import parse_fps
-from services.composer.encode import Input, segment_args
+from services.composer.encode import Input, head_args, segment_args
 from services.composer.join import join
-from services.composer.part import Head, Part, expected_head, misfit
+from services.composer.part import Head, Part, misfit, read_head
 from services.composer.timeline import segments
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.pictures import (
@@ -35,7 +35,8 @@ async def encode_all(board: Storyboard, folder: Path) -> tuple[list[Part], Head]
     files = {one.id: folder / f"{one.id}.mp4" for one in board.scenes}
     clips = [write_clip(files[one.id], board, number) for number, one in enumerate(board.scenes)]
     encoding = Encoding(WIDTH, HEIGHT, Fraction(board.fps), Quality("veryfast", 12))
-    head = expected_head(encoding, "", str(folder / "head.mp4"))
+    await run_ffmpeg(head_args(encoding, folder / "head.mp4"), timeout_s=20)
+    head = read_head(str(folder / "head.mp4"))
     made = []
     for number, segment in enumerate(segments(board, clips)):
         path = folder / f"segment{number}.mp4"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -97,6 +98,21 @@ async def test_a_shot_becomes_a_clip_of_exactly_its_frames(bench: Bench) -> None
     assert said
     assert "blobs" in said[0].message
     assert bench.scratch_files() == []
+
+
+async def test_a_preview_is_small_and_held_on_threes(bench: Bench) -> None:
+    order = shot("tunnel", frames=20)
+    task = await bench.task(order)
+    assert isinstance(task.body, Animate)
+    body = msgspec.structs.replace(task.body, width=1280, height=720, preview=True)
+    fact = await bench.take(msgspec.structs.replace(task, body=body))
+    async with bench.store.local(fact.clip.blob) as path:
+        frames = decoded(path)
+    assert (len(frames), frames[0].shape) == (20, (240, 426, 3))
+    changes = [np.abs(after.astype(int) - before).mean() > 0.5 for before, after in pairwise(frames)]
+    assert changes == [number % 3 == 0 for number in range(1, 20)]
+    whole = await bench.take(task)
+    assert whole.clip.blob != fact.clip.blob
 
 
 async def test_the_clip_shows_what_was_drawn(bench: Bench) -> None:

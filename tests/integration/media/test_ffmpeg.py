@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 
 from libs.contracts.errors import Permanent, Retryable
-from libs.media.ffmpeg import FrameWriter, ToolFailed, find_ffmpeg, run_ffmpeg
+from libs.media.encoding import USUAL, Encoding
+from libs.media.ffmpeg import ToolFailed, find_ffmpeg, run_ffmpeg
+from libs.media.writer import FrameWriter
 from libs.runtime.spawn import Limits
 from libs.runtime.workers import WorkerPool
 
 ENDLESS = ("-f", "lavfi", "-re", "-i", "testsrc=s=64x48")
+
+
+def small(fps: Fraction = Fraction(30)) -> Encoding:
+    return Encoding(64, 48, fps, USUAL)
 
 
 def frame(level: int) -> np.ndarray:
@@ -26,7 +32,7 @@ def frame(level: int) -> np.ndarray:
 @pytest.mark.parametrize("fps", [Fraction(30), Fraction(30000, 1001)])
 def test_a_clip_holds_every_frame_in_its_place(tmp_path: Path, fps: Fraction) -> None:
     path = tmp_path / "it's a clip, [x].mp4"
-    with FrameWriter(path, 64, 48, fps) as writer:
+    with FrameWriter(path, small(fps)) as writer:
         for level in range(0, 250, 5):
             writer.write(frame(level))
         assert not path.exists()
@@ -43,7 +49,7 @@ def test_a_clip_holds_every_frame_in_its_place(tmp_path: Path, fps: Fraction) ->
 
 
 def test_an_exception_leaves_no_clip(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), FrameWriter(tmp_path / "a.mp4", 64, 48, Fraction(30)) as writer:
+    with pytest.raises(ZeroDivisionError), FrameWriter(tmp_path / "a.mp4", small()) as writer:
         writer.write(frame(1))
         _ = 1 / 0
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +58,7 @@ def test_an_exception_leaves_no_clip(tmp_path: Path) -> None:
 def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match="doesn't fit"),
-        FrameWriter(tmp_path / "a.mp4", 64, 48, Fraction(30)) as one,
+        FrameWriter(tmp_path / "a.mp4", small()) as one,
     ):
         one.write(np.zeros((64, 48, 3), np.uint8))
 
@@ -61,7 +67,7 @@ def test_a_full_disk_while_frames_are_written(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     with (
         pytest.raises(Retryable) as told,
-        FrameWriter(tmp_path / "a.mp4", 64, 48, Fraction(30), limits=Limits(file_size=20_000)) as writer,
+        FrameWriter(tmp_path / "a.mp4", small(), limits=Limits(file_size=20_000)) as writer,
     ):
         for _ in range(200):
             writer.write(np.roll(noise, writer.frames, 1))
@@ -71,7 +77,7 @@ def test_a_full_disk_while_frames_are_written(tmp_path: Path) -> None:
 
 def write_for_ever(path: str) -> None:
     """A render that doesn't end, for a worker child."""
-    with FrameWriter(Path(path), 64, 48, Fraction(30)) as writer:
+    with FrameWriter(Path(path), small()) as writer:
         while True:
             writer.write(frame(1))
             time.sleep(0.01)

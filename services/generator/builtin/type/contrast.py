@@ -20,6 +20,8 @@ _MARGIN = 0.025
 _DENSEST = 0.94
 _QUANTILE = 0.90
 """Of the ground's pixels so many keep the distance; single bright dots don't matter."""
+ASIDE = 0.7
+"""How much thinner a scrim from the side is above and below the text."""
 _STEP = 4
 """Every so many pixels the ground is looked at."""
 SOFT = 0.42
@@ -78,16 +80,16 @@ class Scrim:
     def __init__(self, width: int, height: int, box: Box, edge: Edge, soft: float = SOFT) -> None:
         x = (np.arange(width, dtype=np.float32) + 0.5)[None, :]
         y = (np.arange(height, dtype=np.float32) + 0.5)[:, None]
+        beside = _gone(np.maximum(box[1] - y, y - box[3]) / (soft * height))
         if edge == "left":
-            away = (x - box[2]) / (soft * width)
+            veil = _gone((x - box[2]) / (soft * width)) * (1.0 - ASIDE + ASIDE * beside)
         elif edge == "right":
-            away = (box[0] - x) / (soft * width)
+            veil = _gone((box[0] - x) / (soft * width)) * (1.0 - ASIDE + ASIDE * beside)
         elif edge == "bottom":
-            away = (box[1] - y) / (soft * height)
+            veil = _gone((box[1] - y) / (soft * height))
         else:
-            away = np.maximum(box[1] - y, y - box[3]) / (soft * height)
-        away = np.clip(away, 0.0, 1.0)
-        veil = np.broadcast_to(1.0 - away * away * (3.0 - 2.0 * away), (height, width))
+            veil = beside
+        veil = np.broadcast_to(veil, (height, width))
         rows, columns = np.flatnonzero(veil.max(axis=1) > 0.01), np.flatnonzero(veil.max(axis=0) > 0.01)
         self.place = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
         self.veil: Alpha = np.rint(255.0 * veil[self.place]).astype(np.uint8)
@@ -96,6 +98,12 @@ class Scrim:
         """Draw the frame's part under the veil towards the colour."""
         if density > 0.004:
             lay(frame[self.place], self.veil, (0, 0), solid(colour), density)
+
+
+def _gone(away: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """1 at 0 and before, 0 from 1 on, soft between."""
+    away = np.clip(away, 0.0, 1.0)
+    return np.asarray(1.0 - away * away * (3.0 - 2.0 * away), dtype=np.float32)
 
 
 def lightness(frame: Frame, box: Box) -> npt.NDArray[np.float32]:

@@ -55,7 +55,7 @@ class Area:
         """The safe area of a frame."""
         upright, wide = height > 1.3 * width, width > 1.3 * height
         if upright:
-            return cls(0.08 * width, 0.88 * width, 0.14 * height, 0.76 * height, True, False)
+            return cls(0.085 * width, 0.88 * width, 0.14 * height, 0.76 * height, True, False)
         side = 0.09 if wide else 0.075
         return cls(side * width, (1.0 - side) * width, 0.07 * height, 0.92 * height, False, wide)
 

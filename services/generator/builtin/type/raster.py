@@ -41,6 +41,13 @@ class Mask:
         """Pixels from the first to the last inked row."""
         return int(self.alpha.shape[0])
 
+    @property
+    def stem(self) -> int:
+        """Where its ink begins above the baseline: what rows are aligned by, whatever tails hang below."""
+        above = self.alpha[: max(1, -self.top)] > 96
+        columns = np.flatnonzero(above.any(axis=0))
+        return self.left + (int(columns[0]) if len(columns) else 0)
+
 
 @lru_cache(maxsize=128)
 def font(face: Face, size: float) -> ImageFont.FreeTypeFont:

@@ -121,7 +121,7 @@ class Typesetter:
             spare = width - measure.length(first, last)
             first_mask, last_mask = (self.mask(words[index].text, size) for index in (order[0], order[-1]))
             if align == "left":
-                left = -float(first_mask.left)
+                left = -float(first_mask.stem)
             elif align == "right":
                 left = spare + last_mask.advance - last_mask.left - last_mask.width
             else:

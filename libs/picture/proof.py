@@ -130,10 +130,12 @@ def _heads(inside: npt.NDArray[np.bool_], faces: tuple[Face, ...]) -> float:
 
 
 def _inside(inside: npt.NDArray[np.bool_], face: Face) -> float:
-    """The part of a head that the mask holds: an ellipse around the face, up to a short hair's edge."""
+    """The part of a head that the mask holds: an ellipse around the face, from a short hair's edge down to the
+    mouth."""
     rows, columns = inside.shape
     y, x = np.mgrid[0:rows, 0:columns]
     wide, high = (face.right - face.left) * columns, (face.bottom - face.top) * rows
     middle, centre = (face.left + face.right) * columns / 2.0, (face.top + face.bottom) * rows / 2.0 - 0.02 * high
     head = np.hypot((x - middle) / (0.5 * wide), (y - centre) / (0.68 * high)) < 1.0
+    head &= y < centre + 0.25 * high
     return float(inside[head].mean()) if head.any() else 0.0

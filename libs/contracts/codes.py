@@ -56,6 +56,7 @@ CODES: dict[str, Code] = {
     "job_ended": Code(409, "The job has ended already.", "Nothing is left to cancel."),
     "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),
     "conflict": Code(409, "Somebody else changed this at the same time.", "Read it again and repeat."),
+    "no_video_stream": Code(422, "The file holds no moving picture.", "Give a video."),
     # What happened during the work.
     "input_missing": Code(500, "An input of the work is gone.", "It is made again; no action is needed."),
     "media_tool_failed": Code(500, "ffmpeg failed.", "The details are in the job's error."),

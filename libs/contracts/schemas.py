@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from libs.contracts.analysis import Analysis
+from libs.contracts.check import Check
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
 
@@ -14,6 +15,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "analysis": Analysis,
     "storyboard": Storyboard,
     "report": Report,
+    "check": Check,
 }
 
 

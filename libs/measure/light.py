@@ -16,6 +16,9 @@ LONG_SIDE = 96
 CELL = 3
 """Pixels on each side of a cell of the grid on which flashes are counted: 32 x 18 cells at 16:9."""
 
+BLACK_LEVEL = 16
+BLACK_SHARE = 0.995
+
 RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
 """Weights of relative luminance (WCAG 2, of BT.709)."""
 
@@ -33,6 +36,11 @@ def small_size(width: int, height: int) -> tuple[int, int]:
         return CELL * max(1, round(Fraction(pixels * cells, longest)))
 
     return side(width), side(height)
+
+
+def is_black(small: Small) -> bool:
+    """True when nearly nothing is seen."""
+    return float((small.max(axis=2) <= BLACK_LEVEL).mean()) >= BLACK_SHARE
 
 
 def cells_of(small: Small) -> Light:

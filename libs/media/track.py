@@ -23,6 +23,8 @@ class Track(NamedTuple):
     """Mono, at the rate that was asked for."""
     start: float
     """Seconds on the file's own clock at which the first sample is heard."""
+    begins: float
+    """Seconds on that clock at which the file begins."""
     loudness: Loudness | None
     bits: BitMeter
 
@@ -48,7 +50,13 @@ def hear_track(path: Path, rate: int) -> Track | None:
         frames = watched(decoded(container, stream, lambda packet: bits.add(time_of(packet), packet.size)))
         chunks = [chunk.mean(axis=1, dtype=np.float32) for chunk in resampled(frames, rate)]
         samples = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
-        return Track(stream.codec_context.name, samples, starts[0] if starts else 0.0, meter.loudness(), bits)
+        start = starts[0] if starts else 0.0
+        return Track(stream.codec_context.name, samples, start, beginning(container), meter.loudness(), bits)
+
+
+def beginning(container: Any) -> float:
+    """Seconds on the file's clock at which it begins."""
+    return float(container.start_time or 0) / 1e6
 
 
 def time_of(moment: Any) -> float:

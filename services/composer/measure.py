@@ -14,9 +14,10 @@ from av.video.reformatter import VideoReformatter
 
 from libs.contracts.report import Stretch
 from libs.measure.bits import BitMeter, BitRate
-from libs.measure.light import Small, small_size
+from libs.measure.light import Small, is_black, small_size
 from libs.measure.music import Music, hear
 from libs.measure.watch import Seen, Watch
+from libs.media.film import FAST, shrunk
 from libs.media.loudness import Loudness
 from libs.media.sound import decode_mono, decoded
 from libs.media.track import hear_track, time_of
@@ -24,15 +25,10 @@ from libs.runtime.worker import report
 from services.composer.changes import ChangeFinder, Planned, stretches
 from services.composer.lag import RATE, is_silent, lag
 
-BLACK_LEVEL = 16
-BLACK_SHARE = 0.995
 BLACK_SECONDS = 0.5
 FROZEN_LEVELS = 0.05
 """Mean difference of two pictures, of 255, up to which nothing moves."""
 FROZEN_SECONDS = 1.0
-
-FAST = {"skip_loop_filter": "noref"}
-"""Options of the decoder: pictures that no other refers to are not deblocked, which nobody sees at this size."""
 
 
 class Shots(NamedTuple):
@@ -141,17 +137,6 @@ def measure_picture(
 
 def _is_at(frame: Any, number: int, fps: Fraction) -> bool:
     return frame.pts is not None and frame.pts * frame.time_base * fps == number
-
-
-def shrunk(shrinker: VideoReformatter, frame: Any, size: tuple[int, int]) -> Small:
-    """A decoded frame at width and height `size`, as RGB."""
-    small = shrinker.reformat(frame, *size, "rgb24", interpolation="AREA")
-    return np.asarray(small.to_ndarray(), np.uint8)
-
-
-def is_black(small: Small) -> bool:
-    """True when nearly nothing is seen."""
-    return float((small.max(axis=2) <= BLACK_LEVEL).mean()) >= BLACK_SHARE
 
 
 def poster_score(small: Small) -> float:

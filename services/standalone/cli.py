@@ -87,6 +87,12 @@ def _plan(arguments: argparse.Namespace) -> int:
     return plan(arguments)
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    from services.standalone.check import check
+
+    return check(arguments)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from services.standalone.doctor import doctor
 
@@ -147,6 +153,13 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--lyrics", type=Path, metavar="F", help="lyrics as .lrc, .srt or plain text")
     plan.add_argument("--json", action="store_true", help="the whole storyboard as JSON")
     _add_options(plan)
+
+    check = commands.add_parser("check", help="measure any video against its song: cuts, sound, flashes, motion")
+    check.set_defaults(command=_check)
+    check.add_argument("video", type=Path, metavar="VIDEO", help="MP4, MOV, MKV, WebM, AVI, ... of any tool")
+    check.add_argument("--song", type=Path, required=True, metavar="SONG", help="the song that it is made for")
+    check.add_argument("--sheet", type=Path, metavar="F.jpg", help="draw a contact sheet there")
+    check.add_argument("--json", action="store_true", help="all that was measured, as one object")
 
     doctor = commands.add_parser("doctor", help="what is here, what is missing, how to get it")
     doctor.set_defaults(command=_doctor)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from math import pi, sin
+from typing import TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from services.generator.builtin.colour import Lab, bgr_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.noise import Field
+
+Colours: TypeAlias = npt.NDArray[np.float32]
+"""Height x width x 3, BGR."""
 
 LEAK_SHORT = 45
 GLINTS = 6
@@ -64,6 +69,16 @@ class Leak:
 
     def fall(self, image: Frame, moment: Moment) -> Frame:
         """The frame with the light added."""
+        return self.cast(image, self.glow(moment))
+
+    def cast(self, image: Frame, glow: Colours) -> Frame:
+        """The frame with small light added."""
+        small = np.clip(glow, 0, 255).astype(np.uint8)
+        full = cv2.resize(small, (self.stage.width, self.stage.height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.add(image, full), dtype=np.uint8)
+
+    def glow(self, moment: Moment) -> Colours:
+        """The light on its small grid, BGR, in levels."""
         stage = self.stage
         run = moment.time * stage.pace
         swell = 0.55 + 0.2 * sin(0.9 * run) + 0.45 * stage.depth * moment.bar_pulse
@@ -73,9 +88,7 @@ class Leak:
             middle = 0.5 + 0.3 * sin(speed * run + 2.0 * high)
             shape = np.exp(-(((self.x - edge) / wide) ** 2) - ((self.y - middle) / high) ** 2)
             glow += shape[..., None] * tint * np.float32(swell)
-        small = np.clip(glow, 0, 255).astype(np.uint8)
-        full = cv2.resize(small, (stage.width, stage.height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.add(image, full), dtype=np.uint8)
+        return glow
 
 
 def speck(radius: float) -> Field:

@@ -10,7 +10,7 @@ import numpy as np
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import mix, solid
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.looks.atmosphere import Leak
+from services.generator.builtin.looks.atmosphere import LEAK_SHORT, Colours, Leak
 from services.generator.builtin.looks.layers import lit
 from services.generator.builtin.looks.parallax import Photograph
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
@@ -63,12 +63,12 @@ class Film:
         self.leak = Leak(stage, (mix(inks.accent, high, 0.5), light), 0.8 * (1.0 - self.photo.bright))
         self.bars = solid({"night": dark, "colour": mix(dark, inks.ground, 0.5), "paper": light}[key])
         self.weave = periodic_line(np.random.default_rng([stage.seed, 43]), LAPS, LAPS / 4.0, 3.0)
-        self.small = stage.grid(90)
-        self.warmth = np.array([0.35, 0.6, 1.0], np.float32)
+        self.small = stage.grid(LEAK_SHORT)
+        self.warmth = np.array([0.4, 0.65, 1.1], np.float32)
 
     def frame(self, moment: Moment) -> Frame:
         image = lit(self.photo.seen(moment, self._weave(moment.shot)), self.photo.light(moment))
-        image = self.leak.fall(self._glow(image), moment)
+        image = self.leak.cast(image, self.leak.glow(moment) + self._halation(image))
         open_ = round(self.bar * (1.0 - 0.05 * self.stage.depth * moment.bar_pulse + 0.02 * sin(moment.time)))
         image[:open_] = self.bars
         image[self.stage.height - open_ :] = self.bars
@@ -79,12 +79,9 @@ class Film:
         right, down = np.interp(at % LAPS, np.arange(LAPS), self.weave)
         return float(right) * WEAVE, float(down) * WEAVE * 2.0
 
-    def _glow(self, image: Frame) -> Frame:
-        """Halation: what is brightest shines red into what is beside it."""
-        tiny = cv2.resize(image, self.small, interpolation=cv2.INTER_AREA)
-        over = cv2.subtract(cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY), np.full(tiny.shape[:2], BRIGHT, np.uint8))
-        halo = cv2.GaussianBlur(over, (0, 0), 2.4).astype(np.float32)[..., None] * (self.warmth * np.float32(1.1))
-        full = cv2.resize(
-            np.clip(halo, 0, 255).astype(np.uint8), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR
-        )
-        return np.asarray(cv2.add(image, full), dtype=np.uint8)
+    def _halation(self, image: Frame) -> Colours:
+        """What is brightest shines red into what is beside it; on the small grid of the leak."""
+        tiny = cv2.cvtColor(cv2.resize(image, self.small, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+        over = cv2.subtract(tiny, np.full(tiny.shape, BRIGHT, np.uint8))
+        halo = cv2.GaussianBlur(over, (0, 0), 1.3).astype(np.float32)
+        return np.asarray(halo[..., None] * self.warmth, dtype=np.float32)

@@ -52,7 +52,7 @@ class Halftone:
         self.table = ramp([(0.0, ink), (1.0, paper)])
 
     def frame(self, moment: Moment) -> Frame:
-        soft = cv2.add(self.view.seen(self.tone, moment), self.view.light(moment, 10.0), dtype=cv2.CV_8U)
+        soft = self.view.soft(self.tone, moment, 10.0)
         middle = 134.0 - 26.0 * self.stage.depth * moment.pulse
         dots = cv2.addWeighted(soft, HARDNESS, self.screen, -HARDNESS, middle)
         return np.asarray(cv2.applyColorMap(dots, self.table), dtype=np.uint8)

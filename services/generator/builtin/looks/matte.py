@@ -9,6 +9,7 @@ import numpy as np
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.grading import graded, key_of, two_bodies
+from services.generator.builtin.looks.layers import blended
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Picture
@@ -64,7 +65,8 @@ class Matte:
         wide = np.exp(-((self.x[None, :] - centre[0][:, None]) ** 2) / (2.0 * radius[:, None] ** 2))
         high = np.exp(-((self.y[None, :] - centre[1][:, None]) ** 2) / (2.0 * radius[:, None] ** 2))
         shape = np.clip((high.T @ wide - 0.62) * 7.0 + 0.5, 0.0, 1.0).astype(np.float32)
-        share = cv2.resize(shape, (stage.width, stage.height), interpolation=cv2.INTER_LINEAR)
+        small = np.rint(shape * np.float32(255.0)).astype(np.uint8)
+        share = cv2.resize(small, (stage.width, stage.height), interpolation=cv2.INTER_LINEAR)
         inside = cv2.applyColorMap(tone, self.inside)
         outside = cv2.applyColorMap(tone, self.outside)
-        return np.asarray(cv2.blendLinear(inside, outside, share, np.float32(1.0) - share), dtype=np.uint8)
+        return blended(inside, outside, share)

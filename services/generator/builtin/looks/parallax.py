@@ -34,7 +34,7 @@ LOOK = LookEntry(
 
 KEEP = 0.88
 """How much of its own colour the photograph keeps beside the palette's."""
-APART = 0.010
+APART = 0.014
 """Parts of the width that the subject stands off its place, to either side."""
 LIGHT = 22.0
 

@@ -22,14 +22,15 @@ Matrix = npt.NDArray[np.float32]
 
 
 class Plates:
-    """Both plates of a graded picture; drawn through two cameras."""
+    """Both plates of a graded picture; drawn through two cameras. OpenCV warps four channels faster than three."""
 
     def __init__(self, image: MatLike, framing: Framing) -> None:
         mask = framing.mask
         if mask is None:
             raise ValueError("There are plates only where the subject is known.")
         rows, columns = mask.shape
-        self.back = cv2.GaussianBlur(painted_out(image, mask), (0, 0), max(0.6, SOFT * columns))
+        ground = cv2.GaussianBlur(painted_out(image, mask), (0, 0), max(0.6, SOFT * columns))
+        self.back = cv2.merge([*cv2.split(ground), np.full_like(mask, 255)])
         alpha = mask.astype(np.float32)[..., None] / 255.0
         front = np.rint(image.astype(np.float32) * alpha).astype(np.uint8)
         self.front = cv2.merge([*cv2.split(front), mask])
@@ -40,7 +41,8 @@ class Plates:
     def drawn(self, size: tuple[int, int], ground: Matrix, subject: Matrix) -> Frame:
         """The frame (width, height), each plate through its matrix from frame pixels to the picture's."""
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        image = cv2.warpAffine(self.back, ground, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        seen = cv2.warpAffine(self.back, ground, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        image = cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR)
         left, top, right, bottom = self._reach(size, subject)
         if right > left and bottom > top:
             moved = subject.copy()

@@ -52,7 +52,9 @@ class Pop:
         self.size = (width, height)
         self.framing = framed_near(picture, 2 * width, 2 * height, 1.4, subject=stage.subject, screened=True)
         self.tone = cut_of(self.framing, 0.010 * min(width, height))
-        self.sets = sets_of(stage.inks)
+        self.sets = [
+            (table, np.full((height, width, 3), ground, np.uint8)) for table, ground in sets_of(stage.inks)
+        ]
         random = stage.random()
         self.count = across * along
         self.start = random.permutation(np.arange(self.count) % SETS)
@@ -125,9 +127,7 @@ class Pop:
         printed = np.asarray(cv2.applyColorMap(tone, table), dtype=np.uint8)
         if mask is None:
             return printed
-        flat = np.empty_like(printed)
-        flat[:] = ground
-        return blended(printed, flat, mask)
+        return blended(printed, ground[: len(printed)], mask)
 
 
 def cells_of(stage: Stage, picture: Picture) -> tuple[int, int]:

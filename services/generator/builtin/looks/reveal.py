@@ -67,6 +67,10 @@ class Reveal:
         width, height = self.size
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         self.x, self.y = columns, rows
+        self.coarse_x, self.coarse_y = (
+            cv2.resize(axis, (width // 4, height // 4), interpolation=cv2.INTER_AREA) * np.float32(0.9)
+            for axis in (columns, rows)
+        )
         random = stage.random()
         self.currents = [periodic(random, TILE, 5.0) for _ in range(2)]
         self.arrival = self._arrival(random, [periodic(random, TILE, detail) for detail in (4.0, 11.0, 30.0)])
@@ -114,12 +118,16 @@ class Reveal:
         stage = self.stage
         run = stage.pace * moment.time
         first, second = (
-            cv2.remap(
-                tile,
-                self.x * np.float32(0.9) + np.float32(300.0 + 7.0 * run * way),
-                self.y * np.float32(0.9) + np.float32(300.0 + 5.0 * run),
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_WRAP,
+            cv2.resize(
+                cv2.remap(
+                    tile,
+                    self.coarse_x + np.float32(300.0 + 7.0 * run * way),
+                    self.coarse_y + np.float32(300.0 + 5.0 * run),
+                    cv2.INTER_LINEAR,
+                    borderMode=cv2.BORDER_WRAP,
+                ),
+                self.size,
+                interpolation=cv2.INTER_LINEAR,
             )
             for tile, way in zip(self.currents, (1.0, -1.0), strict=True)
         )
@@ -147,7 +155,7 @@ class Reveal:
     def _level(self, moment: Moment) -> float:
         """How far the ink has run, in parts: quick at first, then ever slower; a beat drives it on for a moment."""
         part = min(1.0, moment.shot / SPREAD_S)
-        ran = 0.10 + 0.74 * part * (2.0 - part) + 0.012 * max(0.0, moment.shot - SPREAD_S)
+        ran = 0.24 + 0.60 * part * (2.0 - part) + 0.012 * max(0.0, moment.shot - SPREAD_S)
         return min(ran, 1.02) + (0.016 * moment.pulse + 0.014 * moment.bar_pulse) * self.stage.depth
 
 

@@ -13,7 +13,7 @@ from services.generator.builtin.colour import Inks, Lab, mix, ramp
 from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.screen import dot_screen
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.looks.view import View, sampled
+from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Framing, Gray, Picture
 
 LOOK = LookEntry(
@@ -63,14 +63,12 @@ class Riso:
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
-        maps = self.view.maps(moment)
-        light = self.view.light(moment, 10.0)
         slip = SLIP * min(stage.width, stage.height) * (1.0 + stage.depth)
         turn = self.way + 2.4 * moment.bar_step
         apart = (round(slip * cos(turn)), round(slip * sin(turn)))
         printed = []
         for index, (plate, screen) in enumerate(zip(self.plates, self.screens, strict=True)):
-            seen = np.asarray(cv2.add(sampled(plate, *maps), light, dtype=cv2.CV_8U), dtype=np.uint8)
+            seen = self.view.soft(plate, moment, 10.0)
             middle = 132.0 - 22.0 * stage.depth * (moment.pulse if index else moment.bar_pulse)
             hard = HARDNESS[index]
             level = cv2.addWeighted(shifted(seen, *apart) if index == 0 else seen, hard, screen, -hard, middle)

@@ -36,6 +36,8 @@ LOCAL, EVEN = 1.55, 0.72
 """How much tones differ from their surroundings, and these from the middle: so faces of any skin have features."""
 EDGE = 7
 """Levels that the edge of a sheet is soft."""
+SWELL = 6.0
+"""Levels that the beat moves the cuts by."""
 SHADOW = 0.011
 """Parts of the shorter side that a sheet lies above the one below it."""
 
@@ -84,10 +86,9 @@ class Stencil:
 
     def view_of(self, moment: Moment) -> Gray:
         """The smooth tones in the frame, under wandering light that moves the cuts."""
-        x, y = self.view.maps(moment)
-        seen = cv2.remap(self.cut, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        light = self.view.light(moment, 9.0)
-        return np.asarray(cv2.add(seen, light, dtype=cv2.CV_8U), dtype=np.uint8)
+        seen = self.view.soft(self.cut, moment, 9.0)
+        risen = cv2.convertScaleAbs(seen, alpha=1.0, beta=SWELL * self.stage.depth * moment.pulse)
+        return np.asarray(risen, dtype=np.uint8)
 
 
 def sheets_of(inks: Inks) -> list[Lab]:

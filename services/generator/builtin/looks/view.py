@@ -56,7 +56,7 @@ class View:
         across = (np.arange(self.map_width, dtype=np.float32) + 0.5) * stage.width / self.map_width - 0.5
         along = (np.arange(self.map_height, dtype=np.float32) + 0.5) * stage.height / self.map_height - 0.5
         self.x, self.y = (part.astype(np.float32) for part in np.meshgrid(across, along))
-        self.full_x, self.full_y = (np.empty((stage.height, stage.width), np.float32) for _ in range(2))
+        self._buffers: dict[bool, tuple[Field, Field]] = {}
         self.near, self.near_scale = self._nearness()
         random = stage.random()
         self.light_tile = periodic(random, LIGHT_TILE, 1.8)
@@ -103,17 +103,36 @@ class View:
         turn = 0.55 * stage.pace * moment.time
         return reach * sin(turn), 0.5 * reach * cos(0.83 * turn)
 
-    def maps(self, moment: Moment) -> tuple[Field, Field]:
-        """Where each pixel of the frame lies in the picture; good until the next call."""
+    def maps(self, moment: Moment, *, half: bool = False) -> tuple[Field, Field]:
+        """Where each pixel of the frame, or of one half as large, lies in the picture; good until the next call."""
         part = self.matrix(moment)
         aside, along = self.swing(moment)
         x = part[0, 0] * self.x + part[0, 1] * self.y + part[0, 2]
         y = part[1, 0] * self.x + part[1, 1] * self.y + part[1, 2]
         cells = np.float32(self.near_scale)
         near = cv2.remap(self.near, x * cells, y * cells, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        cv2.resize(x + np.float32(aside) * near, self.size, dst=self.full_x, interpolation=cv2.INTER_LINEAR)
-        cv2.resize(y + np.float32(along) * near, self.size, dst=self.full_y, interpolation=cv2.INTER_LINEAR)
-        return self.full_x, self.full_y
+        full_x, full_y = self.buffers(half)
+        size = (full_x.shape[1], full_x.shape[0])
+        cv2.resize(x + np.float32(aside) * near, size, dst=full_x, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(y + np.float32(along) * near, size, dst=full_y, interpolation=cv2.INTER_LINEAR)
+        return full_x, full_y
+
+    def buffers(self, half: bool) -> tuple[Field, Field]:
+        """Room for the maps; kept, since fresh memory costs more than what is written there."""
+        if half not in self._buffers:
+            width, height = self.size
+            shape = ((height + 1) // 2, (width + 1) // 2) if half else (height, width)
+            self._buffers[half] = (np.empty(shape, np.float32), np.empty(shape, np.float32))
+        return self._buffers[half]
+
+    def soft(self, image: MatLike, moment: Moment, light: float) -> Gray:
+        """A blurred image of one channel as the frame sees it, under wandering light. It is sampled at half the
+        size: for what is soft that is enough, and a third of the work."""
+        seen = sampled(image, *self.maps(moment, half=True))
+        small = self.small_light(moment, light)
+        wave = cv2.resize(small, (seen.shape[1], seen.shape[0]), interpolation=cv2.INTER_LINEAR)
+        lit = cv2.add(seen, wave, dtype=cv2.CV_8U)
+        return np.asarray(cv2.resize(lit, self.size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
     def tone(self, moment: Moment) -> Gray:
         """The picture's lightness in the frame, 0..255, sharp, without the wandering light."""

@@ -1,18 +1,21 @@
-"""Print: the picture hung on a plain ground, a disc that stands on its edge, a hairline."""
+"""Print: an editorial page. The picture hangs on it with its title, a hairline, and the song's shape."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import sin
 
 import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Lab, solid
-from services.generator.builtin.grading import graded
+from services.generator.builtin.colour import Bgr, Lab, solid
+from services.generator.builtin.looks.layers import lit
+from services.generator.builtin.looks.parallax import Photograph
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.looks.view import View
-from services.generator.builtin.picture import Picture
+from services.generator.builtin.motif import outline
+from services.generator.builtin.shapes import fill
+from services.generator.builtin.type.title import TitleBlock
 
 LOOK = LookEntry(
     name="print",
@@ -25,65 +28,144 @@ LOOK = LookEntry(
     sections=("intro", "outro"),
     texture="flat",
     movement="drift",
+    titles=True,
 )
 
-SUBPIXEL = 4
-WIDE, TALL = 0.52, 0.80
-"""Parts of the frame that the print takes where the frame is wide; a tall frame turns them round."""
+KEEP = 0.86
+"""How much of its own colours the print keeps beside the palette's."""
+MARGIN = 0.07
+TITLE = 100.0
+"""Pixels of the title at 720."""
+SLIDE = 0.007
+"""Parts of the frame that the print slides a second, and the most that it slides in all."""
+MOST = 0.034
+STOPS = 4
+"""Places of the small shape on the hairline: it goes on by one each bar."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where things stand, in parts of the frame: boxes are left, top, width, height."""
+
+    print: tuple[float, float, float, float]
+    title: tuple[float, float, float, float]
+    corner: tuple[float, float]
+    """Of the print, where the shape stands."""
+    line: tuple[float, float, float]
+    """Left, right and height of the hairline."""
+    upright: bool
+
+
+def page(stage: Stage) -> Page:
+    """The layout: the print on one side or above, what is written on the other; a return turns it round."""
+    turned = (stage.variant + stage.visit) % 2 == 1
+    titled = bool(stage.text)
+    if stage.height > 1.1 * stage.width:
+        tall = 0.52 if titled else 0.60
+        left, top = 0.10, (1.0 - tall - 0.09 if turned else 0.09)
+        free = 0.095 if turned else top + tall + 0.055
+        inner = top if turned else top + tall
+        foot = (0.055, 0.945) if titled else (0.5 * inner, 0.5 * (1.0 + inner))
+        rule = foot[0] if turned else foot[1]
+        return Page((left, top, 0.80, tall), (0.10, free, 0.80, 0.28), (0.80, inner), (0.10, 0.90, rule), True)
+    wide = 0.42 if titled else 0.52
+    left = 1.0 - MARGIN - wide if turned else MARGIN
+    free = MARGIN if turned else left + wide + 0.07
+    inner = left if turned else left + wide
+    width = 1.0 - 3.0 * MARGIN - wide
+    return Page(
+        (left, 0.10, wide, 0.80), (free, 0.15, width, 0.62), (inner, 0.74), (free, free + width, 0.90), False
+    )
 
 
 def make(stage: Stage) -> Drawing:
     """The look for a shot."""
-    return Print(stage, stage.theme)
+    return Print(stage)
 
 
 class Print:
-    """The print slides slowly over the ground while its own camera goes on; the disc answers to the beat."""
+    """The print has a camera and depth of its own and slides slowly; the shape answers to the beat."""
 
-    def __init__(self, stage: Stage, picture: Picture) -> None:
-        random = stage.random()
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        across, along = (WIDE, TALL) if stage.width > stage.height else (0.80, 0.56)
-        self.width, self.height = round(across * stage.width), round(along * stage.height)
-        camera = replace(stage, width=self.width, height=self.height)
-        self.view = View(camera, picture)
+        self.page = page(stage)
+        width, height = stage.width, stage.height
+        self.paper = np.full((height, width, 3), solid(stage.inks.ground), np.uint8)
+        self.size = (round(self.page.print[2] * width), round(self.page.print[3] * height))
+        inner = replace(stage, width=self.size[0], height=self.size[1])
+        self.photo = Photograph(inner, stage.theme, KEEP)
         inks = stage.inks
-        self.ground = inks.ground
         rest = [ink for ink in (inks.accent, inks.mid, inks.low) if _apart(ink, inks.ground) > 0.12]
-        self.disc = rest[0] if rest else inks.light
-        self.line = max(inks.row, key=lambda ink: _apart(ink, inks.ground))
-        body = inks.by_lightness[2]
-        self.table = graded(inks, "night" if float(inks.ground[0]) > 0.6 else "paper", body)
-        self.side = (-1.0, 1.0)[stage.variant % 2]
-        self.rise = float(random.uniform(-0.5, 0.5))
+        self.shape = rest[0] if rest else inks.light
+        self.small = rest[1] if len(rest) > 1 else self.shape
+        self.ink = max(inks.row, key=lambda ink: abs(float(ink[0] - inks.ground[0])))
+        box = self.page.title
+        size = TITLE * stage.unit * (0.8 if width < 1.2 * height and not self.page.upright else 1.0)
+        self.title = TitleBlock(stage.text, "", round(box[2] * width), round(box[3] * height), size)
+        self.turn = float(stage.random().uniform(-0.4, 0.4)) if stage.motif not in {"arch", "disc"} else 0.0
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
-        width, height = stage.width, stage.height
-        unit = stage.unit
-        image = np.empty((height, width, 3), np.uint8)
-        image[:] = solid(self.ground)
-        slide = 0.018 * stage.pace * (moment.shot - 0.5 * stage.seconds)
-        tall = height > width
-        left = (width - self.width) * (0.5 if tall else 0.5 + 0.34 * self.side) - self.side * slide * width
-        top = (height - self.height) * (0.5 + 0.2 * self.side if tall else 0.5) - (slide * height if tall else 0.0)
-        x, y = int(np.clip(round(left), 0, width - self.width)), int(np.clip(round(top), 0, height - self.height))
-        tone = cv2.add(self.view.tone(moment), self.view.light(moment, 16.0), dtype=cv2.CV_8U)
-        image[y : y + self.height, x : x + self.width] = cv2.applyColorMap(tone, self.table)
-        radius = 0.17 * min(width, height) * (1.0 + 0.09 * stage.depth * moment.pulse)
-        run = 0.045 * stage.pace * moment.shot
-        if tall:
-            at = (width * (0.30 + run), y + (self.height if self.side < 0 else 0.0))
-            start, end = (0.08 * width, at[1] + self.side * -0.12 * height), (0.92 * width, 0.0)
-        else:
-            at = (x + (self.width if self.side < 0 else 0.0), height * (0.70 - 0.12 * self.rise - run))
-            start, end = (0.06 * width, 0.94 * height), (0.94 * width, 0.0)
-        rule = round(float(np.clip(start[1], 0.04 * height, 0.96 * height)))
-        thick = max(1, round(2.0 * unit))
-        cv2.line(image, (round(start[0]), rule), (round(end[0]), rule), solid(self.line), thick)
-        centre = (round(at[0] * (1 << SUBPIXEL)), round(at[1] * (1 << SUBPIXEL)))
-        cv2.circle(image, centre, round(radius * (1 << SUBPIXEL)), solid(self.disc), -1, cv2.LINE_AA, SUBPIXEL)
+        image = self.paper.copy()
+        slid = float(np.clip(SLIDE * stage.pace * (moment.shot - 0.5 * stage.seconds), -MOST, MOST))
+        if not self.title.rows:
+            self._shape(image, moment, slid, 0.30)
+        self._print(image, moment, slid)
+        if self.title.rows:
+            self._shape(image, moment, slid, 0.09 if self.page.upright else 0.105)
+            at = (round(self.page.title[0] * stage.width), round(self.page.title[1] * stage.height))
+            self.title.draw(image, at, moment.shot, ink=solid(self.ink), line=solid(self.ink))
+        self._line(image, moment)
         return image
+
+    def _print(self, image: Frame, moment: Moment, slid: float) -> None:
+        stage = self.stage
+        left, top = self.page.print[:2]
+        x = round(left * stage.width) if self.page.upright else (left + slid) * stage.width
+        y = (top + slid) * stage.height if self.page.upright else round(top * stage.height)
+        seen = lit(self.photo.seen(moment), self.photo.light(moment))
+        _lay_box(image, seen, (x, y), solid(stage.inks.ground))
+
+    def _shape(self, image: Frame, moment: Moment, slid: float, part: float) -> None:
+        """The song's shape at the print's corner; large and half behind it where nothing is written."""
+        stage = self.stage
+        run = 0.5 * stage.pace * moment.time
+        x, y = self.page.corner
+        if self.page.upright:
+            x, y = x + 0.02 * sin(run), y + slid
+        else:
+            x, y = x + slid, (y if part < 0.2 else 0.5) - 1.2 * slid + 0.015 * sin(run)
+        radius = part * min(stage.width, stage.height) * (1.0 + 0.09 * stage.depth * moment.pulse)
+        turn = self.turn + 0.06 * run * (stage.motif not in {"arch", "disc"})
+        fill(image, outline(stage.motif, radius, (x * stage.width, y * stage.height), turn), solid(self.shape))
+
+    def _line(self, image: Frame, moment: Moment) -> None:
+        """A hairline at the foot of the page; a small shape goes along it by one stop each bar."""
+        stage = self.stage
+        left, right, y = self.page.line
+        start, end, row = round(left * stage.width), round(right * stage.width), y * stage.height
+        thick = max(1, round(2.0 * stage.unit))
+        image[round(row) : round(row) + thick, start:end] = solid(self.ink)
+        whole = float(np.floor(moment.bar_step))
+        place = np.interp(moment.bar_step - whole, (0.0, 1.0), (whole % STOPS, whole % STOPS + 1.0)) / STOPS
+        radius = 11.0 * stage.unit * (1.0 + 0.25 * stage.depth * moment.bar_pulse)
+        x = start + (end - start) * (1.0 - abs(1.0 - 2.0 * place) if stage.finale else place)
+        fill(image, outline(stage.motif, radius, (x, row + 0.5 * thick), 0.0), solid(self.small))
+
+
+def _lay_box(image: Frame, seen: Frame, at: tuple[float, float], ground: Bgr) -> None:
+    """Put a picture into the frame; it slides along one axis without ticking, its other place is rounded."""
+    x, y = at
+    upright = abs(y - round(y)) > abs(x - round(x))
+    along = y if upright else x
+    part = along - np.floor(along)
+    edge = (1, 1, 0, 0) if upright else (0, 0, 1, 1)
+    room = cv2.copyMakeBorder(seen, *edge, cv2.BORDER_CONSTANT, value=ground)
+    late, soon = (room[:-1], room[1:]) if upright else (room[:, :-1], room[:, 1:])
+    moved = cv2.addWeighted(soon, 1.0 - part, late, part, 0.0)
+    left, top = (round(x), int(np.floor(y))) if upright else (int(np.floor(x)), round(y))
+    place = image[top : top + moved.shape[0], left : left + moved.shape[1]]
+    place[:] = moved[: place.shape[0], : place.shape[1]]
 
 
 def _apart(first: Lab, second: Lab) -> float:

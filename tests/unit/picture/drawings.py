@@ -28,7 +28,7 @@ def uneven(width: int, height: int, colour: Bgr, seed: int = 1) -> Image:
     blotches = cv2.GaussianBlur(random.normal(size=(height, width)), (0, 0), 40.0)
     noise = random.normal(size=(height, width, 1)) * 3.0
     lit = np.array(colour) + (blotches / blotches.std())[..., None] * 6.0 + noise
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)
 
 
 def bricks(width: int, height: int) -> Image:
@@ -53,8 +53,9 @@ class _Figure:
         shape = np.zeros_like(self.mask)
         cv2.ellipse(shape, centre, axes, 0, 0, 360, 255, -1)
         depth = cv2.GaussianBlur(shape, (0, 0), 18.0) / 255.0
-        side = 1.0 + 0.3 * np.linspace(-1.0, 1.0, shape.shape[1])[None, :]
-        noise = self.random.normal(size=(*shape.shape, 1)) * 4.0
+        high, wide = self.lit.shape[:2]
+        side = 1.0 + 0.3 * np.linspace(-1.0, 1.0, wide)[None, :]
+        noise = self.random.normal(size=(high, wide, 1)) * 4.0
         shaded = np.array(colour) * ((0.62 + 0.38 * depth) * side)[..., None] + noise
         edge = cv2.GaussianBlur(shape, (0, 0), 1.2)[..., None] / 255.0
         self.lit = self.lit * (1.0 - edge) + np.clip(shaded, 0, 255) * edge

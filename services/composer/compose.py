@@ -130,7 +130,9 @@ class Composition:
         )
         if report.problems:
             raise Permanent("output_check_failed", " ".join(report.problems))
-        sheet = await self._tools.child(draw_sheet, contact_sheet(board, analysis, report, picture))
+        sheet = await self._tools.child(
+            draw_sheet, contact_sheet(board, analysis, report, picture, self._order.options.title)
+        )
         return await self._deliver(board, video, report, picture.poster_frame, sheet)
 
     async def _document(self, blob: Blob, kind: type[T]) -> T:

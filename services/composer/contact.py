@@ -11,12 +11,14 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
 from libs.measure.light import Small
+from libs.type.coverage import drawable
 from services.composer.measure import PictureMeasure, Shots
 from services.composer.sheet import Cut, Frame, Part, Sheet
 from services.composer.sheet_layout import clock, grid, picked
 
 ON_BEAT_MS = 40.0
 """A cut within this is on the beat for any eye: a frame and a bit."""
+LONGEST_TITLE = 44
 BETWEEN = "   ·   "
 
 
@@ -27,7 +29,9 @@ def wanted_shots(board: Storyboard) -> Shots:
     return Shots([(scene.start_frame + scene.end_frame) // 2 for scene in scenes], (cells.width, cells.height))
 
 
-def contact_sheet(board: Storyboard, analysis: Analysis, report: Report, picture: PictureMeasure) -> Sheet:
+def contact_sheet(
+    board: Storyboard, analysis: Analysis, report: Report, picture: PictureMeasure, title: str = ""
+) -> Sheet:
     """What a finished video's sheet shows."""
     fps = Fraction(board.fps)
     scenes = [board.scenes[number] for number in picked(len(board.scenes))]
@@ -44,7 +48,7 @@ def contact_sheet(board: Storyboard, analysis: Analysis, report: Report, picture
         for scene, shot in zip(scenes, shots, strict=True)
     ]
     return Sheet(
-        headline=headline(analysis, report.duration),
+        headline=headline(title, analysis, report.duration),
         aside=aside(report.width, report.height, report.fps, len(board.scenes)),
         measured=measured(report),
         size=(board.width, board.height),
@@ -58,10 +62,12 @@ def contact_sheet(board: Storyboard, analysis: Analysis, report: Report, picture
     )
 
 
-def headline(analysis: Analysis, duration: float) -> str:
-    """The song in a few words."""
+def headline(title: str, analysis: Analysis, duration: float) -> str:
+    """The song in a few words, its title first if it is known."""
+    name = drawable(title)
+    named = [name if len(name) <= LONGEST_TITLE else name[: LONGEST_TITLE - 1].rstrip() + "…"] if name else []
     tempo = [f"{analysis.tempo.bpm:.0f} bpm"] if analysis.beats else []
-    return BETWEEN.join([clock(duration), *tempo, f"{analysis.key.tonic} {analysis.key.mode}"])
+    return BETWEEN.join([*named, clock(duration), *tempo, f"{analysis.key.tonic} {analysis.key.mode}"])
 
 
 def aside(width: int, height: int, fps: str, scenes: int) -> str:

@@ -64,6 +64,7 @@ def compose_key(owner: str, order: Compose, settings: ComposerSettings) -> str:
         "captions": order.options.captions,
         "lossless_audio": order.options.lossless_audio,
         "preview": order.options.preview,
+        "title": order.options.title,
         "encoder": [settings.shared.preset, settings.shared.crf, settings.shared.ffmpeg],
     }
     return result_key("compose", VERSION, owner, inputs)

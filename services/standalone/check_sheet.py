@@ -56,7 +56,7 @@ def check_sheet(
             )
         )
     return Sheet(
-        headline=name + BETWEEN + headline(song, film.duration),
+        headline=headline(name, song, film.duration),
         aside=aside(film.width, film.height, f"{film.fps:.3f}", len(scenes)),
         measured=_measured(found),
         size=(film.width, film.height),

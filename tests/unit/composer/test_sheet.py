@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from libs.contracts.analysis import Analysis, Beat, Key, Tempo
+from services.composer.contact import headline
 from services.composer.sheet import HEAD, INK, MAX_BYTES, OFF, TINTS, Cut, Frame, Part, Sheet, draw_sheet
 from services.composer.sheet_layout import (
     CONTENT,
@@ -138,6 +140,22 @@ def test_rows_of_time_cover_the_song() -> None:
     assert rows[0].start == 0 and rows[-1].end == pytest.approx(304)
     assert rows[1].holds(rows[1].start) and not rows[0].holds(rows[1].start)
     assert rows[1].x(rows[1].end) == CONTENT
+
+
+def test_a_title_stands_first_and_leaves_room_for_the_rest() -> None:
+    song = Analysis(
+        duration=60.0,
+        tempo=Tempo(bpm=120.4, confidence=1, stable=True),
+        meter=4,
+        beats=(Beat(time=1.0, strength=1, downbeat=True),),
+        onsets=(),
+        energy=(),
+        key=Key(tonic="C", mode="minor", confidence=1),
+        sections=(),
+    )
+    assert headline("", song, 60).split("   ·   ") == ["1:00", "120 bpm", "C minor"]
+    assert headline("Ein Lied\n", song, 60).split("   ·   ") == ["Ein Lied", "1:00", "120 bpm", "C minor"]
+    assert len(headline("long " * 60, song, 60)) < 90
 
 
 def test_clocks() -> None:

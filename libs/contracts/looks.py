@@ -44,6 +44,8 @@ class LookEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What moves it most: time alone, the beat, or the bar. Songs whose beat doesn't hold get none of `beat`."""
     carries_type: bool = False
     """Lyrics may be set over it: calm enough, and with room."""
+    titles: bool = False
+    """It sets the scene's text, if there is one, as a title."""
     most_seconds: float = 0.0
     """After so long it wears out; 0: never."""
     least_pixels: int = 0

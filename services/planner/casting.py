@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from libs.contracts.looks import LookEntry
 from services.planner.seeds import unit
-from services.planner.slots import Slot
+from services.planner.slots import FRAME, Slot
 from services.planner.structure import Role, Spot
 
 LOUD_DEVICE = 0.6
@@ -50,6 +50,8 @@ class Means:
     """Pixels of the picture's shorter side."""
     subject: bool = False
     text: bool = False
+    """There is a hook to write large."""
+    title: bool = False
     words: bool = False
     steady: bool = True
     """The song's beat holds."""
@@ -59,7 +61,8 @@ class Means:
 
 def possible(entry: LookEntry, means: Means) -> bool:
     """Whether the look can be drawn here as it is meant."""
-    here = {"picture": means.picture, "subject": means.subject, "text": means.text, "words": means.words}
+    text = means.title if entry.titles else means.text
+    here = {"picture": means.picture, "subject": means.subject, "text": text, "words": means.words}
     big_enough = entry.least_pixels <= means.short_side or not shows_picture(entry)
     return all(here[need] for need in entry.needs) and big_enough and (means.steady or entry.movement != "beat")
 
@@ -70,8 +73,8 @@ def shows_picture(entry: LookEntry) -> bool:
 
 
 def is_type(entry: LookEntry) -> bool:
-    """Whether its words are what it is about."""
-    return entry.family == "type" or "text" in entry.needs
+    """Whether the song's words are what it is about; a title is not."""
+    return not entry.titles and (entry.family == "type" or "text" in entry.needs)
 
 
 def differences(one: LookEntry, other: LookEntry) -> int:
@@ -80,7 +83,7 @@ def differences(one: LookEntry, other: LookEntry) -> int:
 
 
 def _traits(entry: LookEntry) -> tuple[bool, str, bool]:
-    if is_type(entry):
+    if is_type(entry) or "text" in entry.needs:
         kind = "type"
     elif "subject" in entry.needs:
         kind = "cutout"
@@ -155,9 +158,13 @@ def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, l
         return value + (10.0 if is_type(entry) else 0.0)
     if is_type(entry):
         value -= 6.0
+    if entry.titles and slot != FRAME:
+        value -= 6.0 if "text" in entry.needs else 1.0
     if slot.duty == "ground":
         calm = 1.0 * (entry.movement != "beat") + (4.0 if means.words else 0.7) * entry.carries_type
         return value + calm - 5.0 * shows_picture(entry)
+    if slot == FRAME and means.title:
+        value += 3.5 * entry.titles
     if means.picture:
         value += 3.0 * shows_picture(entry) + 0.5 * ("subject" in entry.needs)
     if slot.duty == "peak":
@@ -165,7 +172,7 @@ def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, l
     if low >= LOUD_DEVICE and not (slot.role == "hook" and energy >= loudest - 0.05):
         value -= 3.0
     if any(spot.sung for spot in scenes):
-        value += means.over * entry.carries_type
+        value += means.over * (0.5 if slot.role == "hook" else 1.0) * entry.carries_type
     return value
 
 

@@ -13,11 +13,11 @@ from services.planner.slots import slots_of
 from services.planner.structure import Spot
 from services.planner.words import known_words
 
-OVER: dict[LyricsStyle, float] = {"auto": 1.5, "line": 4.0, "stack": 4.0, "sweep": 4.0}
+OVER: dict[LyricsStyle, float] = {"auto": 2.5, "line": 6.0, "stack": 6.0, "sweep": 6.0}
 """What it is worth that lyrics can be set over a look."""
 
 
-def means_of(analysis: Analysis, hook: str, picture: PictureFacts | None, lyrics: LyricsStyle) -> Means:
+def means_of(analysis: Analysis, title: str, hook: str, picture: PictureFacts | None, lyrics: LyricsStyle) -> Means:
     """What there is to cast with; lyrics: how they are wanted."""
     shown = picture if picture is not None and picture.usable else None
     return Means(
@@ -25,6 +25,7 @@ def means_of(analysis: Analysis, hook: str, picture: PictureFacts | None, lyrics
         short_side=shown.short_side if shown is not None else 0,
         subject=shown is not None and shown.subject,
         text=bool(hook),
+        title=bool(title),
         words=bool(known_words(analysis)),
         steady=analysis.tempo.stable and analysis.tempo.bpm > 0,
         over=OVER.get(lyrics, 0.0),

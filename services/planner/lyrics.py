@@ -34,9 +34,9 @@ def choose_lyrics(
         return ["none"] * len(spots)
     if not words or wish == "captions":
         return ["captions"] * len(spots)
-    chosen: list[SceneLyrics] = []
     fitting = _styles(spots, looks) if wish == "auto" else dict.fromkeys((spot.group for spot in spots), wish)
-    for start, end in blocks(times, words):
+    chosen: list[SceneLyrics] = []
+    for start, end in _runs(spots, blocks(times, words)):
         style = _common(spots[start:end], looks[start:end], fitting)
         chosen += ["none" if writes_words(look) else style for look in looks[start:end]]
     return chosen
@@ -61,6 +61,14 @@ def blocks(times: Sequence[float], words: Sequence[Word]) -> list[tuple[int, int
     return list(pairwise(bounds))
 
 
+def _runs(spots: Sequence[Spot], found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Blocks joined to runs: those that begin in the same visit to a group are shown alike."""
+    starts = [start for start, _ in found]
+    visits = [(spots[start].group, spots[start].visit) for start in starts]
+    bounds = [start for i, start in enumerate(starts) if i == 0 or visits[i] != visits[i - 1]]
+    return list(pairwise([*bounds, len(spots)]))
+
+
 def _styles(spots: Sequence[Spot], looks: Sequence[LookEntry]) -> dict[int, SceneLyrics]:
     """The style of each group: calm ones have a line, choruses a sweep, posters and what is loud a stack."""
     found: dict[int, SceneLyrics] = {}
@@ -74,8 +82,10 @@ def _styles(spots: Sequence[Spot], looks: Sequence[LookEntry]) -> dict[int, Scen
 
 
 def _common(spots: Sequence[Spot], looks: Sequence[LookEntry], fitting: Mapping[int, SceneLyrics]) -> SceneLyrics:
-    """The one style of scenes that belong together: that of most of their words, if all can have type over them."""
-    if not all(look.carries_type for look in looks if not writes_words(look)):
+    """The one style of scenes that belong together: that of most of their words, if all that are sung in can have
+    type over them."""
+    shown = [look for spot, look in zip(spots, looks, strict=True) if spot.sung and not writes_words(look)]
+    if not all(look.carries_type for look in shown):
         return "captions"
     votes: Counter[SceneLyrics] = Counter()
     for spot in spots:

@@ -18,10 +18,15 @@ _DULL = (30.0, 225.0)
 """Hues in degrees that are brown, olive and drab green in middle lightness: inks of it avoid them."""
 _BROWN = (8.0, 96.0)
 """Hues that are brown and olive where it is dark; wine is not."""
+_GREENS = (80.0, 215.0)
+"""Accents that no red ground goes with."""
+_NIGHT = 268.0
+_MIXABLE = 115.0
+"""Degrees beyond which two inks mix to grey."""
 _FUCHSIA = (305.0, 350.0)
 """Hues that are loud enough with less chroma."""
 _PAPER = 82.0
-_LIME = (96.0, 152.0)
+_LIME = (80.0, 152.0)
 """Hues that are mustard and lime even where it is lighter."""
 _DEEP = (232.0, 258.0, 283.0, 316.0, 345.0)
 """Hues that a dark ground has well."""
@@ -87,11 +92,14 @@ def _inks(hues: tuple[float, float], chroma: float, seed: int, *, light: bool) -
     The middle ink is the ground's, or lies between the two, or beside the accent, by seed; light grounds are
     tinted or warm as paper.
     """
-    ground, accent = hues
+    ground, accent = hues[0] % 360.0, hues[1] % 360.0
+    if _between(accent, _GREENS) and (ground < 60.0 or ground > 320.0):
+        ground = _NIGHT
     levels = _LIGHT if light else _DARK
-    aside = 38.0 if _between(accent % 360.0, (100.0, 330.0)) else -32.0
+    aside = 38.0 if _between(accent, (100.0, 330.0)) else -32.0
     middles = (ground, ground + 0.45 * _way(ground, accent), accent + aside)
-    middle = choice([hue for hue in middles if not _between(hue % 360.0, _DULL)] or [275.0], seed, "middle")
+    clear = [hue for hue in middles if not _between(hue % 360.0, _DULL) and _distance(hue, accent) < _MIXABLE]
+    middle = choice(clear or [_NIGHT], seed, "middle")
     paper = light and unit(seed, "paper") < 0.5
     return Palette(
         ground=to_hex(_clean(levels[0], 0.03 if light else 0.055, _PAPER if paper else ground)),

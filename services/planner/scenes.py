@@ -70,7 +70,7 @@ def make_scenes(
     spots = placed([_spot(sections[i], energies[i], times[i], times[i + 1], words) for i in range(count)])
     title, hook = title_text(options.title), hook_text(analysis, options.title)
     wish = wanted_lyrics(options)
-    looks = choose_looks(spots, means_of(analysis, hook, picture, wish), options, seed)
+    looks = choose_looks(spots, means_of(analysis, title, hook, picture, wish), options, seed)
     grounds = choose_grounds(spots, looks, seed)
     lyrics = choose_lyrics(spots, looks, times, words, wish)
     variants = layouts(spots, seed)
@@ -119,9 +119,9 @@ def layouts(spots: Sequence[Spot], seed: int) -> list[int]:
 
 
 def scene_text(look: LookEntry, title: str, hook: str, *, edge: bool) -> str:
-    """What the scene writes large: the title where the song begins or ends, else the hook in looks of type."""
-    if edge and title and not is_type(look):
-        return title
+    """What the scene writes large: the title where it begins or ends the song, the hook in looks of type."""
+    if look.titles:
+        return title if edge or "text" in look.needs else ""
     return hook if is_type(look) else ""
 
 

@@ -67,7 +67,10 @@ def search(picture: Picture) -> Finding:
     if not picture.telling:
         return Finding(None, "telling")
     own = picture.alpha if picture.alpha is not None else flat_art(picture.pixels)
-    if own is not None and OPAQUE[0] < float((own > 127).mean()) < OPAQUE[1]:
+    fits = own is not None and OPAQUE[0] < float((own > 127).mean()) < OPAQUE[1]
+    if picture.alpha is not None and not fits:
+        return Finding(None, "alpha")  # what lies beneath would depend on the ground it was laid on
+    if own is not None and fits:
         people = tuple(face for face in find_faces(picture.pixels) if face.sure)
         return Finding(_subject(own, OWN_STRENGTH, people))
     faces = find_faces(picture.pixels)

@@ -11,7 +11,7 @@ from libs.contracts.storyboard import Shot
 from libs.media.encoding import PREVIEW_HOLD, Encoding, Quality, preview_of
 from libs.media.frames import parse_fps
 from libs.media.writer import FrameWriter
-from libs.picture.load import load_picture
+from libs.picture.load import picture_of
 from libs.picture.oklab import oklab_of
 from libs.picture.subject import subject_of
 from libs.runtime.worker import report
@@ -32,9 +32,10 @@ def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
     analysis = msgspec.json.decode(order.analysis.read_bytes(), type=Analysis)
     picture = subject = None
     if order.image is not None:
-        picture = load_picture(order.image, oklab_of(shot.scene.palette.ground))
         with order.image.open("rb") as file:
-            subject = subject_of(picture, file_digest(file, "sha256").hexdigest())
+            digest = file_digest(file, "sha256").hexdigest()
+        picture = picture_of(order.image, digest, oklab_of(shot.scene.palette.ground))
+        subject = subject_of(picture, digest)
     encoding = encoding_of(order, quality)
     painter = Painter(
         shot,

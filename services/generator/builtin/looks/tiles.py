@@ -11,12 +11,13 @@ import numpy.typing as npt
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import solid
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
+from services.generator.builtin.motif import unit_outline
 from services.generator.builtin.rhythm import ease_out
 
 LOOK = LookEntry(
     name="tiles",
     family="geometry",
-    summary="Tiles of cut shapes that turn in waves.",
+    summary="Tiles of cut shapes, the song's own among them, that turn in waves.",
     mark=4.5,
     energy=(0.4, 1.0),
     sections=("chorus", "bridge"),
@@ -55,7 +56,9 @@ class Tiles:
         pairs = [(ground, ink) for ink in others] * 2 + [(others[0], others[2]), (others[1], ground)]
         pairs += [(others[2], others[3])]
         self.pairs = [pairs[index] for index in random.integers(0, len(pairs), KINDS)]
-        self.shapes = [SHAPES[index] for index in random.integers(0, len(SHAPES), KINDS)]
+        own = (0.68 * unit_outline(stage.motif),)
+        shapes = (*SHAPES, own, own)
+        self.shapes = [shapes[index] for index in random.integers(0, len(shapes), KINDS)]
         self.quarter = random.integers(0, 4, KINDS)
         self.group = random.integers(0, 4, KINDS)
         self.way = (
@@ -113,7 +116,7 @@ def _band(inner: float, outer: float) -> Points:
 SHAPES: tuple[tuple[Points, ...], ...] = (
     (_sector(2.0),),
     (_sector(2.0),),
-    (_arc(0.0, -1.0, 1.0, 0.0, 2.0), _arc(0.0, 1.0, 1.0, 2.0, 4.0) + np.array([0.0, -1.0])),
+    (_arc(0.0, -1.0, 1.0, 0.0, 2.0), _arc(0.0, 0.0, 1.0, 0.0, 2.0)),
     (_arc(-1.0, 0.0, 1.0, -1.0, 1.0),),
     (np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]),),
     (_arc(0.0, 0.0, 0.62, 0.0, 4.0),),

@@ -1,8 +1,9 @@
 """Flashes a second, as WCAG 2.3.1 defines them: general and red ones. Pure, frame by frame.
 
 A swing is a change of a cell's relative luminance by a tenth or more, the darker state being below 0.8; a flash
-is two opposing swings. It counts where more than a quarter of the picture swings the same way at once. (WCAG
-lets a quarter of any 10 degrees of the view flash; how far away anybody sits is not known, so the whole counts.)
+is two opposing swings. It counts where more than a quarter of the picture flashes within the same second, in step
+or not. (WCAG speaks of a quarter of any 10 degrees of the view; how far away anybody sits is not known, so the
+whole picture is meant.)
 A red flash is the same for `(R - G - B) * 320` of linear light with swings over 20, a saturated red at either end.
 """
 
@@ -19,9 +20,6 @@ from libs.measure.light import Light, luminance
 LIMIT = 3.0
 """Flashes in any one second that WCAG 2.3.1 allows."""
 AREA = 0.25
-AT_ONCE = 0.05
-"""Seconds before and after a swing within which others are at once with it."""
-
 _SWING = 0.1
 _BRIGHT = 0.8
 _RED_SWING = 20 / 320
@@ -123,13 +121,12 @@ class _Follower:
 
 
 def worst_second(swings: Swings) -> Flashes:
-    """The second in which a quarter of the cells swung most, of the swings that such a part makes at once."""
+    """The second in which more than a quarter of the cells made most swings each."""
     many = int(AREA * swings.cells)
-    times = np.asarray(swings.times)
-    found = [_at_once(times, cells, many) for cells in (swings.up, swings.down)]
-    at = np.concatenate([one[0] for one in found])
-    order = np.argsort(at, kind="stable")
-    at, cells = at[order], np.concatenate([one[1] for one in found])[order]
+    sizes = [up.size + down.size for up, down in zip(swings.up, swings.down, strict=True)]
+    at = np.repeat(np.asarray(swings.times), sizes)
+    both = [one for pair in zip(swings.up, swings.down, strict=True) for one in pair]
+    cells = np.concatenate([np.zeros(0, np.intp), *both])
     best = Flashes(0.0, 0.0)
     starts, firsts = np.unique(at, return_index=True)
     lasts = np.searchsorted(at, starts + 1.0 - 1e-6)
@@ -141,17 +138,3 @@ def worst_second(swings: Swings) -> Flashes:
         if flashes > best.a_second:
             best = Flashes(flashes, float(start))
     return best
-
-
-def _at_once(
-    times: npt.NDArray[np.float64], swung: list[npt.NDArray[np.intp]], many: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
-    """Times and cells of the swings that more than `many` cells make at once."""
-    if not swung:
-        return np.zeros(0), np.zeros(0, np.intp)
-    sizes = np.array([cells.size for cells in swung])
-    until = np.concatenate([[0], np.cumsum(sizes)])
-    near = slice(np.searchsorted(times, times - AT_ONCE), np.searchsorted(times, times + AT_ONCE, "right"))
-    together = until[near.stop] - until[near.start] > many
-    counted = np.repeat(together, sizes)
-    return np.repeat(times, sizes)[counted], np.concatenate(swung)[counted]

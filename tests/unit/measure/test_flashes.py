@@ -39,15 +39,26 @@ def test_two_areas_that_take_turns_are_no_more_than_each() -> None:
     assert watched(blinking(2, left, right)).flashes.a_second == 2
 
 
-def test_small_parts_that_flash_at_different_times_are_none() -> None:
+def test_small_parts_that_flash_in_different_seconds_are_none() -> None:
+    def paint(at: float) -> np.ndarray:
+        shown = DARK.copy()
+        strip = int(at / 1.5)
+        if at % 1.5 < 0.4 and (at * 5 + 1e-9) % 1 < 0.5:
+            shown[:, strip * 20 : strip * 20 + 20] = BRIGHT[0, 0]
+        return shown
+
+    assert watched(paint, 6).flashes.a_second == 0
+
+
+def test_a_picture_that_flashes_out_of_step_flashes() -> None:
     def paint(at: float) -> np.ndarray:
         shown = DARK.copy()
         for strip in range(8):
-            if ((at + strip * 0.105) * 1.2 + 1e-9) % 1 < 0.5:
+            if (at * 4 + strip / 8 + 1e-9) % 1 < 0.5:
                 shown[:, strip * 12 : strip * 12 + 12] = BRIGHT[0, 0]
         return shown
 
-    assert watched(paint, 6).flashes.a_second < 1
+    assert watched(paint).flashes.a_second == 4
 
 
 def test_both_states_bright_is_no_flash() -> None:

@@ -1,27 +1,25 @@
-"""Hills: layers of ridges that pass at their own speed, haze between them, a sun above."""
+"""Hills: ranges that pass at their own speed, haze between them, the song's motif as their sun, stars by night."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from math import sin
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, bgr_of, mix, solid
 from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
+from services.generator.builtin.motif import outline
 from services.generator.builtin.noise import periodic_line
-
-Points: TypeAlias = npt.NDArray[np.float64]
-"""N x 2, pixels."""
+from services.generator.builtin.shapes import SUBPIXEL, Points, closed_below, disc, fill, fixed, stroke
 
 LOOK = LookEntry(
     name="hills",
     family="land",
-    summary="Ranges in the haze under a low sun, passing by.",
+    summary="Ranges in the haze, woods before them, under a low sun in the song's shape.",
     mark=4.5,
     energy=(0.0, 0.6),
     sections=("intro", "verse", "outro"),
@@ -32,8 +30,12 @@ LOOK = LookEntry(
 
 LAYERS = 7
 LINE = 4096
-SUBPIXEL = 4
-"""Bits of a pixel's fraction in OpenCV's drawing calls."""
+STARS = 120
+BIRDS = 7
+TREES = 2
+"""Layers, the nearest ones, that have woods on them."""
+STRIP = 3
+"""Rows of haze that are of one strength."""
 
 
 def _shade(dark: Lab, far: Lab) -> Lab:
@@ -86,7 +88,14 @@ class Hills:
         self.colours = [mix(scheme.far, scheme.near, float(share)) for share in shares]
         self.haze, self.sun = scheme.haze, scheme.sun
         self.sun_at = (float(random.uniform(0.28, 0.72)), self.horizon - float(random.uniform(0.10, 0.2)))
+        self.night = key_of(stage.inks) == "night"
         self.sky = self._sky(scheme.above, scheme.far)
+        if self.night:
+            self._strew(scheme, random)
+        self.wooded = stage.variant % 2 == 0
+        self.trees = random.uniform(0.35, 1.0, 512)
+        self.flown = float(random.uniform(0.0, 0.6))
+        self.flock = random.uniform(-1.0, 1.0, (BIRDS + 6 * stage.finale, 3))
         self.step_x = max(2, round(3 * stage.unit))
 
     def _sky(self, above: Lab, below: Lab) -> Frame:
@@ -100,6 +109,18 @@ class Hills:
         sky[:] = bgr_of(lab).astype(np.float32)[:, None, :]
         return np.asarray(np.clip(np.rint(sky + noise), 0, 255), dtype=np.uint8)
 
+    def _strew(self, scheme: Scheme, random: np.random.Generator) -> None:
+        """Stars, fewer and fainter towards the horizon."""
+        stage = self.stage
+        light = solid(scheme.sun)
+        for _ in range(STARS):
+            high = float(random.uniform(0, 1)) ** 1.4
+            x, y = random.uniform(0, stage.width), high * (self.horizon + 0.1) * stage.height
+            share = float(random.uniform(0.25, 0.9)) * (1.0 - 0.8 * high)
+            behind = self.sky[int(y), int(x)]
+            blue, green, red = (round(b + share * (s - b)) for b, s in zip(behind.tolist(), light, strict=True))
+            disc(self.sky, float(x), float(y), stage.unit * float(random.uniform(0.6, 1.9)), (blue, green, red))
+
     def _rest(self, layer: int, lift: float) -> float:
         """The y that a layer's crest swings around."""
         near = layer / (LAYERS - 1)
@@ -110,13 +131,17 @@ class Hills:
         """The most that a layer's crest swings, in pixels."""
         return (0.055 + 0.075 * layer / (LAYERS - 1)) * self.stage.height
 
+    def _speed(self, layer: int) -> float:
+        """Pixels a second at 720."""
+        near = layer / (LAYERS - 1)
+        return float(20.0 + 150.0 * near**1.5) * self.stage.pace * self.way
+
     def _crest(self, layer: int, time: float, lift: float) -> Points:
         """A layer's crest from the left to the right."""
         stage = self.stage
         near = layer / (LAYERS - 1)
         x = np.arange(-self.step_x, stage.width + 2 * self.step_x, self.step_x, dtype=np.float64)
-        speed = (20.0 + 150.0 * near**1.5) * stage.pace * self.way
-        at = (x / stage.unit + speed * time) * (0.62 - 0.2 * near) + self.offsets[layer]
+        at = (x / stage.unit + self._speed(layer) * time) * (0.62 - 0.2 * near) + self.offsets[layer]
         height = np.interp(at % LINE, np.arange(LINE + 1), np.append(self.lines[layer], self.lines[layer][0]))
         return np.stack([x, self._rest(layer, lift) - self._tall(layer) * height], axis=-1)
 
@@ -129,34 +154,70 @@ class Hills:
         lift = pose.scale - 1.0 - pose.down - 0.008 * stage.depth * moment.pulse
         self._sun(image, moment, lift)
         for layer in range(LAYERS):
+            if layer == 2:
+                self._birds(image, moment)
             crest = self._crest(layer, moment.time, lift)
-            corners = np.array([[crest[-1, 0], height + 2.0], [crest[0, 0], height + 2.0]])
-            points = np.rint(np.concatenate([crest, corners]) * (1 << SUBPIXEL)).astype(np.int32)
-            cv2.fillPoly(image, [points], solid(self.colours[layer]), cv2.LINE_AA, SUBPIXEL)
+            colour = solid(self.colours[layer])
+            fill(image, closed_below(crest, height + 2.0), colour)
+            if self.wooded and layer >= LAYERS - TREES:
+                self._woods(image, layer, moment.time, crest)
             self._mist(image, layer, lift)
         return image
 
     def _sun(self, image: Frame, moment: Moment, lift: float) -> None:
         stage = self.stage
         side = min(stage.width, stage.height)
+        beat = stage.depth * moment.pulse
         x = (self.sun_at[0] - self.way * 0.006 * moment.shot) * stage.width
         y = (self.sun_at[1] - 0.5 * lift) * stage.height
-        radius = side * 0.075 * (1.0 + 0.05 * stage.depth * moment.pulse)
-        for grow, share in ((2.6, 0.10), (1.75, 0.16)):
-            self._glow(image, x, y, radius * grow * (1.0 + 0.18 * stage.depth * moment.pulse), share)
-        centre = (round(x * (1 << SUBPIXEL)), round(y * (1 << SUBPIXEL)))
-        cv2.circle(image, centre, round(radius * (1 << SUBPIXEL)), solid(self.sun), -1, cv2.LINE_AA, SUBPIXEL)
+        radius = side * (0.085 + 0.03 * stage.finale)
+        for grow, share in ((2.3, 0.10), (1.6, 0.17)):
+            self._halo(image, (x, y), radius * grow * (1.0 + 0.14 * beat), share)
+        fill(image, outline(stage.motif, radius * (1.0 + 0.05 * beat), (x, y)), solid(self.sun))
 
-    def _glow(self, image: Frame, x: float, y: float, radius: float, share: float) -> None:
-        left, top = max(0, int(x - radius) - 2), max(0, int(y - radius) - 2)
-        right, bottom = min(image.shape[1], int(x + radius) + 3), min(image.shape[0], int(y + radius) + 3)
+    def _halo(self, image: Frame, at: tuple[float, float], radius: float, share: float) -> None:
+        """Mix some haze into the sky in the sun's shape."""
+        shape = outline(self.stage.motif, radius, at)
+        left, top = np.maximum(np.floor(shape.min(axis=0)).astype(int) - 1, 0)
+        right, bottom = np.minimum(np.ceil(shape.max(axis=0)).astype(int) + 2, image.shape[1::-1])
         if right <= left or bottom <= top:
             return
         part = image[top:bottom, left:right]
         shine = part.copy()
-        centre = (round((x - left) * (1 << SUBPIXEL)), round((y - top) * (1 << SUBPIXEL)))
-        cv2.circle(shine, centre, round(radius * (1 << SUBPIXEL)), solid(self.haze), -1, cv2.LINE_AA, SUBPIXEL)
+        fill(shine, shape - np.array([left, top]), solid(self.haze))
         cv2.addWeighted(part, 1.0 - share, shine, share, 0.0, dst=part)
+
+    def _birds(self, image: Frame, moment: Moment) -> None:
+        """A flock that crosses the sky, wings in time with the bar."""
+        stage = self.stage
+        wing = 8.5 * stage.unit
+        across = self.flown + 0.035 * moment.shot * stage.pace
+        lead = (across if self.way < 0 else 1.0 - across, 0.55 * self.horizon)
+        for number, (right, down, early) in enumerate(self.flock):
+            x = (lead[0] + self.way * 0.022 * number + 0.012 * right) * stage.width
+            y = (lead[1] + 0.05 * down + 0.01 * sin(0.9 * moment.time + 6.0 * early)) * stage.height
+            flap = 0.15 + 0.5 * sin(2.0 * np.pi * (moment.count + early)) ** 2
+            tips = np.array([[x - wing, y - wing * flap], [x, y], [x + wing, y - wing * flap]])
+            stroke(image, tips, solid(self.colours[4]), 1.6 * stage.unit)
+
+    def _woods(self, image: Frame, layer: int, time: float, crest: Points) -> None:
+        """Firs along a crest, which go by with it."""
+        stage = self.stage
+        near = layer - (LAYERS - TREES - 1)
+        apart = (9.0 + 7.0 * near) * stage.unit
+        run = self._speed(layer) * time * stage.unit
+        first = int(np.floor(run / apart)) - 1
+        numbers = np.arange(first, first + int(stage.width / apart) + 4)
+        grown = self.trees[(numbers * 7 + 131 * layer) % len(self.trees)]
+        x = numbers * apart - run + 0.4 * apart * grown
+        foot = np.interp(x, crest[:, 0], crest[:, 1])
+        tall = (16.0 + 22.0 * near) * stage.unit * grown * (grown > 0.48)
+        colour = solid(self.colours[layer])
+        for right, down, height in zip(x.tolist(), foot.tolist(), tall.tolist(), strict=True):
+            if height:
+                half = 0.21 * height
+                tree = np.array([[right, down - height], [right + half, down + 3.0], [right - half, down + 3.0]])
+                cv2.fillConvexPoly(image, fixed(tree), colour, cv2.LINE_AA, SUBPIXEL)
 
     def _mist(self, image: Frame, layer: int, lift: float) -> None:
         """Haze before a layer, thicker towards its foot: it reaches down to where the next layer covers all."""
@@ -167,7 +228,9 @@ class Hills:
         if bottom <= top:
             return
         strength = 0.62 * (1.0 - layer / LAYERS)
-        share = (np.linspace(0.0, 1.0, bottom - top, dtype=np.float32) ** 1.4 * strength * 256).astype(np.uint16)
-        colour = np.array(solid(self.haze), np.uint16)
-        part = image[top:bottom]
-        part[:] = (part * (256 - share)[:, None, None] + colour * share[:, None, None]) >> 8
+        haze = np.empty((STRIP, image.shape[1], 3), np.uint8)
+        haze[:] = solid(self.haze)
+        for row in range(top, bottom, STRIP):
+            share = ((row - top) / (bottom - top)) ** 1.4 * strength
+            part = image[row : min(row + STRIP, bottom)]
+            cv2.addWeighted(part, 1.0 - share, haze[: len(part)], share, 0.0, dst=part)

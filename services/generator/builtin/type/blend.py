@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TypeAlias
+
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 
 from services.generator.builtin.colour import Bgr
 from services.generator.builtin.looks.stage import Frame
-from services.generator.builtin.type.raster import Alpha
+from services.generator.builtin.type.raster import Alpha, Mask
+
+Stamp: TypeAlias = tuple[MatLike, MatLike]
+"""What is left of the ground, and the ink that is added to it."""
 
 _SUBPIXEL = 1 / 16
 _LEVELS = np.arange(256, dtype=np.float64)
@@ -24,18 +31,39 @@ def lay(frame: Frame, alpha: Alpha, at: tuple[float, float], colour: Bgr, opacit
     left, top = int(np.floor(x)), int(np.floor(y))
     if x - left > _SUBPIXEL or y - top > _SUBPIXEL:
         alpha = _shifted(alpha, x - left, y - top)
+    mix_in(frame, stamp(alpha, colour, min(opacity, 1.0)), (left, top))
+
+
+@lru_cache(maxsize=32)
+def _kept_stamp(mask: Mask, colour: Bgr, opacity: float) -> Stamp:
+    return stamp(mask.alpha, colour, opacity)
+
+
+def lay_still(frame: Frame, mask: Mask, at: tuple[int, int], colour: Bgr, opacity: float = 1.0) -> None:
+    """The same for a mask that stays as it is for many frames: what can be is computed once."""
+    mix_in(frame, _kept_stamp(mask, colour, opacity), at)
+
+
+def stamp(alpha: Alpha, colour: Bgr, opacity: float) -> Stamp:
+    """A mask in a colour, ready to be laid on frames."""
+    weight = _LEVELS * opacity
+    kept = cv2.cvtColor(cv2.LUT(alpha, np.rint(255.0 - weight).astype(np.uint8)), cv2.COLOR_GRAY2BGR)
+    inked = np.rint(weight[:, None, None] * np.array(colour) / 255.0).astype(np.uint8)
+    return kept, cv2.applyColorMap(alpha, inked)
+
+
+def mix_in(frame: Frame, ready: Stamp, at: tuple[int, int]) -> None:
+    """Lay a stamp on the frame, its upper left corner `at`; what lies outside is cut."""
+    kept, inked = ready
+    left, top = at
     height, width = frame.shape[:2]
     x0, y0 = max(left, 0), max(top, 0)
-    x1, y1 = min(left + alpha.shape[1], width), min(top + alpha.shape[0], height)
+    x1, y1 = min(left + kept.shape[1], width), min(top + kept.shape[0], height)
     if x0 >= x1 or y0 >= y1:
         return
-    part = np.ascontiguousarray(alpha[y0 - top : y1 - top, x0 - left : x1 - left])
-    weight = _LEVELS * min(opacity, 1.0)
-    kept = cv2.cvtColor(cv2.LUT(part, np.rint(255.0 - weight).astype(np.uint8)), cv2.COLOR_GRAY2BGR)
-    inked = np.rint(weight[:, None, None] * np.array(colour) / 255.0).astype(np.uint8)
-    under = frame[y0:y1, x0:x1]
-    cv2.multiply(under, kept, dst=under, scale=1.0 / 255.0)
-    cv2.add(under, cv2.applyColorMap(part, inked), dst=under)
+    under, part = frame[y0:y1, x0:x1], (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    cv2.multiply(under, kept[part], dst=under, scale=1.0 / 255.0)
+    cv2.add(under, inked[part], dst=under)
 
 
 def _shifted(alpha: Alpha, right: float, down: float) -> Alpha:

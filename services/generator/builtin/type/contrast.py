@@ -11,19 +11,20 @@ import numpy.typing as npt
 from libs.picture.oklab import oklab_of_pixels, toned_down
 from services.generator.builtin.colour import Inks, Lab, mix, solid
 from services.generator.builtin.looks.stage import Frame
-from services.generator.builtin.type.blend import lay
+from services.generator.builtin.type.blend import Stamp, mix_in, stamp
 from services.generator.builtin.type.raster import Alpha
 
 APART = 0.45
 """How far ink and ground are apart in OKLab lightness, at least."""
-_MARGIN = 0.025
-_DENSEST = 0.94
+_MARGIN = 0.02
+_DENSITIES = np.linspace(0.0, 0.94, 48)
+"""Scrims that are tried, the thinnest first."""
 _QUANTILE = 0.90
 """Of the ground's pixels so many keep the distance; single bright dots don't matter."""
 ASIDE = 0.7
 """How much thinner a scrim from the side is above and below the text."""
-_STEP = 4
-"""Every so many pixels the ground is looked at."""
+_SAMPLES = 8000
+"""About so many pixels of the ground are looked at."""
 SOFT = 0.42
 """How far a scrim reaches beyond the text, in parts of the frame."""
 
@@ -61,14 +62,14 @@ class Lettering:
 
     def needed(self, frame: Frame, box: Box, ink: float) -> float:
         """How dense the scrim must be, 0..1, for an ink of this lightness to be read in the box."""
-        if self.light:
-            worst, bound = float(np.quantile(lightness(frame, box), _QUANTILE)), ink - APART - _MARGIN
-            over = worst - bound
-        else:
-            worst, bound = float(np.quantile(lightness(frame, box), 1.0 - _QUANTILE)), ink + APART + _MARGIN
-            over = bound - worst
-        away = abs(worst - float(self.scrim[0]))
-        return float(np.clip(over / away, 0.0, _DENSEST)) if over > 0.0 and away > 0.0 else 0.0
+        pixels = sampled(frame, box).reshape(-1, 3)
+        light = oklab_of_pixels(pixels)[:, 0]
+        place = int((_QUANTILE if self.light else 1.0 - _QUANTILE) * (len(light) - 1))
+        worst = pixels[int(np.argpartition(light, place)[place])].astype(np.float64)
+        veiled = worst + (np.array(solid(self.scrim)) - worst) * _DENSITIES[:, None]
+        levels = oklab_of_pixels(np.rint(veiled).astype(np.uint8))[:, 0].astype(np.float64)
+        away = ink - levels if self.light else levels - ink
+        return float(np.interp(APART + _MARGIN, np.maximum.accumulate(away), _DENSITIES))
 
 
 class Scrim:
@@ -93,11 +94,15 @@ class Scrim:
         rows, columns = np.flatnonzero(veil.max(axis=1) > 0.01), np.flatnonzero(veil.max(axis=0) > 0.01)
         self.place = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
         self.veil: Alpha = np.rint(255.0 * veil[self.place]).astype(np.uint8)
+        self._ready: tuple[float, Stamp] | None = None
 
     def lay(self, frame: Frame, colour: Lab, density: float) -> None:
-        """Draw the frame's part under the veil towards the colour."""
-        if density > 0.004:
-            lay(frame[self.place], self.veil, (0, 0), solid(colour), density)
+        """Draw the frame's part under the veil towards the colour; the same density again costs less."""
+        if density <= 0.004:
+            return
+        if self._ready is None or self._ready[0] != density:
+            self._ready = (density, stamp(self.veil, solid(colour), density))
+        mix_in(frame[self.place], self._ready[1], (0, 0))
 
 
 def _gone(away: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -108,11 +113,17 @@ def _gone(away: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def lightness(frame: Frame, box: Box) -> npt.NDArray[np.float32]:
     """OKLab lightness of some of the pixels in the box."""
+    return np.asarray(oklab_of_pixels(sampled(frame, box))[..., 0], dtype=np.float32)
+
+
+def sampled(frame: Frame, box: Box) -> Frame:
+    """Some of the pixels in the box."""
     height, width = frame.shape[:2]
     x0, x1 = int(np.clip(box[0], 0, width - 1)), int(np.clip(box[2], 1, width))
     y0, y1 = int(np.clip(box[1], 0, height - 1)), int(np.clip(box[3], 1, height))
-    part = frame[y0 : max(y1, y0 + 1) : _STEP, x0 : max(x1, x0 + 1) : _STEP]
-    return np.asarray(oklab_of_pixels(np.ascontiguousarray(part))[..., 0], dtype=np.float32)
+    part = frame[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    step = max(1, int(np.sqrt(part.shape[0] * part.shape[1] / _SAMPLES)))
+    return np.ascontiguousarray(part[::step, ::step])
 
 
 def _at_lightness(ink: Lab, value: float) -> Lab:

@@ -79,6 +79,7 @@ class LyricLayer:
         self.place = roomiest([(place, self.parts(place)) for place in self.places()], taken)
         if self.place.share < NARROW:
             self.style = replace(self.style, size=SMALLER * self.style.size)
+            self.most_rows += 1
         lines = sung_lines(stage.words, self.style.role)
         self.setter = Typesetter(lines, self.style)
         near = around(lines, stage.music(0.0).time, stage.music(stage.seconds).time)
@@ -155,8 +156,8 @@ class LyricLayer:
             come = smooth((time - run[0].start + self.ahead + SCRIM_AHEAD_S) / SCRIM_S)
             here = come * (1.0 - smooth((time - run[-1].leave) / SCRIM_S))
             if here > 0.0:
-                density = max(self.density(run), self.inks.needed(frame, self.box(run), self.weakest))
-                self.scrim(run).lay(frame, self.inks.scrim, here * density)
+                usual, now = self.density(run), self.inks.needed(frame, self.box(run), self.weakest)
+                self.scrim(run).lay(frame, self.inks.scrim, here * max(usual, now))
 
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         """Draw the phrase as it is at a time."""

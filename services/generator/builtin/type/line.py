@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.generator.builtin.colour import solid
 from services.generator.builtin.looks.stage import Frame, Stage
-from services.generator.builtin.type.blend import lay
+from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import smooth
 from services.generator.builtin.type.phrases import Phrase
@@ -44,4 +44,7 @@ class Line(LyricLayer):
                 round(origin[0] + place.x) + place.mask.left,
                 round(origin[1] + place.y) + place.mask.top + shift,
             )
-            lay(frame, place.mask.alpha, where, ink, smooth(come) * (1.0 - gone))
+            if come >= 1.0 and gone <= 0.0:
+                lay_still(frame, place.mask, (where[0], round(where[1])), ink)
+            else:
+                lay(frame, place.mask.alpha, where, ink, smooth(come) * (1.0 - gone))

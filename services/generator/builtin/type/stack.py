@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.generator.builtin.colour import mix, solid
 from services.generator.builtin.looks.stage import Frame, Stage
-from services.generator.builtin.type.blend import lay
+from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import expo_out, smooth
 from services.generator.builtin.type.phrases import Phrase
@@ -67,5 +67,7 @@ class Stack(LyricLayer):
             where = (round(origin[0] + place.x) + place.mask.left, baseline + place.mask.top + shift)
             foot = min(frame.shape[0], baseline + round(0.28 * block.size))
             opacity = (FAINT + (1.0 - FAINT) * lit) * (1.0 - gone)
-            if risen > 0.0 and foot > 0:
+            if risen >= 1.0 and gone <= 0.0 and lit in (0.0, 1.0) and settled in (0.0, 1.0):
+                lay_still(frame, place.mask, (where[0], round(where[1])), solid(ink), opacity)
+            elif risen > 0.0 and foot > 0:
                 lay(frame[:foot], place.mask.alpha, where, solid(ink), opacity)

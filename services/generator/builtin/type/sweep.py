@@ -8,7 +8,7 @@ import numpy as np
 
 from services.generator.builtin.colour import solid
 from services.generator.builtin.looks.stage import Frame, Stage
-from services.generator.builtin.type.blend import lay
+from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import smooth
 from services.generator.builtin.type.phrases import Phrase
@@ -29,7 +29,7 @@ class Sweep(LyricLayer):
     most_rows = 2
 
     def set_in(self, stage: Stage) -> Style:
-        size = 66.0 if self.area.wide else 58.0
+        size = 66.0 if self.area.wide else 68.0
         return Style("grotesk", size * stage.unit, 1.14, -0.01)
 
     def places(self) -> Sequence[Place]:
@@ -46,6 +46,9 @@ class Sweep(LyricLayer):
                 round(origin[1] + place.y) + place.mask.top + rise,
             )
             done = (time - place.word.start) / max(place.word.end - place.word.start, 0.06)
+            if here >= 1.0 and not 0.0 < done < 1.0:
+                lay_still(frame, place.mask, (where[0], round(where[1])), paper, 1.0 if done >= 1.0 else FAINT)
+                continue
             if done < 1.0:
                 lay(frame, place.mask.alpha, where, paper, FAINT * here)
             if done > 0.0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from libs.picture.subject import Subject
 
@@ -12,6 +13,16 @@ FOCUS = (0.5, 0.32)
 """Where a crop aims when the subject isn't known: faces and subjects sit above the middle."""
 HEAD = 0.30
 """The upper part of a subject that is never cropped."""
+ALONE = 0.8
+"""The part of a subject without shoulders, a face or a thing, that isn't cropped."""
+SHOULDERS = 1.25
+"""Times that a body is wider than its head, at least."""
+NECK = 1.2
+"""Times that what is above and below a neck is wider than it."""
+CHIN = 1.1
+"""The chin lies this much below the narrowest row that is found: hair is what widens a head."""
+FREE = 0.97
+"""A subject that ends above this part of the picture stands free: all of it is shown."""
 HEADROOM = 0.13
 """Parts of the view above a subject that is taller than it."""
 AIR = 1.25
@@ -49,15 +60,18 @@ def aimed(
     of the frame's height, around its middle, that isn't covered.
     """
     across, along = picture
-    width, height = frame
+    width, height = frame[0], frame[1] * open_height
     fill = max(width / across, height / along)
-    wide, tall = width / (across * fill), height * open_height / (along * fill)
+    wide, tall = width / (across * fill), height / (along * fill)
     upscale = (SCREENED_UPSCALE if screened else PLAIN_UPSCALE) / fill
     if subject is None:
         nearest = min(upscale, CROP * min(wide, tall))
         return Crop(min(closeness, max(nearest, 1.04)), (FOCUS[0] + aside, FOCUS[1]))
     left, top, right, bottom = head = head_of(subject)
     nearest = min(upscale, wide / (AIR * (right - left)), tall / (AIR * (bottom - top)))
+    if subject.box[3] < FREE:
+        across_box, along_box = subject.box[2] - subject.box[0], subject.box[3] - subject.box[1]
+        nearest = min(nearest, wide / (1.1 * across_box), tall / (1.1 * along_box))
     closeness = min(closeness, max(nearest, 1.04))
     return Crop(closeness, _aim(subject.box, head, wide / closeness, tall / closeness, aside))
 
@@ -70,20 +84,35 @@ def _aim(box: Box, head: Box, wide: float, tall: float, aside: float) -> tuple[f
     if box[2] - box[0] < 0.94 * wide:
         middle = 0.5 * (middle + (box[0] + box[2]) / 2.0)
     x = middle + min(max(aside, -room), room)
-    if box[3] - top < 0.86 * tall:
+    if box[3] - top < 0.94 * tall:
         return x, (top + box[3]) / 2.0
     if bottom - top > 0.9 * tall:
-        return x, top + 0.55 * (bottom - top)
+        return x, top + 0.5 * (bottom - top)
     return x, top + (0.5 - HEADROOM) * tall
 
 
 def head_of(subject: Subject) -> Box:
-    """The box of the subject's upper part."""
+    """The box of the subject's head: down to its neck where it has one, else its upper part; most of a thing."""
     left, top, right, bottom = subject.box
     rows, columns = subject.mask.shape
-    end = top + HEAD * (bottom - top)
-    part = subject.mask[round(top * rows) : max(round(end * rows), round(top * rows) + 1)] > 127
-    seen = np.flatnonzero(part.any(axis=0))
+    first, last = round(top * rows), max(round(bottom * rows), round(top * rows) + 2)
+    inside = subject.mask[first:last] > 127
+    share = _neck(inside.sum(axis=1).astype(np.float64))
+    end = top + share * (bottom - top)
+    seen = np.flatnonzero(inside[: max(1, round(share * len(inside)))].any(axis=0))
     if len(seen):
         left, right = float(seen[0]) / columns, float(seen[-1] + 1) / columns
     return left, top, max(right, left + 1e-3), max(end, top + 1e-3)
+
+
+def _neck(widths: npt.NDArray[np.float64]) -> float:
+    """How far down the head goes, in parts of the subject, by how wide each of its rows is."""
+    upper = max(1, round(HEAD * len(widths)))
+    above = np.maximum.accumulate(widths)
+    below = np.maximum.accumulate(widths[::-1])[::-1]
+    valley = np.minimum(above, below) / np.maximum(widths, 1.0)
+    deepest = int(np.argmax(valley[upper // 2 :])) + upper // 2
+    if valley[deepest] > NECK:
+        return min(1.0, CHIN * deepest / len(widths))
+    alone = float(widths[upper:].max(initial=0.0)) < SHOULDERS * float(widths[:upper].max())
+    return ALONE if alone else HEAD

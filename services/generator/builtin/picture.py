@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,6 +17,11 @@ __all__ = ["FOCUS", "Framing", "Gray", "Image", "Picture", "framed", "framed_at"
 MIDDLE = 112.0
 """Where the middle tone of a picture is brought, of 255, as far as GAMMA lets it."""
 GAMMA = (0.55, 1.5)
+
+PLAIN = 5.0
+"""Deviation, of 255, along an edge of a picture that stands on a plain ground."""
+WORTHWHILE = 0.06
+"""Parts of a picture that have to be missing on either side for its ground to be carried on."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def framed_near(
     open_height: float = 1.0,
 ) -> Framing:
     """The picture framed around its subject, as near as wished where its size and the subject's head let it."""
+    picture, subject = widened(picture, subject, width / (height * open_height))
     rows, columns = picture.pixels.shape[:2]
     crop = aimed(
         (columns, rows),
@@ -66,17 +72,53 @@ def framed_near(
         screened=screened,
         open_height=open_height,
     )
-    return framed_at(picture, width, height, crop, subject)
+    return framed_at(picture, width, height, crop, subject, open_height=open_height)
 
 
-def framed_at(picture: Picture, width: int, height: int, crop: Crop, subject: Subject | None = None) -> Framing:
-    """The picture framed by a crop.
+def widened(picture: Picture, subject: Subject | None, shape: float) -> tuple[Picture, Subject | None]:
+    """The picture with its plain ground carried on to either side, or above and below, so that all of a logo or a
+    thing on white fits a frame of another shape (width / height). Other pictures stay as they are."""
+    rows, columns = picture.pixels.shape[:2]
+    right, down = max(0, round((rows * shape - columns) / 2)), max(0, round((columns / shape - rows) / 2))
+    pixels = picture.pixels
+    edges = (pixels[:, 0], pixels[:, -1]) if right else (pixels[0], pixels[-1])
+    if max(right / columns, down / rows) < WORTHWHILE or any(
+        float(edge.std(axis=0).max()) > PLAIN for edge in edges
+    ):
+        return picture, subject
+    sides = (down, down, right, right)
+    wide = np.asarray(cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_REPLICATE), dtype=np.uint8)
+    if subject is None:
+        return Picture(wide), None
+    mask = np.asarray(cv2.copyMakeBorder(subject.mask, *sides, cv2.BORDER_CONSTANT, value=0), dtype=np.uint8)
+    tall, long_ = wide.shape[:2]
+    left, top, last_x, last_y = subject.box
+    box = (
+        (left * columns + right) / long_,
+        (top * rows + down) / tall,
+        (last_x * columns + right) / long_,
+        (last_y * rows + down) / tall,
+    )
+    cover = subject.cover * rows * columns / (tall * long_)
+    return Picture(wide), replace(subject, mask=mask, box=box, cover=cover)
+
+
+def framed_at(
+    picture: Picture,
+    width: int,
+    height: int,
+    crop: Crop,
+    subject: Subject | None = None,
+    *,
+    open_height: float = 1.0,
+) -> Framing:
+    """The picture framed by a crop. It fills the part `open_height` of the frame's height, around its middle.
 
     Small pictures are brought up smoothly, cleaned and sharpened, so that they don't show their pixels.
     """
     source: MatLike = picture.pixels
     rows, columns = source.shape[:2]
-    fill = max(width / columns, height / rows) * crop.closeness
+    fill = max(width / columns, height * open_height / rows) * crop.closeness
     work = min(fill * 1.1, 3000.0 / max(rows, columns))
     if work > 1.25:
         clean = cv2.bilateralFilter(source, 5, 18, 3)
@@ -88,7 +130,7 @@ def framed_at(picture: Picture, width: int, height: int, crop: Crop, subject: Su
     tall, wide = source.shape[:2]
     mask = None if subject is None else cv2.resize(subject.mask, (wide, tall), interpolation=cv2.INTER_LINEAR)
     scale = wide / (columns * fill)
-    half_x, half_y = width * scale / 2.0, height * scale / 2.0
+    half_x, half_y = width * scale / 2.0, height * open_height * scale / 2.0
     x = min(max(crop.focus[0] * wide, half_x), wide - half_x)
     y = min(max(crop.focus[1] * tall, half_y), tall - half_y)
     return Framing(

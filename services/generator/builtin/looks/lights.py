@@ -213,10 +213,10 @@ def tables_of(inks: Inks) -> tuple[Table, Table]:
             warm = mix(high, light, 0.3)
         case "paper":
             ground = [
-                (0.0, mix(dark, mid, 0.8)),
-                (0.34, mix(mid, high, 0.5)),
-                (0.7, mix(high, light, 0.55)),
-                (1.0, light),
+                (0.0, mix(dark, mid, 0.5)),
+                (0.45, mid),
+                (0.8, mix(mid, high, 0.75)),
+                (1.0, mix(high, light, 0.6)),
             ]
             warm = mix(high, light, 0.3)
     return ramp(ground), ramp([(0.0, black), (0.45, mix(black, warm, 0.62)), (0.75, warm), (1.0, light)])

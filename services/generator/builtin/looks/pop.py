@@ -85,20 +85,19 @@ class Pop:
         return np.vstack([old, new])
 
     def _seen(self, row: int, column: int, moment: Moment) -> tuple[Frame, Frame | None]:
-        """Tone and mask of one print: its own camera, every second one mirrored."""
+        """Tone and mask of one print, through a camera of its own."""
         stage, framing = self.stage, self.framing
         width, height = self.size
         wave = 0.5 + 0.5 * cos(2.0 * pi * (moment.bar - 0.11 * (row + column)))
         pose = stage.pose(moment.shot)
         near = pose.scale + 0.05 * stage.depth * moment.pulse * wave + 0.035 * wave
         step = 2.0 * framing.scale / near
-        flip = -1.0 if (row + column) % 2 else 1.0
         turn = 0.5 * stage.pace * moment.time + 1.3 * (row + column)
         middle_x = framing.centre[0] + (pose.right + 0.012 * sin(turn)) * width * 2.0 * framing.scale
         middle_y = framing.centre[1] + (pose.down + 0.010 * cos(turn)) * height * 2.0 * framing.scale
         matrix = np.array(
             [
-                [flip * step, 0.0, middle_x - flip * step * (width - 1) / 2.0],
+                [step, 0.0, middle_x - step * (width - 1) / 2.0],
                 [0.0, step, middle_y - step * (height - 1) / 2.0],
             ]
         )
@@ -138,7 +137,7 @@ def cells_of(stage: Stage, picture: Picture) -> tuple[int, int]:
         left, top, right, bottom = stage.subject.box
         shape *= (0.3 + 0.7 * (right - left)) / (0.3 + 0.7 * (bottom - top))
     shape = min(max(shape, 0.62), 1.5)
-    wished = 3 if (stage.variant + stage.visit) % 2 == 0 else 7
+    wished = 3 if (stage.variant + stage.visit) % 2 == 0 else 6
     wished += 2 if stage.finale else 0
 
     def unfit(cells: tuple[int, int]) -> float:
@@ -147,7 +146,7 @@ def cells_of(stage: Stage, picture: Picture) -> tuple[int, int]:
         return 1.2 * abs(log(own / shape)) + abs(log(across * along / wished))
 
     return min(
-        ((across, along) for across in range(1, 6) for along in range(1, 6) if across * along > 1), key=unfit
+        ((across, along) for across in range(1, 5) for along in range(1, 5) if across * along > 1), key=unfit
     )
 
 

@@ -97,8 +97,10 @@ def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
 
 def decode_mono(path: Path, rate: int) -> Samples:
     """The whole first audio stream as mono float32 at `rate` Hz, shape (n,), -1..1: see `mono_chunks`."""
-    chunks = list(mono_chunks(path, rate))
-    return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+    samples = bytearray()  # grows in place: chunks that are joined at the end would need twice the memory
+    for chunk in mono_chunks(path, rate):
+        samples += chunk.data.cast("B")
+    return np.frombuffer(samples, np.float32)
 
 
 def sound_starts(path: Path) -> Fraction:

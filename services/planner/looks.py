@@ -13,7 +13,7 @@ from services.planner.slots import slots_of
 from services.planner.structure import Spot
 from services.planner.words import known_words
 
-OVER: dict[LyricsStyle, float] = {"auto": 2.5, "line": 6.0, "stack": 6.0, "sweep": 6.0}
+OVER: dict[LyricsStyle, float] = {"auto": 3.5, "line": 6.0, "stack": 6.0, "sweep": 6.0}
 """What it is worth that lyrics can be set over a look."""
 
 

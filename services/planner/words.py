@@ -15,8 +15,14 @@ KNOWN = 0.5
 LONGEST_HOOK = 18
 """Letters; longer ones can't be written large."""
 MOST_WORDS = 3
-LONGEST_TITLE = 48
-"""Letters of a title that can be set on a page."""
+LONGEST_TITLE = 40
+"""Letters of a title that can be set on a page; of longer ones, the whole words that fit."""
+_ASIDE = re.compile(
+    r"\s*[(\[][^)\]]*\b(feat|ft|with|official|video|audio|lyrics?|remaster(ed)?|version|edit|mix|live|prod)\b[^)\]]*[)\]]"
+    r"|\s+[-\u2013]\s+(\d{4}\s+)?remaster(ed)?\b.*$|\s+(feat|ft)\.\s.*$",
+    re.IGNORECASE,
+)
+"""What shops and labels add to a title."""
 
 _SLIGHT = frozenset(
     """
@@ -36,9 +42,13 @@ def known_words(analysis: Analysis) -> tuple[Word, ...]:
 
 
 def title_text(title: str) -> str:
-    """The title as it can be set: on one line, and "" where it is too long or has nothing to read."""
-    text = _plain(title)
-    return text if any(char.isalnum() for char in text) and len(text) <= LONGEST_TITLE else ""
+    """The title as it can be set: on one line, without what labels add; "" where there is nothing to read."""
+    text = _ASIDE.sub("", _plain(title)).strip() or _plain(title)
+    if not any(char.isalnum() for char in text):
+        return ""
+    while len(text) > LONGEST_TITLE and " " in text:
+        text = text.rsplit(" ", 1)[0].rstrip(" -,;:\u2013")
+    return text if len(text) <= LONGEST_TITLE else ""
 
 
 def hook_text(analysis: Analysis, title: str) -> str:
@@ -47,7 +57,7 @@ def hook_text(analysis: Analysis, title: str) -> str:
     Words whose times are only guessed count by what repeats anywhere.
     """
     sung = _chorus_words(analysis)
-    return _refrain(sung) or _strongest(title)
+    return _refrain(sung) or _strongest(title_text(title))
 
 
 def _chorus_words(analysis: Analysis) -> Sequence[Word]:

@@ -1,9 +1,9 @@
-"""Title: a page with the song's name, and its shape large beside it, in rings that answer the beat in turn."""
+"""Title: a page with the song's name, and its shape beside it, from which bands go out with the beat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, pi, sin
+from math import pi, sin
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from services.generator.builtin.type.title import TitleBlock
 LOOK = LookEntry(
     name="title",
     family="type",
-    summary="A page with the song's name beside its shape.",
+    summary="A page with the song's name; bands go out from its shape.",
     needs=("text",),
     stand_in="hills",
     mark=4.5,
@@ -30,15 +30,17 @@ LOOK = LookEntry(
 
 TITLE = 118.0
 """Pixels of the title at 720."""
-RADII = (0.25, 0.40, 0.57)
-"""Of the shapes, in parts of the shorter side."""
-LATER = 0.14
-"""Beats by which each shape answers after the one within it."""
-SWELL = (0.075, 0.05, 0.035)
-SWAY = 0.012
-"""Parts of the shorter side that each shape sways more than the one around it."""
-CREEP = 0.009
-"""Growth a second."""
+SHAPE = 0.24
+"""The shape's radius, in parts of the shorter side."""
+PITCH = 0.135
+"""Width of a band, likewise."""
+BANDS_A_BEAT = 0.5
+DRIFT = 0.22
+"""Bands a second that go out without any beat."""
+FAINT = (0.34, 0.13)
+"""How far the bands differ from the ground: near the shape, and at the far end of the page, behind the title."""
+SWELL = 0.07
+SWAY = 0.02
 
 
 @dataclass(frozen=True)
@@ -67,44 +69,47 @@ def make(stage: Stage) -> Drawing:
 
 
 class Title:
-    """All is flat: three shapes within each other, and type that rises from its line."""
+    """All is flat: bands, the shape, and type that rises from its line."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.page = page(stage)
         inks = stage.inks
-        strong = max((inks.accent, inks.mid), key=lambda ink: float(np.linalg.norm(ink - inks.ground)))
-        other = inks.mid if strong is inks.accent else inks.accent
-        self.inks = (strong, mix(inks.ground, other, 0.55), mix(inks.ground, other, 0.22))
+        self.strong = max((inks.accent, inks.mid), key=lambda ink: float(np.linalg.norm(ink - inks.ground)))
+        self.other = inks.mid if self.strong is inks.accent else inks.accent
         self.ink = solid(max(inks.row, key=lambda ink: abs(float(ink[0] - inks.ground[0]))))
         left, top, wide, high = self.page.title
         width, height = round(wide * stage.width), round(high * stage.height)
         self.title = TitleBlock(stage.text, "", width, height, TITLE * stage.unit)
         self.at = round(left * stage.width), round(top * stage.height + 0.5 * (height - self.title.height))
-        self.turn = float(stage.random().uniform(-0.3, 0.3)) if stage.motif not in {"arch", "disc"} else 0.0
+        random = stage.random()
+        self.phase = float(random.uniform(0.0, 2.0 * pi))
+        self.turn = float(random.uniform(-0.3, 0.3)) if stage.motif not in {"arch", "disc"} else 0.0
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
         image = np.empty((stage.height, stage.width, 3), np.uint8)
         image[:] = solid(stage.inks.ground)
         short = min(stage.width, stage.height)
-        grown = 1.0 + CREEP * stage.pace * (moment.shot - 0.5 * stage.seconds)
-        run = 0.9 * stage.pace * moment.time
-        for number in range(len(RADII) - 1, -1, -1):
-            swell = (
-                SWELL[number] * stage.depth * _answer(moment.count - LATER * number) * (0.5 + 0.5 * moment.energy)
-            )
-            sway = SWAY * (len(RADII) - number) * short
-            x = self.page.shape[0] * stage.width + sway * sin(run + 0.5 * number)
-            y = self.page.shape[1] * stage.height + sway * sin(0.8 * run + 0.5 * pi + 0.5 * number)
-            turn = (self.turn + 0.05 * run) * (1.0 - 0.35 * number) * (stage.motif not in {"arch", "disc"})
-            shape = outline(stage.motif, RADII[number] * short * (grown + swell), (x, y), turn)
-            fill(image, shape, solid(self.inks[number]))
+        run = 0.6 * stage.pace * moment.time + self.phase
+        x = self.page.shape[0] * stage.width + SWAY * short * sin(run)
+        y = self.page.shape[1] * stage.height + SWAY * short * sin(0.8 * run + 0.5 * pi)
+        turn = self.turn + 0.04 * run * (stage.motif not in {"arch", "disc"})
+        self._bands(image, moment, (x, y), turn)
+        radius = SHAPE * short * (1.0 + SWELL * stage.depth * moment.pulse)
+        fill(image, outline(stage.motif, radius, (x, y), turn), solid(self.strong))
         self.title.draw(image, self.at, moment.shot, ink=self.ink, line=self.ink)
         return image
 
-
-def _answer(count: float) -> float:
-    """0..1: what a beat leaves behind, with a soft start; `count` goes on by 1 each beat."""
-    phase = count - np.floor(count)
-    return float(min(phase / 0.08, 1.0) * exp(-3.0 * phase))
+    def _bands(self, image: Frame, moment: Moment, centre: tuple[float, float], turn: float) -> None:
+        """Every other band is the ground itself; they fade on their way out."""
+        stage = self.stage
+        pitch = PITCH * min(stage.width, stage.height)
+        out = BANDS_A_BEAT * moment.step + DRIFT * stage.pace * moment.time
+        whole = int(np.floor(out))
+        count = int(np.hypot(stage.width, stage.height) / pitch) + 1
+        for number in range(count, -1, -1):
+            place = number + out - whole
+            share = float(np.interp(place / count, (0.1, 0.6), FAINT)) * ((number - whole) % 2)
+            shape = outline(stage.motif, (place + 1.0) * pitch, centre, turn)
+            fill(image, shape, solid(mix(stage.inks.ground, self.other, share)))

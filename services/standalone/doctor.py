@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.resources
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from libs.contracts.errors import BeatloomError
 from libs.media.ffmpeg import NEEDED_ENCODERS, NEEDED_FILTERS, find_ffmpeg
 from libs.runtime.settings import load
+from libs.type.faces import FACES
 from services.standalone.data_dir import DataDir, default_data_dir, renders_dir
 from services.standalone.nats_child import find_nats_server
 from services.standalone.settings import StandaloneSettings
@@ -61,7 +61,7 @@ def findings(settings: StandaloneSettings) -> Iterator[Finding]:
     yield _look("python", _python)
     yield _look("ffmpeg", lambda: _ffmpeg(settings.shared.ffmpeg))
     yield _look("nats-server", lambda: _nats(settings.nats_server))
-    yield _look("font", _font)
+    yield _look("fonts", _fonts)
     yield _look("processors", _processors, needed=False)
     yield _look("data directory", lambda: _writable(data))
     yield _look("render directory", lambda: _writable(renders_dir()))
@@ -100,12 +100,15 @@ def _nats(setting: str) -> str:
     return f"{_said([binary, '--version']).removeprefix('nats-server: ')}, {binary}"
 
 
-def _font() -> str:
-    files = importlib.resources.files("font_manrope") / "files"
-    found = files / "Manrope-Bold.ttf"
-    if not found.is_file():
-        raise Lacking("the captions' font is not installed", "Run `make setup`.")
-    return "Manrope"
+def _fonts() -> str:
+    faces = {face for role in FACES.values() for face in role}
+    try:
+        lacking = sorted(face.file for face in faces if not face.path.is_file())
+    except ModuleNotFoundError as error:
+        lacking = [str(error.name)]
+    if lacking:
+        raise Lacking(f"{lacking[0]} is not installed", "Run `make setup`.")
+    return f"{len({face.family for face in faces})} families"
 
 
 def _processors() -> str:

@@ -17,7 +17,7 @@ from services.generator.builtin.painter import Painter
 from services.generator.builtin.type.contrast import APART, lightness
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.layers import STYLES
-from services.generator.builtin.type.phrases import at
+from services.generator.builtin.type.phrases import at, sung_lines
 from tests.unit.generator.scenes import DARK, LIGHT, painter, round_subject, shot, soft_picture, song
 
 SIZES = {"16:9": (320, 180), "9:16": (180, 320), "1:1": (180, 180), "4:5": (180, 224)}
@@ -231,3 +231,11 @@ def test_any_words_can_be_drawn(style: SceneLyrics, text: str) -> None:
 def test_words_of_symbols_alone_have_no_layer() -> None:
     assert draw("line", sung(["🔥 🎸", "❤️"])).lyrics is None
     assert painter(written("line"), analysis=heard(())).lyrics is None
+
+
+def test_japanese_breaks_after_its_particles() -> None:
+    words = [Word(text="夜に駆ける物語の始まりを", start=1.0, end=3.0, confidence=1.0)]
+    (line,) = sung_lines(words, "grotesk")
+    assert [word.text for word in line] == ["夜に", "駆ける", "物語の", "始まりを"]
+    assert line[0].start == 1.0 and line[-1].end == pytest.approx(3.0)
+    assert [word.spaced for word in line] == [True, False, False, False]

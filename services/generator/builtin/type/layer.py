@@ -76,6 +76,9 @@ class LyricLayer:
         self.stage, self.look = stage, look
         self.area = Area.of(stage.width, stage.height)
         self.style = self.set_in(stage)
+        texts = [word.text for word in stage.words]
+        rightward = 2 * sum(map(reads_rightward, texts)) >= len(texts)
+        self.sides: tuple[Side, ...] = ("left", "right") if rightward else ("right", "left")
         self.place = roomiest([(place, self.parts(place)) for place in self.places()], taken)
         if self.place.share < NARROW:
             self.style = replace(self.style, size=SMALLER * self.style.size)

@@ -10,7 +10,7 @@ from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import smooth
 from services.generator.builtin.type.phrases import Phrase
-from services.generator.builtin.type.room import SIDES, Place
+from services.generator.builtin.type.room import Place
 from services.generator.builtin.type.setting import Block, Style
 
 RISE_S = 0.42
@@ -27,9 +27,9 @@ class Line(LyricLayer):
 
     def places(self) -> Sequence[Place]:
         if self.area.wide:
-            beside = [Place(side, 0.56, share) for share in (0.66, 0.42, 0.36) for side in SIDES]
-            return [*beside, Place("left", 0.84, 1.0), Place("left", 0.18, 1.0)]
-        return [Place("left", middle) for middle in (0.5 if self.area.upright else 0.56, 0.68, 0.82, 0.22)]
+            beside = [Place(side, 0.56, share) for share in (0.66, 0.42, 0.36) for side in self.sides]
+            return [*beside, Place(self.sides[0], 0.84, 1.0), Place(self.sides[0], 0.18, 1.0)]
+        return [Place(self.sides[0], middle) for middle in (0.5 if self.area.upright else 0.56, 0.68, 0.82, 0.22)]
 
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         ink = solid(self.inks.paper)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ CLOSE_S = 1.6
 """A shorter pause doesn't part phrases."""
 PIECE = 4
 """Letters of scripts without spaces that stay together."""
+_KANA = re.compile("[\u3041-\u309f]")
+_WORDS = re.compile("[^\u3041-\u309f]*[\u3041-\u309f]+|[^\u3041-\u309f]+")
+"""Whatever comes before a run of hiragana, with it."""
 _NO_START = frozenset("、。，．！？」』）】〉》ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々…!?,.)”’")
 
 
@@ -99,17 +103,29 @@ def _is_hangul(char: str) -> bool:
 
 
 def _pieces(text: str) -> list[str]:
-    """About equal pieces of Chinese or Japanese text, none beginning with what must not begin a row."""
-    count = math.ceil(len(text) / PIECE)
+    """Japanese at the ends of its particles and endings, other text in about equal pieces.
+
+    None begins with what must not begin a row.
+    """
+    words = _WORDS.findall(text) if _KANA.search(text) else [text]
+    parts = [part for word in words for part in _halved(word)]
     found: list[str] = []
-    for index in range(count):
-        piece = text[len(text) * index // count : len(text) * (index + 1) // count]
-        while found and piece and piece[0] in _NO_START:
-            found[-1] += piece[0]
-            piece = piece[1:]
-        if piece:
-            found.append(piece)
+    for part in parts:
+        rest = part
+        while found and rest and rest[0] in _NO_START:
+            found[-1] += rest[0]
+            rest = rest[1:]
+        if rest:
+            found.append(rest)
     return found
+
+
+def _halved(text: str) -> list[str]:
+    """Equal pieces of at most twice `PIECE` letters, or the text itself."""
+    if len(text) <= 2 * PIECE:
+        return [text]
+    count = math.ceil(len(text) / PIECE)
+    return [text[len(text) * index // count : len(text) * (index + 1) // count] for index in range(count)]
 
 
 def phrases(turns: Sequence[Sequence[Sung]]) -> list[Phrase]:

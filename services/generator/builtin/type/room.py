@@ -16,7 +16,6 @@ from services.generator.builtin.looks.view import View
 from services.generator.builtin.standing import Figure, Sway
 
 Side = Literal["left", "centre", "right"]
-SIDES: tuple[Side, ...] = ("left", "right")
 Taken = npt.NDArray[np.float32]
 """A small grid over the frame, 0..1: how much a cell must stay free of type."""
 

@@ -10,7 +10,7 @@ from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
 from services.generator.builtin.type.motion import expo_out, smooth
 from services.generator.builtin.type.phrases import Phrase
-from services.generator.builtin.type.room import SIDES, Place
+from services.generator.builtin.type.room import Place
 from services.generator.builtin.type.setting import Block, Style
 
 FAINT = 0.26
@@ -33,9 +33,9 @@ class Stack(LyricLayer):
 
     def places(self) -> Sequence[Place]:
         if self.area.wide:
-            beside = [Place(side, 0.5, share) for share in (0.62, 0.46, 0.40) for side in SIDES]
-            return [*beside, Place("left", 0.8, 1.0)]
-        return [Place("left", middle) for middle in (0.5, 0.7, 0.25)]
+            beside = [Place(side, 0.5, share) for share in (0.62, 0.46, 0.40) for side in self.sides]
+            return [*beside, Place(self.sides[0], 0.8, 1.0)]
+        return [Place(self.sides[0], middle) for middle in (0.5, 0.7, 0.25)]
 
     @property
     def weakest(self) -> float:

@@ -18,6 +18,7 @@ from libs.contracts.analysis import Word
 from libs.contracts.storyboard import Scene
 from libs.type.coverage import choose_face
 from libs.type.faces import FACES, Face
+from libs.type.metrics import line_height
 
 FONT = FACES["caption"][0]
 """What captions are set in, where it has their letters."""
@@ -182,7 +183,8 @@ def script(shown: Iterable[Caption], width: int, height: int) -> str:
     for one in shown:
         text = "\\N".join(escaped(row) for row in one.rows)
         face = face_of(one)
-        font = f"\\fn{face.family}" if face != FONT else ""
+        size = round(sizes.size * line_height(face) / line_height(FONT))
+        font = f"\\fn{face.family}\\fs{size}" if face != FONT else ""
         lines.append(f"Dialogue: 0,{_clock(one.start)},{_clock(one.end)},Line,,0,0,0,,{{\\fad(90,90){font}}}{text}")
     return "\n".join(lines) + "\n"
 

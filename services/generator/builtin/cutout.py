@@ -118,6 +118,15 @@ def widened(mask: Gray, reach: float, air: int, softness: float) -> Gray:
     return np.asarray(np.clip((reach - smooth + 0.5) * 255.0, 0.0, 255.0), dtype=np.uint8)
 
 
+def snipped(mask: Gray, most: float) -> Gray:
+    """The mask with straight cuts for its outline, at most so many pixels beside it; holes are filled."""
+    found, _ = cv2.findContours((mask >= 128).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    straight = [cv2.approxPolyDP(contour, most, closed=True) for contour in found]
+    plain = np.zeros_like(mask)
+    cv2.fillPoly(plain, straight, 255, cv2.LINE_AA)
+    return plain
+
+
 def _unfringed(colour: Image, mask: Gray) -> Image:
     """At the rim the colours from inside, so that the old background doesn't shine through."""
     reach = max(1.5, 0.006 * min(mask.shape))

@@ -13,7 +13,7 @@ from cv2.typing import MatLike
 
 from libs.picture.load import Gray
 from services.generator.builtin.colour import Lab, Table, solid
-from services.generator.builtin.cutout import Cut, Layer, premultiplied, widened
+from services.generator.builtin.cutout import Cut, Layer, premultiplied, snipped, widened
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -95,13 +95,14 @@ class Figure:
     scale: float
     """How much larger it is than in its picture."""
 
-    def outlined(self, layer: Layer, ink: Lab, reach: float) -> tuple[Layer, int]:
+    def outlined(self, layer: Layer, ink: Lab, reach: float, *, snip: float = 0.0) -> tuple[Layer, int]:
         """A layer of this figure with a line of `reach` pixels around it, and the air at its sides.
 
-        It is laid with `aired(figure.at(...), air)`.
+        It is laid with `aired(figure.at(...), air)`. snip: pixels by which scissors would cut the line's corners.
         """
         air = int(np.ceil(reach)) + 3
         line = widened(self.cut.mask, reach, air, 0.35 * reach)
+        line = snipped(line, snip) if snip else line
         around = premultiplied(np.full((*line.shape, 3), solid(ink), np.uint8), line)
         rest = 255 - cv2.copyMakeBorder(self.cut.mask, air, air, air, air, cv2.BORDER_CONSTANT, value=0)
         under = cv2.multiply(around, cv2.merge([rest] * 4), scale=1.0 / 255.0)

@@ -54,6 +54,14 @@ def drawable(text: str) -> str:
     return " ".join(word for word in left.split() if not all(_joins(char) for char in word))
 
 
+def is_writable(text: str) -> bool:
+    """Whether some face has all letters of the text, and there are any."""
+    shown = drawable(text)
+    return (
+        any(unicodedata.category(char)[0] in "LN" for char in shown) and choose_face("caption", shown) is not None
+    )
+
+
 def _has(held: frozenset[int], char: str) -> bool:
     if ord(char) in held or unicodedata.category(char) in _UNSEEN or _selects(char):
         return True

@@ -11,6 +11,7 @@ import cv2
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
 from libs.picture.subject import Subject
+from libs.type.coverage import is_writable
 from services.generator.builtin import looks
 from services.generator.builtin.colour import Inks
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
@@ -58,8 +59,8 @@ class Painter:
             camera=scene.camera,
             picture=usable,
             subject=subject if usable is not None else None,
-            text=scene.text,
-            words=tuple(word for word in analysis.words if word.confidence >= KNOWN),
+            text=scene.text if is_writable(scene.text) else "",
+            words=tuple(word for word in analysis.words if word.confidence >= KNOWN and is_writable(word.text)),
             motif=scene.motif,
             visit=scene.visit,
             finale=scene.finale,

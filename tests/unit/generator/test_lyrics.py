@@ -239,3 +239,21 @@ def test_japanese_breaks_after_its_particles() -> None:
     assert [word.text for word in line] == ["夜に", "駆ける", "物語の", "始まりを"]
     assert line[0].start == 1.0 and line[-1].end == pytest.approx(3.0)
     assert [word.spaced for word in line] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("text", ["🔥", "ሰላም", "\u202e", "  "])
+@pytest.mark.parametrize("look", ["wall", "slam"])
+def test_looks_of_type_give_way_where_nothing_can_be_written(look: str, text: str) -> None:
+    drawn = painter(shot(look, text=text), analysis=heard(sung(["🔥 ሰላም"])))
+    assert drawn.look_name not in ("wall", "slam")
+    assert drawn.frame(0).shape == (108, 192, 3)
+
+
+@pytest.mark.parametrize(
+    "text", [value for value in HOSTILE.values() if "🔥" not in value and "\ue000" not in value]
+)
+@pytest.mark.parametrize("look", ["wall", "slam"])
+def test_looks_of_type_write_any_words(look: str, text: str) -> None:
+    drawn = painter(shot(look, text=text), analysis=heard(sung([text], each=0.02)), width=108, height=192)
+    assert drawn.look_name == look
+    assert len(np.unique(drawn.frame(10).reshape(-1, 3), axis=0)) > 2

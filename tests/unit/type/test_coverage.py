@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.type.coverage import choose_face, drawable, draws, missing, uncovered
+from libs.type.coverage import choose_face, drawable, draws, is_writable, missing, uncovered
 from libs.type.faces import FACES, Role
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -69,6 +69,14 @@ def test_any_text_has_a_verdict(text: str) -> None:
         assert face is None or draws(face, shown)
     if missing(shown):
         assert choose_face("caption", shown) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("love", True), ("love 🎸", True), ("2024", True), ("🎸", False), ("…", False), ("ሰላም", False)],
+)
+def test_what_has_letters_and_a_face_in_every_role_is_written(text: str, written: bool) -> None:
+    assert is_writable(text) is written
 
 
 def test_every_face_has_its_file() -> None:

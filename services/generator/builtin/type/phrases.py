@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from libs.contracts.analysis import Word
-from libs.type.coverage import choose_face, drawable
+from libs.type.coverage import drawable, is_writable
 from libs.type.faces import Role
 from services.generator.builtin.type.raster import clusters
 
@@ -74,7 +74,7 @@ def _parts(word: Word, role: Role) -> list[Sung]:
     if not (math.isfinite(word.start) and math.isfinite(word.end)):
         return []
     shown = drawable(word.text)
-    if not any(unicodedata.category(char)[0] in "LN" for char in shown) or choose_face(role, shown) is None:
+    if not is_writable(shown):
         return []
     texts = _pieces(shown) if _is_unspaced(shown) else [_cut(shown)]
     letters = sum(len(text) for text in texts)

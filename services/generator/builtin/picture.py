@@ -10,7 +10,7 @@ from cv2.typing import MatLike
 
 from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.framing import FOCUS, Crop, aimed
+from services.generator.builtin.framing import FOCUS, Crop, aimed, head_of
 
 __all__ = ["FOCUS", "Framing", "Gray", "Image", "Picture", "framed", "framed_at", "framed_near"]
 
@@ -18,6 +18,10 @@ MIDDLE = 112.0
 """Where the middle tone of a picture is brought, of 255, as far as GAMMA lets it."""
 GAMMA = (0.55, 1.5)
 
+READ = 88.0
+"""The middle tone that a head has at least, as far as FILL lets it."""
+FILL = 0.55
+"""The strongest fill light, as an exponent."""
 PLAIN = 5.0
 """Deviation, of 255, along an edge of a picture that stands on a plain ground."""
 WORTHWHILE = 0.06
@@ -135,7 +139,7 @@ def framed_at(
     y = min(max(crop.focus[1] * tall, half_y), tall - half_y)
     return Framing(
         source=np.asarray(source, dtype=np.uint8),
-        tone=_spread(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), mask),
+        tone=_filled(_spread(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), mask), mask, subject),
         mask=None if mask is None else np.asarray(mask, dtype=np.uint8),
         centre=(x, y),
         scale=scale,
@@ -159,3 +163,20 @@ def _spread(tone: MatLike, mask: MatLike | None) -> Gray:
     stretched = cv2.LUT(tone, np.rint(curve).astype(np.uint8))
     local = cv2.createCLAHE(clipLimit=1.3, tileGridSize=(6, 6)).apply(stretched)
     return np.asarray(local, dtype=np.uint8)
+
+
+def _filled(tone: Gray, mask: MatLike | None, subject: Subject | None) -> Gray:
+    """The tones with a fill light on the subject, where its head would be too dark to be read."""
+    if mask is None or subject is None:
+        return tone
+    rows, columns = tone.shape
+    left, top, right, bottom = head_of(subject)
+    part = np.s_[int(top * rows) : max(int(bottom * rows), 1), int(left * columns) : max(int(right * columns), 1)]
+    inside = tone[part][mask[part] > 127]
+    middle = float(np.median(inside)) if len(inside) else READ
+    if middle >= READ:
+        return tone
+    gamma = max(float(np.log(READ / 255.0) / np.log(max(middle, 6.0) / 255.0)), FILL)
+    lifted = cv2.LUT(tone, np.rint(255.0 * (np.arange(256) / 255.0) ** gamma).astype(np.uint8))
+    light = cv2.GaussianBlur(mask, (0, 0), 0.006 * columns).astype(np.float32) / np.float32(255.0)
+    return np.asarray(cv2.blendLinear(lifted, tone, light, np.float32(1.0) - light), dtype=np.uint8)

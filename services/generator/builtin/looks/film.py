@@ -60,7 +60,9 @@ class Film:
         seen = min(stage.width / WIDE, 0.86 * stage.height) if wide else (1.0 - 2.0 * BAR) * stage.height
         self.bar = max(2, round((stage.height - seen) / 2.0))
         self.photo = Photograph(stage, picture, KEEP, seen / stage.height)
-        self.leak = Leak(stage, (mix(inks.accent, high, 0.5), light), 0.8 * (1.0 - self.photo.bright))
+        self.leak = Leak(
+            stage, (mix(inks.accent, high, 0.5), mix(high, light, 0.4)), 0.75 * (1.0 - self.photo.bright)
+        )
         self.bars = solid({"night": dark, "colour": mix(dark, inks.ground, 0.5), "paper": light}[key])
         self.weave = periodic_line(np.random.default_rng([stage.seed, 43]), LAPS, LAPS / 4.0, 3.0)
         self.small = stage.grid(LEAK_SHORT)

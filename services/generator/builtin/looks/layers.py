@@ -17,6 +17,10 @@ GAIN_ONE = 200.0
 
 TINT = 0.66
 """A photograph that keeps all of its own colour gives up so much of the palette's: the rest tints it."""
+GAIN = (0.92, 1.7)
+"""How far colour follows where the grading makes a place lighter or darker."""
+SKIN = 0.8
+"""How much less of the palette's tint a subject has."""
 
 
 def blended(over: MatLike, under: MatLike, share: MatLike) -> Frame:
@@ -46,12 +50,26 @@ def lit(image: MatLike, light: Field) -> Frame:
 def photograph(framing: Framing, inks: Inks, key: Key, body: Lab, keep: float) -> Frame:
     """The picture in its own colours and the palette's at once.
 
-    Its lightness goes through the grading; `keep` (0..1) is how much of its own colour it keeps.
+    Its lightness goes through the grading; `keep` (0..1) is how much of its own colour it keeps. A known subject
+    is tinted less than its ground: skin stays skin.
     """
     table = graded(inks, key, body)
     print_ = cv2.cvtColor(cv2.applyColorMap(framing.tone, table), cv2.COLOR_BGR2YCrCb)
     own = cv2.cvtColor(framing.source, cv2.COLOR_BGR2YCrCb)
-    tint = 1.0 - TINT * keep
-    mixed = cv2.addWeighted(print_, tint, own, keep, 128.0 * (1.0 - tint - keep))
-    mixed[..., 0] = print_[..., 0]
+    if framing.mask is not None:
+        print_ = _paler(print_, framing.mask)
+    level, was = (cv2.split(colours)[0].astype(np.float32) + np.float32(8.0) for colours in (print_, own))
+    gain = np.clip(level / was, *GAIN)[..., None] * np.float32(keep)
+    tint = np.float32(1.0 - TINT * keep)
+    middle = np.float32(128.0)
+    chroma = middle + (print_[..., 1:] - middle) * tint + (own[..., 1:] - middle) * gain
+    mixed = np.dstack([print_[..., :1], np.clip(np.rint(chroma), 0, 255).astype(np.uint8)])
     return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_YCrCb2BGR), dtype=np.uint8)
+
+
+def _paler(colours: MatLike, mask: MatLike) -> MatLike:
+    """YCrCb with less of its colour where the mask is."""
+    rest = cv2.LUT(mask, np.rint(255.0 - SKIN * np.arange(256)).astype(np.uint8))
+    luma, *chroma = cv2.split(colours)
+    grey = cv2.multiply(cv2.bitwise_not(rest), np.full_like(rest, 128), scale=1.0 / 255.0)
+    return cv2.merge([luma, *(cv2.add(cv2.multiply(part, rest, scale=1.0 / 255.0), grey) for part in chroma)])

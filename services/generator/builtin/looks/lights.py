@@ -133,11 +133,9 @@ class Lights:
                 cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_WRAP,
             )
-            for tile, size in zip(self.tiles, (0.5, 1.1), strict=True)
+            for tile, size in zip(self.tiles, (0.34, 0.85), strict=True)
         )
-        cloud = np.maximum(first + np.float32(0.45) * second + np.float32(0.35), 0.0) ** 1.4 * np.float32(
-            self.dense
-        )
+        cloud = np.maximum(first + np.float32(0.45) * second + np.float32(0.5), 0.0) ** 1.4 * np.float32(self.dense)
         small = cloud + self.view.small_light(moment, 12.0)
         size = (self.stage.width, self.stage.height)
         return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32)

@@ -25,15 +25,15 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class ChangeFinder:
-    """Takes the small pictures one by one and keeps only what is near a planned change."""
+    """Takes the small pictures from number `first` on, one by one, and keeps only what is near a planned change."""
 
-    def __init__(self, planned: Sequence[Planned]) -> None:
+    def __init__(self, planned: Sequence[Planned], first: int = 0) -> None:
         self._planned = list(planned)
         self._found: list[int | None] = [None] * len(planned)
         self._spans = [self._span(index) for index in range(len(planned))]
         self._next = 0
         self._kept: dict[int, npt.NDArray[np.int16]] = {}
-        self._count = 0
+        self._count = first
 
     def _span(self, index: int) -> tuple[int, int]:
         """Frames that are kept for a change: its own, and some on each side up to half of the way to the next."""

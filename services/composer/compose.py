@@ -32,10 +32,11 @@ from services.composer.captions import Caption, beside, captions, face_of, layou
 from services.composer.changes import Planned
 from services.composer.contact import contact_sheet, wanted_shots
 from services.composer.cutter import Cut, Cutter, Piece
+from services.composer.hearing import SoundMeasure, measure_sound
 from services.composer.join import join
 from services.composer.judge import make_report, sound_problems
 from services.composer.lettering import font_folder
-from services.composer.measure import PictureMeasure, SoundMeasure, measure_picture, measure_sound
+from services.composer.measure import PictureMeasure, spans, watch_span, whole
 from services.composer.part import Head, Part
 from services.composer.poster import poster_args
 from services.composer.settings import ComposerSettings
@@ -231,18 +232,28 @@ class Composition:
         self._context.progress(JOINED, "measuring")
 
     async def _measured(self, board: Storyboard, output: Path, planned: Sequence[Planned]) -> PictureMeasure:
-        def on_progress(fraction: float, message: str) -> None:
-            self._context.progress(JOINED + (0.99 - JOINED) * fraction, message)
+        wanted, parts = wanted_shots(board), spans(planned, board.frames)
+        done = [0.0] * len(parts)
 
-        return await self._tools.child(
-            measure_picture,
-            str(output),
-            board.fps,
-            list(planned),
-            board.frames,
-            wanted_shots(board),
-            on_progress=on_progress,
+        def tell(number: int, fraction: float, message: str) -> None:
+            done[number] = fraction
+            self._context.progress(JOINED + (0.99 - JOINED) * sum(done) / len(done), message)
+
+        measured = await together(
+            *(
+                self._tools.child(
+                    watch_span,
+                    str(output),
+                    board.fps,
+                    span,
+                    board.frames,
+                    wanted,
+                    on_progress=partial(tell, number),
+                )
+                for number, span in enumerate(parts)
+            )
         )
+        return whole(board.fps, measured, wanted)
 
     async def _deliver(
         self, board: Storyboard, video: Path, report: Report, poster_frame: int, sheet: bytes

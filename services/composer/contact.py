@@ -86,13 +86,18 @@ def measured(report: Report) -> str:
     if report.loudness is not None:
         told.append(f"{report.loudness.integrated_lufs:.1f} LUFS".replace("-", "−"))
     if report.flashes is not None:
-        told.append(f"{report.flashes.a_second:g} flashes in the worst second")
+        told.append(flashes(report.flashes.a_second))
     if report.motion is not None:
         still = report.motion.still_seconds
         told.append(f"still for {still:.1f} s" if still else "never still")
     if report.picture_rate is not None:
         told.append(f"{report.picture_rate.mean_mbps:.1f} Mb/s")
     return BETWEEN.join(told)
+
+
+def flashes(a_second: float) -> str:
+    """How many there are in the worst second."""
+    return f"{a_second:g} flash{'' if a_second == 1 else 'es'} in the worst second" if a_second else "no flashes"
 
 
 def parts(analysis: Analysis) -> list[Part]:

@@ -10,8 +10,9 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.report import Cut, Report, Sound
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import StageUsage
+from services.composer.hearing import SoundMeasure
 from services.composer.lag import LIKE
-from services.composer.measure import PictureMeasure, SoundMeasure
+from services.composer.measure import PictureMeasure
 from services.composer.timeline import Join
 from services.composer.told import bit_rate, flashes, following, loudness, motion, scene_spans, warnings
 

@@ -1,10 +1,14 @@
-"""The finished file, measured: decoded once, small, in bounded memory. For a worker child."""
+"""The finished file's picture, measured: decoded once, small, in bounded memory. For worker children.
+
+A long video is watched in two parts side by side, which meet in the middle of a scene; what comes out is the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
+from itertools import pairwise
+from math import floor
 from typing import Any, NamedTuple
 
 import av
@@ -15,20 +19,24 @@ from av.video.reformatter import VideoReformatter
 from libs.contracts.report import Stretch
 from libs.measure.bits import BitMeter, BitRate
 from libs.measure.light import Small, is_black, small_size
-from libs.measure.music import Music, hear
 from libs.measure.watch import Seen, Watch
 from libs.media.film import FAST, shrunk
-from libs.media.loudness import Loudness
-from libs.media.sound import decode_mono, decoded
-from libs.media.track import hear_track, time_of
+from libs.media.sound import decoded
+from libs.media.track import time_of
 from libs.runtime.worker import report
 from services.composer.changes import ChangeFinder, Planned, stretches
-from services.composer.lag import RATE, is_silent, lag
 
 BLACK_SECONDS = 0.5
 FROZEN_LEVELS = 0.05
 """Mean difference of two pictures, of 255, up to which nothing moves."""
 FROZEN_SECONDS = 1.0
+
+LONG_FRAMES = 600
+"""From so many frames on, a video is watched in two parts."""
+LONG_SCENE = 60
+"""Parts meet in scenes of at least so many frames, far from any change."""
+WARM_SECONDS = 1.5
+"""What is looked at before a part begins, so that its first frames are seen as after those before them."""
 
 
 class Shots(NamedTuple):
@@ -40,6 +48,14 @@ class Shots(NamedTuple):
 
 
 NO_SHOTS = Shots((), (2, 2))
+
+
+class Span(NamedTuple):
+    """Frames `first` (included) to `end` (excluded; None: the last) of a video, and the changes planned in them."""
+
+    first: int
+    end: int | None
+    planned: tuple[Planned, ...]
 
 
 class PictureMeasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,35 +79,84 @@ class PictureMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """The frames that were asked for, as far as they are there."""
 
 
-class SoundMeasure(msgspec.Struct, frozen=True, kw_only=True):
-    """What was heard. `codec` is empty when there is no sound at all."""
+class PartMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen in a span."""
 
+    frames: int
+    steps_ok: bool
+    width: int
+    height: int
     codec: str
-    seconds: float
-    song_seconds: float
-    song_silent: bool
-    lag_seconds: float | None
-    likeness: float
-    music: Music
-    """What is heard in the song."""
-    loudness: Loudness | None = None
-    rate: BitRate | None = None
+    fps: str
+    found: tuple[int | None, ...]
+    black: bytes
+    still: bytes
+    """For each frame, whether it is black, and whether nothing has moved since the one before."""
+    poster: tuple[float, int]
+    """How well the best frame stands for the video, and its number."""
+    container_seconds: float
+    seen: Seen
+    bits: BitMeter
+    shots: dict[int, Small]
+
+
+def spans(planned: Sequence[Planned], frames: int) -> list[Span]:
+    """The parts in which a video of so many frames is watched side by side."""
+    edges = [0, *(one.frame for one in planned), frames]
+    middles = [(start + end) // 2 for start, end in pairwise(edges) if end - start >= LONG_SCENE]
+    if frames < LONG_FRAMES or not middles:
+        return [Span(0, None, tuple(planned))]
+    split = min(middles, key=lambda one: abs(one - frames // 2))
+    early = tuple(one for one in planned if one.frame < split)
+    return [Span(0, split, early), Span(split, None, tuple(planned[len(early) :]))]
 
 
 def measure_picture(
-    path: str,
-    fps_text: str,
-    planned: Sequence[Planned],
-    expected_frames: int,
-    wanted: Shots = NO_SHOTS,
+    path: str, fps_text: str, planned: Sequence[Planned], expected_frames: int, wanted: Shots = NO_SHOTS
 ) -> PictureMeasure:
-    """Decodes the video's picture once."""
+    """The whole picture, one part after the other."""
+    parts = [watch_span(path, fps_text, span, expected_frames, wanted) for span in spans(planned, expected_frames)]
+    return whole(fps_text, parts, wanted)
+
+
+def whole(fps_text: str, parts: Sequence[PartMeasure], wanted: Shots = NO_SHOTS) -> PictureMeasure:
+    """What was seen in all, from the parts in order."""
+    fps, first = Fraction(fps_text), parts[0]
+    seen, bits, shots = first.seen, first.bits, dict(first.shots)
+    for part in parts[1:]:
+        seen, bits, shots = seen.then(part.seen), bits.then(part.bits), shots | part.shots
+    frames = sum(part.frames for part in parts)
+    return PictureMeasure(
+        frames=frames,
+        steps_ok=frames > 0 and all(part.steps_ok for part in parts),
+        width=first.width,
+        height=first.height,
+        codec=first.codec,
+        fps=first.fps,
+        found=tuple(found for part in parts for found in part.found),
+        black=stretches(b"".join(part.black for part in parts), fps, BLACK_SECONDS),
+        frozen=stretches(b"".join(part.still for part in parts), fps, FROZEN_SECONDS),
+        poster_frame=max((part.poster for part in parts), key=lambda one: (one[0], -one[1]))[1],
+        container_seconds=first.container_seconds,
+        seen=seen,
+        rate=bits.rate(float(frames / fps)),
+        shots=tuple(shots[number] for number in wanted.numbers if number in shots),
+    )
+
+
+def watch_span(path: str, fps_text: str, span: Span, expected_frames: int, wanted: Shots = NO_SHOTS) -> PartMeasure:
+    """Decodes a part of the picture once."""
     fps, numbers = Fraction(fps_text), frozenset(wanted.numbers)
     shots: dict[int, Small] = {}
-    finder, watch, bits = ChangeFinder(planned), Watch(), BitMeter()
+    finder, watch, bits = ChangeFinder(span.planned, span.first), Watch(), BitMeter()
     black, still = bytearray(), bytearray()
-    best_score, best_frame = -1.0, 0
-    steps_ok = True
+    best = (-1.0, span.first)
+    end = span.end or expected_frames
+
+    def weigh(packet: Any) -> None:
+        if span.first <= time_of(packet) * fps < (span.end or float("inf")):
+            bits.add(time_of(packet), packet.size)
+
     with av.open(path, format="mov", options={"protocol_whitelist": "file"}) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
@@ -100,43 +165,48 @@ def measure_picture(
         average = stream.average_rate
         seconds = (container.duration or 0) / 1_000_000
         size = small_size(width, height)
-        count, shrinker = 0, VideoReformatter()
-        for frame in decoded(container, stream, lambda packet: bits.add(time_of(packet), packet.size)):
-            steps_ok = steps_ok and _is_at(frame, count, fps)
+        warm = max(0, span.first - round(WARM_SECONDS * fps))
+        if warm:
+            container.seek(floor(warm / fps / Fraction(stream.time_base or 1)), stream=stream)
+        number, steps_ok, shrinker = span.first, True, VideoReformatter()
+        for frame in decoded(container, stream, weigh):
+            place = number if frame.pts is None else frame.pts * frame.time_base * fps
+            if place < warm:
+                continue
+            if span.end is not None and place >= span.end:
+                break
             small = shrunk(shrinker, frame, size)
+            if place < span.first:
+                watch.skip(small, float(place / fps))
+                continue
+            steps_ok = steps_ok and frame.pts is not None and place == number
             finder.add(small)
-            change = watch.add(small, float(count / fps))
+            change = watch.add(small, float(number / fps))
             black.append(is_black(small))
-            still.append(count > 0 and change < FROZEN_LEVELS)
-            if finder.is_quiet(count):
-                score = poster_score(small)
-                if score > best_score:
-                    best_score, best_frame = score, count
-            if count in numbers:
-                shots[count] = shrunk(shrinker, frame, wanted.size)
-            count += 1
-            if count % 30 == 0:
-                report(count / max(expected_frames, 1), "measuring the picture")
-    return PictureMeasure(
-        frames=count,
-        steps_ok=steps_ok and count > 0,
+            still.append(number > 0 and change < FROZEN_LEVELS)
+            if finder.is_quiet(number):
+                best = max(best, (poster_score(small), number), key=lambda one: one[0])
+            if number in numbers:
+                shots[number] = shrunk(shrinker, frame, wanted.size)
+            number += 1
+            if number % 30 == 0:
+                report((number - span.first) / max(end - span.first, 1), "measuring the picture")
+    return PartMeasure(
+        frames=number - span.first,
+        steps_ok=steps_ok and (span.end is None or number == span.end),
         width=width,
         height=height,
         codec=codec,
         fps=str(average or fps),
         found=finder.found(),
-        black=stretches(black, fps, BLACK_SECONDS),
-        frozen=stretches(still, fps, FROZEN_SECONDS),
-        poster_frame=best_frame,
+        black=bytes(black),
+        still=bytes(still),
+        poster=best,
         container_seconds=seconds,
         seen=watch.seen(),
-        rate=bits.rate(float(count / fps)),
-        shots=tuple(shots[number] for number in wanted.numbers if number in shots),
+        bits=bits,
+        shots=shots,
     )
-
-
-def _is_at(frame: Any, number: int, fps: Fraction) -> bool:
-    return frame.pts is not None and frame.pts * frame.time_base * fps == number
 
 
 def poster_score(small: Small) -> float:
@@ -147,36 +217,3 @@ def poster_score(small: Small) -> float:
         return 0.0
     colour = float((small.max(axis=2).astype(np.int16) - small.min(axis=2)).mean())
     return float(luma.std()) + 0.5 * colour
-
-
-def measure_sound(path: str, song: str) -> SoundMeasure:
-    """Decodes both sounds and lays one on the other, each on its own clock's picture: frame 0 is time 0."""
-    reference = decode_mono(Path(song), RATE)
-    music = hear(reference, RATE)
-    report(0.4, "listening")
-    silent = is_silent(reference)
-    track = hear_track(Path(path), RATE)
-    if track is None:
-        return SoundMeasure(
-            codec="",
-            seconds=0,
-            song_seconds=reference.size / RATE,
-            song_silent=silent,
-            lag_seconds=None,
-            likeness=0,
-            music=music,
-        )
-    report(0.8, "listening")
-    found = lag(reference, track.samples)
-    seconds = track.start + track.samples.size / RATE
-    return SoundMeasure(
-        codec=track.codec,
-        seconds=seconds,
-        song_seconds=reference.size / RATE,
-        song_silent=silent,
-        lag_seconds=None if found is None else found.seconds + track.start,
-        likeness=0.0 if found is None else found.likeness,
-        music=music,
-        loudness=track.loudness,
-        rate=track.bits.rate(seconds),
-    )

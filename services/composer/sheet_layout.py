@@ -15,7 +15,7 @@ GRID_HEIGHT = 1800
 """What all frames together may take; more of them are smaller."""
 MOST_FRAMES = 120
 MOST_COLUMNS = 20
-TALLEST = 340
+TALLEST = 420
 ROW_SECONDS = 120.0
 """A row of time is at most this long."""
 

@@ -12,7 +12,7 @@ from libs.contracts.analysis import Analysis, Section
 from libs.contracts.check import Check
 from libs.measure.light import Small
 from libs.media.film import Film
-from services.composer.contact import BETWEEN, aside, headline, on_beat
+from services.composer.contact import BETWEEN, aside, flashes, headline, on_beat
 from services.composer.sheet import Cut, Frame, Part, Sheet
 from services.composer.sheet_layout import grid, picked
 from services.standalone.listen import Heard
@@ -102,7 +102,7 @@ def _measured(found: Check) -> str:
         )
     if found.sound is not None and found.sound.loudness is not None:
         told.append(f"{found.sound.loudness.integrated_lufs:.1f} LUFS".replace("-", "\u2212"))
-    told.append(f"{found.flashes.a_second:g} flashes in the worst second")
+    told.append(flashes(found.flashes.a_second))
     told.append(f"still for {found.motion.still_seconds:.1f} s" if found.motion.still else "never still")
     if found.picture.rate is not None:
         told.append(f"{found.picture.rate.mean_mbps:.1f} Mb/s")

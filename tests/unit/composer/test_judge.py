@@ -9,8 +9,9 @@ from libs.contracts.report import Report, Stretch
 from libs.measure.bits import BitRate
 from libs.measure.music import hear
 from libs.media.loudness import Loudness
+from services.composer.hearing import SoundMeasure
 from services.composer.judge import make_report, problems
-from services.composer.measure import PictureMeasure, SoundMeasure
+from services.composer.measure import PictureMeasure
 from services.composer.timeline import joins
 from tests.storyboards import storyboard
 from tests.unit.measure.films import blinking, flat, watched

@@ -1,0 +1,63 @@
+"""The finished file's sound, measured against the song. For a worker child."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from libs.measure.bits import BitRate
+from libs.measure.music import Music, hear
+from libs.media.loudness import Loudness
+from libs.media.sound import decode_mono
+from libs.media.track import hear_track
+from libs.runtime.worker import report
+from services.composer.lag import RATE, is_silent, lag
+
+
+class SoundMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """What was heard. `codec` is empty when there is no sound at all."""
+
+    codec: str
+    seconds: float
+    song_seconds: float
+    song_silent: bool
+    lag_seconds: float | None
+    likeness: float
+    music: Music
+    """What is heard in the song."""
+    loudness: Loudness | None = None
+    rate: BitRate | None = None
+
+
+def measure_sound(path: str, song: str) -> SoundMeasure:
+    """Decodes both sounds and lays one on the other, each on its own clock's picture: frame 0 is time 0."""
+    reference = decode_mono(Path(song), RATE)
+    music = hear(reference, RATE)
+    report(0.4, "listening")
+    silent = is_silent(reference)
+    track = hear_track(Path(path), RATE)
+    if track is None:
+        return SoundMeasure(
+            codec="",
+            seconds=0,
+            song_seconds=reference.size / RATE,
+            song_silent=silent,
+            lag_seconds=None,
+            likeness=0,
+            music=music,
+        )
+    report(0.8, "listening")
+    found = lag(reference, track.samples)
+    seconds = track.start + track.samples.size / RATE
+    return SoundMeasure(
+        codec=track.codec,
+        seconds=seconds,
+        song_seconds=reference.size / RATE,
+        song_silent=silent,
+        lag_seconds=None if found is None else found.seconds + track.start,
+        likeness=0.0 if found is None else found.likeness,
+        music=music,
+        loudness=track.loudness,
+        rate=track.bits.rate(seconds),
+    )

@@ -76,7 +76,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     finale: bool = False
     """The last return of the loudest part: it goes further."""
     variant: int = 0
-    """Which layout or framing of its look, 0..5. Neighbours differ by 1 or 5: neither halves nor thirds agree."""
+    """Which layout or framing of its look, 0..5. With the visit added, neighbours differ by 1 or 5 of 6, so that
+    neither halves nor thirds agree."""
 
 
 class Storyboard(msgspec.Struct, frozen=True, kw_only=True):

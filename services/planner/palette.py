@@ -14,6 +14,9 @@ from services.planner.seeds import choice, unit
 _FIFTHS = ("C", "G", "D", "A", "E", "B", "F#", "C#", "Ab", "Eb", "Bb", "F")
 _DARK = (0.16, 0.31, 0.52, 0.74, 0.94)
 _LIGHT = (0.95, 0.83, 0.63, 0.48, 0.19)
+_LIGHT_WARM = (0.95, 0.83, 0.47, 0.69, 0.19)
+"""Lightness of ground, low, mid, accent and light; orange needs to be light, or it is brown."""
+_ORANGES = (28.0, 95.0)
 _DULL = (30.0, 225.0)
 """Hues in degrees that are brown, olive and drab green in middle lightness: inks of it avoid them."""
 _BROWN = (8.0, 96.0)
@@ -23,6 +26,8 @@ _GREENS = (80.0, 215.0)
 _NIGHT = 268.0
 _MIXABLE = 115.0
 """Degrees beyond which two inks mix to grey."""
+_ONE_COLOURED = 45.0
+"""Degrees within which ground and accent are one colour, so that the middle ink has to be another."""
 _FUCHSIA = (305.0, 350.0)
 """Hues that are loud enough with less chroma."""
 _PAPER = 82.0
@@ -63,13 +68,16 @@ def picture_palette(picture: PictureFacts, energy: float, brightness: float, see
     chooses what suits.
     """
     turn = 16.0 * (unit(seed, "hue") - 0.5)
-    ground = picture.ground_hue
-    if abs((ground - picture.hue) % 360.0 - _ONE_HUED) < 0.5 or _between(ground, _DULL):
-        kept = [hue for hue in _DEEP if _distance(hue, picture.hue) > 50.0]
+    accent, ground = picture.hue, picture.ground_hue
+    alone = abs((ground - accent) % 360.0 - _ONE_HUED) < 0.5
+    if not alone and _between(accent, _GREENS) and not _between(ground, _GREENS):
+        accent, ground = ground, accent
+    if alone or _between(ground, _DULL):
+        kept = [hue for hue in _DEEP if _distance(hue, accent) > 50.0]
         ground = choice([*kept, ground] if _between(ground, (185.0, 225.0)) else kept, seed, "ground")
     bright = 0.6 * picture.lightness + 0.4 * brightness + 0.3 * (unit(seed, "set") - 0.5)
     chroma = max(picture.chroma, 0.12 + 0.06 * energy)
-    return _inks((ground + turn, picture.hue + turn), chroma, seed, light=bright > 0.58)
+    return _inks((ground + turn, accent + turn), chroma, seed, light=bright > 0.58)
 
 
 def song_palette(key: Key, energy: float, brightness: float, seed: int) -> Palette:
@@ -95,10 +103,17 @@ def _inks(hues: tuple[float, float], chroma: float, seed: int, *, light: bool) -
     ground, accent = hues[0] % 360.0, hues[1] % 360.0
     if _between(accent, _GREENS) and (ground < 60.0 or ground > 320.0):
         ground = _NIGHT
-    levels = _LIGHT if light else _DARK
+    levels = _DARK if not light else _LIGHT_WARM if _between(accent, _ORANGES) else _LIGHT
     aside = 38.0 if _between(accent, (100.0, 330.0)) else -32.0
     middles = (ground, ground + 0.45 * _way(ground, accent), accent + aside)
-    clear = [hue for hue in middles if not _between(hue % 360.0, _DULL) and _distance(hue, accent) < _MIXABLE]
+    clear = [
+        hue
+        for hue in middles
+        if not _between(hue % 360.0, _DULL) and _distance(hue, accent) < _MIXABLE + 35.0 * light
+    ]
+    shown = _clean(levels[3], chroma, accent).hue
+    if _distance(_clean(levels[1], chroma, ground).hue, shown) < _ONE_COLOURED:
+        clear = [hue for hue in (shown + 75.0, shown - 75.0, shown + 105.0) if not _between(hue % 360.0, _DULL)]
     middle = choice(clear or [_NIGHT], seed, "middle")
     paper = light and unit(seed, "paper") < 0.5
     return Palette(

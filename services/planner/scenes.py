@@ -73,7 +73,7 @@ def make_scenes(
     looks = choose_looks(spots, means_of(analysis, title, hook, picture, wish), options, seed)
     grounds = choose_grounds(spots, looks, seed)
     lyrics = choose_lyrics(spots, looks, times, words, wish)
-    variants = layouts(spots, seed)
+    variants = layouts(spots, looks, seed)
     motif = choice(MOTIFS, seed, "motif")
     return tuple(
         Scene(
@@ -107,15 +107,29 @@ def _spot(section: Section, energy: float, start: float, end: float, words: Sequ
     return Spot(label=section.label, group=section.group, energy=energy, seconds=end - start, sung=sung)
 
 
-def layouts(spots: Sequence[Spot], seed: int) -> list[int]:
-    """A layout (0..5) for each scene: a part has the same ones when it returns, neighbours never agree."""
+def layouts(spots: Sequence[Spot], looks: Sequence[LookEntry], seed: int) -> list[int]:
+    """A layout (0..5) for each scene. With the visit added, as looks do, neighbours never agree.
+
+    A part has the same ones when it returns, but for that; a look that plays again has another one, if it can.
+    """
     chosen: list[int] = []
-    for spot in spots:
-        variant = (derived(seed, "layout", spot.group) + spot.place) % 6
-        if chosen and (variant - chosen[-1]) % 6 not in (1, 5):
-            variant = (chosen[-1] + 1) % 6
-        chosen.append(variant)
+    shown: dict[str, int] = {}
+    before = 0
+    for spot, look in zip(spots, looks, strict=True):
+        ways = [(before + 1) % 6, (before + 5) % 6]
+        wish = (derived(seed, "layout", spot.group) + spot.visit) % 6
+        if not chosen or (spot.place == 0 and wish in ways):
+            before = wish
+        else:
+            last = shown.get(look.name)
+            before = ways[0] if last is None else min(ways, key=lambda way: _alike(way, last))
+        shown[look.name] = before
+        chosen.append((before - spot.visit) % 6)
     return chosen
+
+
+def _alike(one: int, other: int) -> int:
+    return 2 * (one % 3 == other % 3) + (one % 2 == other % 2)
 
 
 def scene_text(look: LookEntry, title: str, hook: str, *, edge: bool) -> str:

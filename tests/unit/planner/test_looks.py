@@ -59,8 +59,23 @@ def test_neighbours_differ_in_their_ground_and_in_something_else() -> None:
 
 
 def test_neighbours_never_frame_the_picture_alike() -> None:
+    """Looks count framings and layouts by variant and visit, in halves and thirds."""
     for _, _, scenes in all_videos():
-        assert all((one.variant - other.variant) % 6 in {1, 5} for one, other in pairwise(scenes))
+        framings = [scene.variant + scene.visit for scene in scenes]
+        assert all((one - other) % 6 in {1, 5} for one, other in pairwise(framings))
+
+
+def test_a_look_that_plays_again_is_most_often_framed_anew() -> None:
+    same = count = 0
+    for _, _, scenes in all_videos():
+        shown: dict[str, int] = {}
+        for scene in scenes:
+            framing = (scene.variant + scene.visit) % 3
+            if scene.look in shown:
+                count += 1
+                same += shown[scene.look] == framing
+            shown[scene.look] = framing
+    assert same < 0.2 * count
 
 
 def test_a_part_has_the_same_looks_when_it_returns() -> None:

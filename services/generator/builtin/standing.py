@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, pi, radians, sin
+from math import cos, exp, pi, radians, sin
 from typing import TypeAlias
 
 import cv2
@@ -35,6 +35,8 @@ SOFT = 3.4
 """From so many times its size on a cut is too soft without a screen."""
 PITCH = 8.0
 """Pixels from dot to dot at 720."""
+MOST_NEAR = 0.055
+"""Parts of its size by which the camera comes nearer at most, so that no head leaves the frame."""
 GROWTH = 1.7
 """A cut grows at most so much to carry its straight edges out of the frame."""
 
@@ -192,9 +194,10 @@ def breathing(stage: Stage, moment: Moment, *, beat: float = 0.011, lean: float 
     pose = stage.pose(moment.shot)
     phase = 2.0 * pi * (stage.seed % 997) / 997.0
     run = 0.9 * stage.pace * moment.time
+    nearer = MOST_NEAR * (1.0 - exp(-max(pose.scale - 1.02, 0.0) / MOST_NEAR))
     lift = beat * stage.depth * moment.pulse
     return Sway(
-        scale=1.0 + 1.3 * (pose.scale - 1.02) + lift,
+        scale=1.0 + nearer + lift,
         right=-1.5 * pose.right * stage.width + 0.004 * stage.width * sin(run + phase),
         down=max(0.0, -0.6 * pose.down * stage.height) + 0.0015 * stage.height * (1.0 + sin(1.3 * run + phase)),
         turn=lean * sin(0.7 * run + 2.0 * phase) + pose.roll,

@@ -10,6 +10,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, Table, bgr_of, mix, ramp
 from services.generator.builtin.cutout import cut_out
 from services.generator.builtin.grading import key_of
+from services.generator.builtin.hook import Hook, placed
 from services.generator.builtin.looks.screen import dot_screen
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.standing import Figure, Matrix, blend, breathing, stand, touched, warped
@@ -65,16 +66,25 @@ class Aura:
         tall = stage.height > stage.width
         middle = 0.5 if tall else MIDDLES[(stage.variant + stage.visit) % 3]
         cut = cut_out(stage.theme, stage.cutout)
-        self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=0.93, wide=1.15 if tall else 1.0)
+        bands = _bands(stage)
+        self.hook = _hook(stage, bands) if stage.finale and stage.text else None
+        if self.hook is not None and self.hook.rows:
+            self.figure = placed(cut, self.hook, stage)
+        else:
+            self.figure = stand(
+                cut, stage.width, stage.height, middle=middle, tall=0.93, wide=1.15 if tall else 1.0
+            )
         self.print = self.figure.cut.plate()
         self.field, self.corner = _field(self.figure, stage)
-        self.table = _banded(_bands(stage))
+        self.table = _banded(bands)
         self.screen = dot_screen(stage.width, stage.height, max(4.0, PITCH * stage.unit), 45.0)
         self.dots = ramp(list(zip((0.0, 1.0), _printed(stage.inks), strict=True)))
 
     def frame(self, moment: Moment) -> Frame:
         at = self.figure.at(breathing(self.stage, moment))
         image = np.asarray(cv2.applyColorMap(self._levels(moment, at), self.table), dtype=np.uint8)
+        if self.hook is not None:
+            self.hook.draw(image, moment)
         self._subject(image, at, moment)
         return image
 
@@ -131,6 +141,15 @@ def _bands(stage: Stage) -> tuple[Lab, Lab, Lab]:
     if stage.visit % 2:
         first, second = second, first
     return first, second, bar
+
+
+def _hook(stage: Stage, bands: tuple[Lab, Lab, Lab]) -> Hook:
+    """The hook in the ink that stands out from the bands."""
+    middle = float(np.mean([band[0] for band in bands]))
+    loud = max(stage.inks.row, key=lambda ink: abs(float(ink[0]) - middle))
+    return Hook(
+        stage, stage.text, most=0.34 if stage.height > stage.width else 0.46, loud=loud, quiet=loud, again=False
+    )
 
 
 def _printed(inks: Inks) -> tuple[Lab, Lab]:

@@ -96,7 +96,7 @@ class Sticker:
         for scrap in self.scraps:
             self._paste(image, scrap, moment)
         right, down, turn = self._stuck(99, moment, 0.0)
-        sway = breathing(stage, moment, beat=0.02, lean=0.35)
+        sway = breathing(stage, moment, beat=0.02, lean=0.8)
         if stage.finale:
             for way in (-1.0, 1.0):
                 aside = way * ECHO * stage.width + 0.02 * stage.width * sin(moment.time + way)
@@ -122,9 +122,9 @@ class Sticker:
     def _paste(self, image: Frame, scrap: Scrap, moment: Moment) -> None:
         stage = self.stage
         right, down, degrees = self._stuck(scrap.name, moment, 0.12 * (scrap.name + 1))
-        drift = 0.4 * stage.pace * moment.time + scrap.name
-        x = scrap.x + right + 0.008 * stage.width * sin(drift)
-        y = scrap.y + down + 0.008 * stage.height * cos(0.8 * drift)
+        drift = 0.6 * stage.pace * moment.time + scrap.name
+        x = scrap.x + right + 0.015 * stage.width * sin(drift)
+        y = scrap.y + down + 0.015 * stage.height * cos(0.8 * drift)
         turn = radians(degrees + 1.2 * sin(0.6 * drift))
         swell = 1.0 + 0.035 * stage.depth * moment.pulse
         c, s = cos(turn) * swell, sin(turn) * swell

@@ -52,18 +52,19 @@ def _seeds(pixels: Image, salient: Field, faces: tuple[Face, ...], share: Share)
     rows, columns = pixels.shape[:2]
     field = cv2.resize(salient, (columns, rows), interpolation=cv2.INTER_LINEAR)
     seeds = np.full((rows, columns), cv2.GC_PR_BGD, np.uint8)
+    strip = max(1, round(0.02 * min(rows, columns)))
+    rim = np.zeros((rows, columns), bool)
+    rim[:strip] = rim[:, :strip] = rim[:, -strip:] = True
     if faces:
         body = bodies(faces, columns, rows)
         seeds[0.3 * field + 0.7 * body.near > 0.42] = cv2.GC_PR_FGD
         seeds[body.beside | ((field < 0.02) & (body.near == 0.0))] = cv2.GC_BGD
         seeds[body.near >= 0.98] = cv2.GC_FGD
+        rim &= body.near < 0.4
     else:
         seeds[field > np.percentile(field, share.perhaps)] = cv2.GC_PR_FGD
         seeds[field > np.percentile(field, share.surely)] = cv2.GC_FGD
         seeds[field < np.percentile(field, 20.0)] = cv2.GC_BGD
-    strip = max(1, round(0.02 * min(rows, columns)))
-    rim = np.zeros((rows, columns), bool)
-    rim[:strip] = rim[:, :strip] = rim[:, -strip:] = True
     seeds[rim & (seeds != cv2.GC_FGD)] = cv2.GC_BGD
     return seeds
 

@@ -15,7 +15,7 @@ SEARCH_SIDE = 440
 """Pixels of the longer side that are searched."""
 SMALLEST = 0.065
 """Of the shorter side; smaller faces say nothing about the subject."""
-SURE = 4.0
+SURE = 4.5
 """The cascade's weights of a face, summed over three ways to spread the light; chance finds stay below."""
 PERHAPS = 1.0
 """Below this sum it is nothing."""

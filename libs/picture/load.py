@@ -25,7 +25,7 @@ LONGEST = 2560
 """Pixels of the longer side that are kept."""
 SMALLEST = 48
 """A shorter side below this holds nothing to show."""
-FLATTEST = 6.0
+FLATTEST = 4.0
 """A deviation of lightness (of 255) below this neither."""
 
 

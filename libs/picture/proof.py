@@ -22,9 +22,9 @@ class Proof:
     cover: its part of the picture. apart: OKLab between the means inside and outside. strength: edges along
     its rim, in multiples of the mean edge; even: the part of the rim with an edge above 1.5 of them. step: OKLab
     across the rim where it is weakest (its 15th percentile). unlike: 0..1, how little the colours inside are
-    found outside. solid: its area by that of its hull. touch, stand: the part of the frame's top and sides, and of
-    its bottom, that it touches. heads: how much of each head is
-    inside.
+    found outside. solid: its area by that of its hull. touch, stand: the part of the frame's top and sides, and
+    of its bottom, that it touches. heads: how much of the surest face's head is inside; 0 when another is cut
+    in two.
     """
 
     cover: float
@@ -41,18 +41,50 @@ class Proof:
 
 CUT_IN_TWO = (0.15, 0.8)
 """How much of a head that isn't the main one may not be inside: all of it or none."""
-_LEAST = Proof(0.06, 0.05, 2.5, 0.84, 0.065, 0.6, 0.8, -inf, -inf, 0.955)
-_MOST = Proof(0.75, inf, inf, inf, inf, inf, inf, 0.05, 0.55, inf)
-_LEAST_OF_PEOPLE = Proof(0.05, 0.03, 2.5, 0.75, 0.03, 0.3, 0.4, -inf, -inf, 0.955)
-_MOST_OF_PEOPLE = Proof(0.85, inf, inf, inf, inf, inf, inf, 0.5, inf, inf)
+_THINGS = {
+    "cover": (0.06, 0.75),
+    "apart": (0.05, inf),
+    "strength": (2.5, inf),
+    "even": (0.84, inf),
+    "step": (0.065, inf),
+    "unlike": (0.6, inf),
+    "solid": (0.85, inf),
+    "touch": (-inf, 0.05),
+    "stand": (-inf, 0.55),
+    "heads": (0.955, inf),
+}
+"""What each measure of a cut has to lie within."""
+_THINGS_ON_CLEAR_GROUND = _THINGS | {
+    "even": (0.97, inf),
+    "step": (0.15, inf),
+    "unlike": (0.96, inf),
+    "solid": (0.3, inf),
+}
+"""The same for things of any shape, such as a guitar: the ground has to be another one all around."""
+_PEOPLE = {
+    "cover": (0.05, 0.85),
+    "apart": (0.03, inf),
+    "strength": (2.5, inf),
+    "even": (0.75, inf),
+    "step": (0.03, inf),
+    "unlike": (0.3, inf),
+    "solid": (0.4, inf),
+    "touch": (-inf, 0.5),
+    "heads": (0.955, inf),
+}
+"""The same where faces were found: the cut is known to be of people, and the other measures may be weaker."""
 
 
 def failing(proof: Proof, *, people: bool) -> str:
-    """The first measure that is outside its limits; empty when all are within. Where faces were found, the cut
-    is known to be of people, and the other measures may be weaker."""
-    least, most = (_LEAST_OF_PEOPLE, _MOST_OF_PEOPLE) if people else (_LEAST, _MOST)
-    for name in Proof.__dataclass_fields__:
-        if not getattr(least, name) < getattr(proof, name) < getattr(most, name):
+    """The first measure that is outside its limits; empty when all are within."""
+    if people:
+        return _outside(proof, _PEOPLE)
+    return _outside(proof, _THINGS) and _outside(proof, _THINGS_ON_CLEAR_GROUND)
+
+
+def _outside(proof: Proof, limits: dict[str, tuple[float, float]]) -> str:
+    for name, (least, most) in limits.items():
+        if not least < getattr(proof, name) < most:
             return name
     return ""
 

@@ -24,6 +24,8 @@ OPAQUE = (0.01, 0.985)
 """Parts of the picture that its own alpha channel, or flat art, may fill to be a subject."""
 OWN_STRENGTH = 9.0
 """The strength of a mask that needs no proof."""
+BEYOND_DOUBT = 8.0
+"""The weight of a face from which a picture is one of people, whatever else is in it."""
 STEADY = ((Share(52.0, 95.0), 0.84), (Share(78.0, 90.0), 0.70))
 """Other seeds, and how much of the cut has to stay with them."""
 
@@ -77,15 +79,32 @@ def search(picture: Picture) -> Finding:
     people = tuple(face for face in faces if face.sure)
     pixels = _levelled(scaled(picture.pixels, SEARCH))
     salient = salience(pixels)
+    cut = _cut(pixels, salient, faces, people)
+    if cut.doubt and people and max(face.weight for face in people) < BEYOND_DOUBT:
+        people = ()
+        cut = _cut(pixels, salient, faces, people)
+    if cut.doubt:
+        return Finding(None, cut.doubt)
+    return Finding(_subject(softened(cut.mask, picture.pixels), cut.strength, people))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A hard mask, smaller than the picture, its strength, and why it can't be trusted."""
+
+    mask: Gray
+    strength: float
+    doubt: str
+
+
+def _cut(pixels: Image, salient: Field, faces: tuple[Face, ...], people: tuple[Face, ...]) -> _Cut:
+    """The cut of the people, else of what stands out, judged."""
     rough = rough_cut(pixels, salient, people)
     if not people and not _steady(pixels, salient, rough):
-        return Finding(None, "steady")
+        return _Cut(rough, 0.0, "steady")
     mask = refined(pixels, rough)
     proof = prove(pixels, mask, faces)
-    doubt = failing(proof, people=bool(people))
-    if doubt:
-        return Finding(None, doubt)
-    return Finding(_subject(softened(mask, picture.pixels), proof.strength, people))
+    return _Cut(mask, proof.strength, failing(proof, people=bool(people)))
 
 
 def _steady(pixels: Image, salient: Field, rough: Gray) -> bool:

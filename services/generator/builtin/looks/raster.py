@@ -14,7 +14,7 @@ from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.motif import rim, unit_outline
 from services.generator.builtin.noise import periodic
-from services.generator.builtin.shapes import SUBPIXEL, fixed
+from services.generator.builtin.shapes import SUBPIXEL, blank, fixed
 
 LOOK = LookEntry(
     name="raster",
@@ -81,8 +81,7 @@ class Raster:
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
-        image = np.empty((stage.height, stage.width, 3), np.uint8)
-        image[:] = solid(self.ground)
+        image = blank(stage.width, stage.height, solid(self.ground))
         x, y = self._places(moment)
         size = self._field(moment, x, y)
         radius = self.pitch * 0.60 * size

@@ -10,7 +10,7 @@ from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.motif import clearance, outline, rim
 from services.generator.builtin.noise import periodic_line
-from services.generator.builtin.shapes import Points, fill, stroke
+from services.generator.builtin.shapes import Points, blank, fill, stroke
 
 LOOK = LookEntry(
     name="rings",
@@ -90,8 +90,7 @@ class Rings:
         spacing = self.spacing * pose.scale
         far = float(np.hypot(max(x, stage.width - x), max(y, stage.height - y)))
         rings = int(far * (1.0 + self.wavy) / clearance(stage.motif) / spacing) + 3
-        image = np.empty((stage.height, stage.width, 3), np.uint8)
-        image[:] = solid(self._ink(born - rings - 1, 1.0))
+        image = blank(stage.width, stage.height, solid(self._ink(born - rings - 1, 1.0)))
         for ring in range(rings, -1, -1):
             radius = spacing * (ring + within + 0.75) * (1.0 + 0.012 * beat)
             fill(image, self._shape(moment, ring, radius, (x, y)), solid(self._ink(born - ring, radius / far)))

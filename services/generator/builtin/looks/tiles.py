@@ -86,7 +86,7 @@ class Tiles:
         column, row = place
         kind = (column * 37 + row * 101 + (column * row) % 7 * 13) % KINDS
         below, above = self.pairs[kind]
-        part[:] = below
+        cv2.rectangle(part, (0, 0), part.shape[1::-1], below, cv2.FILLED)
         beat = (count - float(self.group[kind]) - DELAY * ((column + row) % 9)) / 4.0
         turns = np.floor(beat) + ease_out((beat - np.floor(beat)) * 4.0 * 0.8)
         angle = (float(self.quarter[kind]) + turns) * pi / 2.0

@@ -11,7 +11,7 @@ from services.generator.builtin.colour import Inks, Lab, mix, solid
 from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.motif import clearance, outline
-from services.generator.builtin.shapes import fill, stroke
+from services.generator.builtin.shapes import blank, fill, stroke
 
 LOOK = LookEntry(
     name="tunnel",
@@ -68,8 +68,7 @@ class Tunnel:
         innermost = 0.050 * self.side * pose.scale * RATIO**within
         far = 0.62 * float(np.hypot(stage.width, stage.height)) / clearance(stage.motif)
         count = int(np.ceil(np.log(far / innermost) / np.log(RATIO))) + 1
-        image = np.empty((stage.height, stage.width, 3), np.uint8)
-        image[:] = solid(self.colours[(born - count) % len(self.colours)])
+        image = blank(stage.width, stage.height, solid(self.colours[(born - count) % len(self.colours)]))
         for step in range(count - 1, -1, -1):
             radius = innermost * RATIO**step * (1.0 + 0.03 * beat)
             turn = self.turn + self.spin * moment.time + self.twist * (step + within)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from libs.measure.light import Small
+from libs.measure.light import Small, brightest
 
 APART = 0.5
 """Seconds between two pictures that are compared for what an eye would see move."""
@@ -52,7 +52,7 @@ class MotionMeter:
             before = [kept for kept in self._kept if kept[0] <= seconds - APART + 1e-6]
             if before:
                 start, picture = before[-1]
-                changed = difference(picture, small).max(axis=2) > VISIBLE_LEVELS
+                changed = brightest(difference(picture, small)) > VISIBLE_LEVELS
                 self.changes.append(Change(start, seconds, float(changed.mean())))
                 self._kept = self._kept[len(before) - 1 :]
             self._kept.append((seconds, small))

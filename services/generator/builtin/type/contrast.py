@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import atan2, degrees
 from typing import Literal
 
 import numpy as np
@@ -23,6 +25,8 @@ _QUANTILE = 0.90
 """Of the ground's pixels so many keep the distance; single bright dots don't matter."""
 ASIDE = 0.7
 """How much thinner a scrim from the side is above and below the text."""
+_DARK = 0.10
+"""Light letters may cost so much more: dark grounds look richer than milky ones."""
 _SAMPLES = 8000
 """About so many pixels of the ground are looked at."""
 SOFT = 0.42
@@ -44,20 +48,29 @@ class Lettering:
     """Light letters on a dark ground."""
 
     @classmethod
-    def over(cls, inks: Inks, backdrop: Frame, box: Box) -> Lettering:
-        """The inks that need the weaker scrim where the text stands; light letters when in doubt."""
+    def over(cls, inks: Inks, ground: Sequence[Frame], box: Box, *, accented: bool) -> Lettering:
+        """The inks whose scrim changes the picture less where the text stands; light letters when in doubt.
+
+        ground: frames without the text. accented: the accent has to be read, too.
+        """
         dark, bright = inks.by_lightness[0], inks.by_lightness[-1]
         lifted = _at_lightness(inks.accent, max(0.82, float(inks.accent[0])))
-        lowered = _at_lightness(inks.accent, min(0.44, float(inks.accent[0])))
+        deep = min((inks.accent, inks.mid, inks.low, inks.ground), key=_muddy)
+        lowered = _at_lightness(deep, min(0.38, float(deep[0])))
         paper = _muted(bright, max(0.95, float(bright[0])), 0.035)
         night = cls(paper, lifted, _muted(dark, 0.15, 0.09), True)
         day = cls(_muted(dark, min(0.20, float(dark[0])), 0.06), lowered, _muted(bright, 0.965, 0.03), False)
-        needs = [one.needed(backdrop, box, float(one.paper[0])) for one in (night, day)]
-        return night if needs[0] <= needs[1] + 0.1 else day
+        cost = [max(one.change(frame, box, accented=accented) for frame in ground) for one in (night, day)]
+        return night if cost[0] <= cost[1] + _DARK else day
 
-    def weaker(self, *inks: Lab) -> float:
+    def change(self, frame: Frame, box: Box, *, accented: bool) -> float:
+        """How much of the picture's lightness the scrim costs in the box."""
+        density = self.needed(frame, box, self.weakest(accented=accented))
+        return density * abs(float(np.mean(lightness(frame, box))) - float(self.scrim[0]))
+
+    def weakest(self, *, accented: bool) -> float:
         """The lightness of the ink that stands out least."""
-        values = [float(ink[0]) for ink in inks]
+        values = [float(self.paper[0]), float(self.accent[0])] if accented else [float(self.paper[0])]
         return min(values) if self.light else max(values)
 
     def needed(self, frame: Frame, box: Box, ink: float) -> float:
@@ -130,6 +143,12 @@ def _at_lightness(ink: Lab, value: float) -> Lab:
     moved = np.array(ink, dtype=np.float64)
     moved[0] = value
     return toned_down(moved)
+
+
+def _muddy(ink: Lab) -> bool:
+    """Whether the ink turns brown or olive, or is grey, when it is darkened."""
+    hue = degrees(atan2(ink[2], ink[1])) % 360.0
+    return 40.0 < hue < 165.0 or float(np.hypot(ink[1], ink[2])) < 0.04
 
 
 def _muted(ink: Lab, value: float, chroma: float) -> Lab:

@@ -71,6 +71,8 @@ class LyricLayer:
     ahead = 0.0
     """Seconds that a phrase is seen before its first word is sung."""
     most_rows = 3
+    accented = False
+    """Some words are written in the accent."""
 
     def __init__(self, stage: Stage, look: Drawing, taken: Taken | None = None) -> None:
         self.stage, self.look = stage, look
@@ -88,7 +90,9 @@ class LyricLayer:
         near = around(lines, stage.music(0.0).time, stage.music(stage.seconds).time)
         most, rows = self.most_width(self.place), self.most_rows
         self.phrases = phrases([turn for line in near for turn in self.setter.turns(line, most, rows)])
-        self.inks = Lettering.over(stage.inks, look.frame(stage.music(0.0)), self.usual_box(self.place))
+        ground = [look.frame(stage.music(part * stage.seconds)) for part in (0.0, 0.5)]
+        self.inks = Lettering.over(stage.inks, ground, self.usual_box(self.place), accented=self.accented)
+        self.weakest = self.inks.weakest(accented=self.accented)
         self.block = lru_cache(maxsize=4)(self._block)
         self.runs = runs(self.phrases)
         self.box = lru_cache(maxsize=4)(self._box)
@@ -165,11 +169,6 @@ class LyricLayer:
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         """Draw the phrase as it is at a time."""
         raise NotImplementedError
-
-    @property
-    def weakest(self) -> float:
-        """The lightness of the ink that needs most help."""
-        return self.inks.weaker(self.inks.paper)
 
     def left(self, phrase: Phrase, time: float) -> float:
         """0..1: how far the phrase is gone."""

@@ -26,6 +26,7 @@ class Stack(LyricLayer):
     """Loud lyrics: a poster that is sung."""
 
     ahead = 0.35
+    accented = True
 
     def set_in(self, stage: Stage) -> Style:
         size = 118.0 if self.area.wide else 96.0
@@ -36,10 +37,6 @@ class Stack(LyricLayer):
             beside = [Place(side, 0.5, share) for share in (0.62, 0.46, 0.40) for side in self.sides]
             return [*beside, Place(self.sides[0], 0.8, 1.0)]
         return [Place(self.sides[0], middle) for middle in (0.5, 0.7, 0.25)]
-
-    @property
-    def weakest(self) -> float:
-        return self.inks.weaker(self.inks.paper, self.inks.accent)
 
     def _block(self, phrase: Phrase) -> Block:
         """Short phrases fill more of the width; long ones stay at the style's size."""

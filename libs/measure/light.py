@@ -40,8 +40,7 @@ def small_size(width: int, height: int) -> tuple[int, int]:
 
 def is_black(small: Small) -> bool:
     """True when nearly nothing is seen."""
-    dark = int(np.count_nonzero(brightest(small) <= BLACK_LEVEL))
-    return dark >= BLACK_SHARE * small.shape[0] * small.shape[1]
+    return float((brightest(small) <= BLACK_LEVEL).mean()) >= BLACK_SHARE
 
 
 def brightest(small: Small) -> npt.NDArray[np.uint8]:

@@ -31,6 +31,7 @@ class StoryboardPlanned(msgspec.Struct, frozen=True, kw_only=True, tag="storyboa
     width: int
     height: int
     shots: tuple[Shot, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 class TakeRendered(msgspec.Struct, frozen=True, kw_only=True, tag="take.rendered"):

@@ -191,9 +191,11 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Those of the order, then those of the analysis, each once."""
+        """Those of the order, then those of the analysis and of the plan, each once."""
         track = self.result("analyze", TrackAnalyzed)
-        return tuple(dict.fromkeys(self.brief.notices + (track.notices if track else ())))
+        board = self.result("plan", StoryboardPlanned)
+        made = (track.notices if track else ()) + (board.notices if board else ())
+        return tuple(dict.fromkeys(self.brief.notices + made))
 
     @property
     def failures(self) -> Iterator[tuple[str, int, TaskAttemptFailed]]:

@@ -20,7 +20,7 @@ LOUD_DEVICE = 0.6
 """Looks that need so much energy are kept for the loudest part."""
 NEVER = 20.0
 """A cost that nothing makes up for."""
-_SPREAD = 1.5
+_SPREAD = 1.7
 """How far the seed bends the choice, in the unit of marks."""
 _SAME, _ALIKE, _TWICE, _REFILTERED = NEVER, 6.0, 2.0, 0.8
 """Costs: the same look next to itself; looks that differ in nothing; a look in two slots; one picture under two
@@ -161,7 +161,7 @@ def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, l
     if entry.titles and slot != FRAME:
         value -= 6.0 if "text" in entry.needs else 1.0
     if slot.duty == "ground":
-        calm = 1.0 * (entry.movement != "beat") + (4.0 if means.words else 0.7) * entry.carries_type
+        calm = 1.0 * (entry.movement != "beat") + (4.0 if means.words else 0.4) * entry.carries_type
         return value + calm - 5.0 * shows_picture(entry)
     if slot == FRAME and means.title:
         value += 3.5 * entry.titles

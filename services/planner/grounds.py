@@ -61,6 +61,8 @@ def _cost(ground: Ground, wish: Ground, spot: Spot, look: LookEntry, *, leads: b
     cost = 0.0 if ground == wish else 1.0 if leads else 0.3
     if spot.finale and spot.place % 2 == 0:
         cost += 3.0
+    if look.texture == "soft" or look.family == "land":
+        cost += 0.8 * (ground == "tint")  # a strong ink shaded is brown
     if look.texture == "letters":
         cost -= 0.7 * (ground == "tint")
     return cost

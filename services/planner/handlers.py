@@ -12,14 +12,14 @@ import msgspec
 from libs.artifacts.results import Made, find_or_make
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import Handler, TaskContext
-from libs.contracts.analysis import Analysis
+from libs.contracts.analysis import Analysis, Notice
 from libs.contracts.artifacts import result_key
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned, Usage, WorkFact
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Shot, Storyboard
 from libs.contracts.tasks import Plan, Task, TaskKind
-from libs.picture.facts import read_facts
+from libs.picture.facts import PictureFacts, read_facts
 from libs.runtime.workers import WorkerPool
 from services.planner.plan import VERSION, plan
 from services.planner.scenes import wanted_lyrics
@@ -35,6 +35,7 @@ class Planned(msgspec.Struct, frozen=True):
 
     storyboard: Storyboard
     shots: tuple[Shot, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSettings) -> Mapping[TaskKind, Handler]:
@@ -93,6 +94,7 @@ async def make_plan(
         width=board.width,
         height=board.height,
         shots=planned.shots,
+        notices=planned.notices,
     )
     return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
@@ -109,4 +111,12 @@ def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None) 
         raise Permanent("unexpected", "The analysis can't be read.") from error
     picture = read_facts(image) if image is not None else None
     storyboard, shots = plan(analysis, options, seed, picture)
-    return msgspec.json.encode(Planned(storyboard, shots))
+    return msgspec.json.encode(Planned(storyboard, shots, notices_of(picture)))
+
+
+def notices_of(picture: PictureFacts | None) -> tuple[Notice, ...]:
+    """What a person should know of the picture that was sent."""
+    if picture is None or picture.usable:
+        return ()
+    message = "The picture has nothing to show: it is too small, or one plain colour. The video is made without it."
+    return (Notice(code="plain_picture", message=message),)

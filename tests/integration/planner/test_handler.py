@@ -95,6 +95,16 @@ async def test_a_picture_that_is_gone_or_broken(bench: Bench) -> None:
     assert refused.value.code == "bad_image"
 
 
+async def test_a_picture_with_nothing_to_see_is_told_and_left_out(bench: Bench) -> None:
+    analysis = await bench.analysis()
+    dot = await bench.store.put_bytes(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes(), "image/png")
+    fact, _ = await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1, image=dot))
+    plain, _ = await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1))
+    assert [notice.code for notice in fact.notices] == ["plain_picture"]
+    assert [shot.scene.look for shot in fact.shots] == [shot.scene.look for shot in plain.shots]
+    assert plain.notices == ()
+
+
 async def test_the_picture_gives_looks_and_colours(bench: Bench) -> None:
     analysis = await bench.analysis()
     fact, _ = await bench.fact(Plan(analysis=analysis, options=JobOptions(), seed=1, image=await bench.picture()))

@@ -26,6 +26,8 @@ LOOK = LookEntry(
 COUNT = 9
 LEVELS = (0.19, 0.36, 0.53, 0.70)
 SHORT = 180
+REACH = 2.5
+"""Cells on each side of an edge whose distance from it is told."""
 
 
 def make(stage: Stage) -> Drawing:
@@ -75,13 +77,14 @@ class Blobs:
         total = high.T @ wide
         field = (total / (total + 0.9)).astype(np.float32)
         rise_y, rise_x = np.gradient(field)
-        slope = np.maximum(np.hypot(rise_x, rise_y), 0.002)
-        pixels = stage.width / self.grid_width
+        slope = np.maximum(np.hypot(rise_x, rise_y), 0.0008)
+        gain = 160.0 * stage.width / self.grid_width / (127.5 / REACH)
         size = (stage.width, stage.height)
         index: cv2.typing.MatLike = np.zeros((stage.height, stage.width), np.uint8)
         for level in LEVELS:
-            distance = np.clip((field - np.float32(level)) / slope, -4.0, 4.0) * np.float32(pixels)
-            edge = cv2.resize(distance.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-            cover = cv2.addWeighted(edge, 160.0, edge, 0.0, 127.5, dtype=cv2.CV_8U)
+            distance = np.clip((field - np.float32(level)) / slope, -REACH, REACH)
+            coded = np.rint(127.5 + distance * (127.5 / REACH)).astype(np.uint8)
+            edge = cv2.resize(coded, size, interpolation=cv2.INTER_LINEAR)
+            cover = cv2.addWeighted(edge, gain, edge, 0.0, 127.5 - 127.5 * gain)
             index = cv2.addWeighted(index, 1.0, cover, 0.25, 0.0)
         return np.asarray(cv2.applyColorMap(index, self.table), dtype=np.uint8)

@@ -28,6 +28,8 @@ LOOK = LookEntry(
 TILE = 512
 CELL = 2.0
 """Samples of the noise for each cell of the grid: its tile is finer, so that slopes are smooth."""
+RIM = 4
+"""Samples of the tile repeated around it: OpenCV's own wrapping is slow."""
 SHORT = 135
 MARGIN = 6
 """Cells beyond each edge, so that slopes at the edges are true."""
@@ -62,8 +64,8 @@ class Silk:
         random = stage.random()
         self.stage = stage
         self.width, self.height = stage.grid(SHORT)
-        self.bend = (periodic(random, TILE, 2.2), periodic(random, TILE, 2.2))
-        self.cloth = periodic(random, TILE, 1.7)
+        self.bend = (_rimmed(periodic(random, TILE, 2.2)), _rimmed(periodic(random, TILE, 2.2)))
+        self.cloth = _rimmed(periodic(random, TILE, 1.7))
         angle = random.uniform(0, 2 * pi)
         self.wind = (cos(angle), sin(angle))
         self.tilt = 0.35 + 0.9 * ((stage.variant * 0.38) % 1.0)
@@ -78,8 +80,8 @@ class Silk:
     def _sample(self, tile: Field, x: Field, y: Field, soft: float) -> Field:
         """The tile at these cells. OpenCV samples at steps of 1/32, which would show as a comb: `soft` (cells)
         takes it away."""
-        cell = np.float32(CELL)
-        bent = cv2.remap(tile, x * cell, y * cell, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
+        at = [axis * np.float32(CELL) % np.float32(TILE) + np.float32(RIM) for axis in (x, y)]
+        bent = cv2.remap(tile, at[0], at[1], cv2.INTER_CUBIC)
         return np.asarray(cv2.GaussianBlur(bent, (0, 0), soft), dtype=np.float32)
 
     def frame(self, moment: Moment) -> Frame:
@@ -113,3 +115,7 @@ class Silk:
         )
         index = cv2.add(full, self.grain, dtype=cv2.CV_8U)
         return np.asarray(cv2.applyColorMap(index, self.table), dtype=np.uint8)
+
+
+def _rimmed(tile: Field) -> Field:
+    return np.asarray(cv2.copyMakeBorder(tile, RIM, RIM, RIM, RIM, cv2.BORDER_WRAP), dtype=np.float32)

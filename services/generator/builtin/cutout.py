@@ -134,9 +134,9 @@ def _unfringed(colour: Image, mask: Gray) -> Image:
     core = cv2.erode((mask >= INSIDE).astype(np.float32), kernel, borderValue=1.0)
     if not core.any():
         return colour
-    weight = cv2.GaussianBlur(core, (0, 0), 2.0 * reach) + np.float32(1e-4)
-    spread = cv2.GaussianBlur(colour.astype(np.float32) * core[..., None], (0, 0), 2.0 * reach) / weight[..., None]
-    known = np.clip(weight * 8.0, 0.0, 1.0)[..., None]
+    weight = cv2.GaussianBlur(core, (0, 0), 2.5 * reach) + np.float32(1e-4)
+    spread = cv2.GaussianBlur(colour.astype(np.float32) * core[..., None], (0, 0), 2.5 * reach) / weight[..., None]
+    known = np.clip(weight * 50.0, 0.0, 1.0)[..., None]
     keep = cv2.GaussianBlur(core, (0, 0), 0.5 * reach)[..., None]
     rim = spread * known + colour * (1.0 - known)
     return np.asarray(np.clip(colour * keep + rim * (1.0 - keep), 0.0, 255.0), dtype=np.uint8)

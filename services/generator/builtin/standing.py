@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, exp, pi, radians, sin
+from math import cos, exp, pi, radians, sin, tanh
 from typing import TypeAlias
 
 import cv2
@@ -29,12 +29,14 @@ SUNK = 0.04
 """Part of its height that a tall whole object stands below the frame's edge."""
 SLENDER = 1.5
 """Height by width from which a whole object stands rather than hangs."""
-HANGS = (0.84, 0.88, 0.55)
+HANGS = (0.84, 0.82, 0.54)
 """The most that a hanging object takes of the height and the width, and where its middle is."""
 SOFT = 3.4
 """From so many times its size on a cut is too soft without a screen."""
 PITCH = 8.0
 """Pixels from dot to dot at 720."""
+ASIDE = 0.014
+"""Parts of the width that it goes aside at most: less than what lies beyond an edge."""
 MOST_NEAR = 0.055
 """Parts of its size by which the camera comes nearer at most, so that no head leaves the frame."""
 GROWTH = 1.7
@@ -166,7 +168,7 @@ def _hang(cut: Cut, width: int, height: int, middle: float, most: tuple[float, f
     """All of it in the frame, a little below the middle; it grows from its own middle."""
     rows, columns = cut.mask.shape
     scale = min(most[1] * height / rows, most[0] * width / columns)
-    x = _inside(middle * width - 0.5 * scale * columns, scale * columns, width, -0.03 * width)
+    x = _inside(middle * width - 0.5 * scale * columns, scale * columns, width, -0.045 * width)
     y = min(HANGS[2] * height - 0.5 * scale * rows, 0.96 * height - scale * rows)
     return Figure(cut.resized(scale), x, max(y, 0.04 * height), 0.5 * scale * rows, scale)
 
@@ -198,7 +200,7 @@ def breathing(stage: Stage, moment: Moment, *, beat: float = 0.011, lean: float 
     lift = beat * stage.depth * moment.pulse
     return Sway(
         scale=1.0 + nearer + lift,
-        right=-1.5 * pose.right * stage.width + 0.004 * stage.width * sin(run + phase),
+        right=stage.width * (ASIDE * tanh(-1.5 * pose.right / ASIDE) + 0.004 * sin(run + phase)),
         down=max(0.0, -0.6 * pose.down * stage.height) + 0.0015 * stage.height * (1.0 + sin(1.3 * run + phase)),
         turn=lean * sin(0.7 * run + 2.0 * phase) + pose.roll,
     )

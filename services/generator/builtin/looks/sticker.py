@@ -122,10 +122,10 @@ class Sticker:
     def _paste(self, image: Frame, scrap: Scrap, moment: Moment) -> None:
         stage = self.stage
         right, down, degrees = self._stuck(scrap.name, moment, 0.12 * (scrap.name + 1))
-        drift = 0.6 * stage.pace * moment.time + scrap.name
-        x = scrap.x + right + 0.015 * stage.width * sin(drift)
-        y = scrap.y + down + 0.015 * stage.height * cos(0.8 * drift)
-        turn = radians(degrees + 1.2 * sin(0.6 * drift))
+        drift = 0.75 * stage.pace * moment.time + scrap.name
+        x = scrap.x + right + 0.018 * stage.width * sin(drift)
+        y = scrap.y + down + 0.018 * stage.height * cos(0.8 * drift)
+        turn = radians(degrees + 1.8 * sin(0.6 * drift))
         swell = 1.0 + 0.035 * stage.depth * moment.pulse
         c, s = cos(turn) * swell, sin(turn) * swell
         spin = np.array([[c, s], [-s, c]])

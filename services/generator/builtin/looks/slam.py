@@ -43,6 +43,8 @@ WIDE, TALL = 0.90, 0.66
 """Parts of the frame that a word takes."""
 LEAST_S = 0.34
 """Words that are sung faster are shown together."""
+LONELY_S = 0.9
+"""A single letter waits so long for the next word."""
 HUE_S = 0.8
 """A ground stays at least so long."""
 LAND_S = 0.32
@@ -162,7 +164,8 @@ def _hits(words: list[Sung]) -> list[Hit]:
             start = word.start
         parts.append(f" {word.text}" if word.spaced and parts else word.text)
         after = words[index + 1].start if index + 1 < len(words) else np.inf
-        if after - start >= LEAST_S:
+        lonely = sum(map(len, parts)) == 1 and after - start < LONELY_S
+        if after - start >= LEAST_S and not lonely:
             if start - changed >= HUE_S and len(found) % 2 == 0:
                 ground, changed = ground + 1, start
             found.append(Hit("".join(parts), float(start), ground))

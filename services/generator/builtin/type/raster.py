@@ -49,7 +49,7 @@ class Mask:
         return self.left + (int(columns[0]) if len(columns) else 0)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=12)
 def font(face: Face, size: float) -> ImageFont.FreeTypeFont:
     """The face at a size in pixels, laid out by raqm."""
     opened = ImageFont.truetype(str(face.path), size, layout_engine=ImageFont.Layout.RAQM)
@@ -70,7 +70,7 @@ def metrics(face: Face, size: float) -> tuple[int, int]:
     return ascent, descent
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def word_mask(text: str, face: Face, size: float, tracking: float = 0.0, stroke: float = 0.0) -> Mask:
     """The text set in one row. `tracking` is added between letters, in parts of the size; `stroke` widens the ink.
 

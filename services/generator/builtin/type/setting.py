@@ -103,15 +103,16 @@ class Typesetter:
     ) -> Block:
         """The words in rows no wider than `most`; where one word is wider, all of it is set smaller."""
         size = size or self.style.size
+        usual = self.measure(words, self.style.size)
         while True:
-            measure = self.measure(words, size)
-            broken = balanced(measure, most, rows)
-            longest = measure.longest(broken)
-            if longest <= most or size < 6.0:
-                return self._placed(words, broken, size, most, align)
-            size *= max(0.3, 0.995 * most / longest)
+            room = most * self.style.size / size
+            broken = balanced(usual, room, rows)
+            longest = usual.longest(broken)
+            if longest <= room or size < 6.0:
+                return self._placed(words, broken, size, align)
+            size *= max(0.3, 0.99 * room / longest)
 
-    def _placed(self, words: Sequence[Sung], rows: Rows, size: float, most: float, align: Align) -> Block:
+    def _placed(self, words: Sequence[Sung], rows: Rows, size: float, align: Align) -> Block:
         measure = self.measure(words, size)
         width = measure.longest(rows)
         rightward = reads_rightward("".join(word.text for word in words))

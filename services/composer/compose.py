@@ -193,7 +193,13 @@ class Composition:
 
     async def _aac(self, board: Storyboard) -> Blob:
         length = board.frames / Fraction(board.fps)
-        inputs = {"song": self._order.song.sha256, "length": str(length), "tool": self._settings.shared.ffmpeg}
+        quick = self._order.options.preview
+        inputs = {
+            "song": self._order.song.sha256,
+            "length": str(length),
+            "quick": quick,
+            "tool": self._settings.shared.ffmpeg,
+        }
         key = result_key("sound", VERSION, self._owner, inputs)
         blob = await find_blob(self._store, key)
         if blob is not None:
@@ -202,7 +208,7 @@ class Composition:
         async with self._store.local(self._order.song) as song:
             track = await self._tools.child(read_track, str(song))
             async with self._encoders:
-                args = encode_args(song, track, length, output)
+                args = encode_args(song, track, length, output, quick=quick)
                 await self._tools.ffmpeg(args, self._settings.segment_timeout_s)
         return await keep_blob(self._store, key, await self._store.put_file(output, "audio/mp4"))
 

@@ -18,7 +18,7 @@ from av.video.reformatter import VideoReformatter
 
 from libs.contracts.report import Stretch
 from libs.measure.bits import BitMeter, BitRate
-from libs.measure.light import Small, is_black, small_size
+from libs.measure.light import Small, brightest, is_black, small_size
 from libs.measure.watch import Seen, Watch
 from libs.media.film import FAST, shrunk
 from libs.media.sound import decoded
@@ -211,9 +211,10 @@ def watch_span(path: str, fps_text: str, span: Span, expected_frames: int, wante
 
 def poster_score(small: Small) -> float:
     """How well a picture stands for the video: contrast and colour, neither dark nor washed out."""
-    luma = small.mean(axis=2)
+    red, green, blue = (small[..., channel] for channel in range(3))
+    luma = (red.astype(np.float32) + green + blue) / 3
     level = float(luma.mean())
     if level < 20 or level > 235:
         return 0.0
-    colour = float((small.max(axis=2).astype(np.int16) - small.min(axis=2)).mean())
+    colour = float((brightest(small) - np.minimum(np.minimum(red, green), blue)).mean())
     return float(luma.std()) + 0.5 * colour

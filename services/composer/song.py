@@ -60,10 +60,11 @@ def output_rate(rate: int) -> int:
     return 44100 if rate % 11025 == 0 else 48000
 
 
-def encode_args(song: Path, track: SongTrack, length: Fraction, output: Path) -> list[str]:
+def encode_args(song: Path, track: SongTrack, length: Fraction, output: Path, *, quick: bool = False) -> list[str]:
     """Arguments that make AAC of the song, stereo, as long as the picture (`length` in seconds) to the sample.
 
     Sample 0 is the first that decodes: the file's own clock, with its gaps and delays, is left aside.
+    quick: in a third of the time, for previews.
     """
     rate = output_rate(track.rate)
     count = round(length * rate)
@@ -75,5 +76,7 @@ def encode_args(song: Path, track: SongTrack, length: Fraction, output: Path) ->
     sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=rate, channel_layouts="stereo")
     sound = sound.filter("apad", whole_len=count).filter("atrim", end_sample=count)
     options: dict[str, Any] = {"c:a": "aac", "b:a": BIT_RATE, "threads": 1, "map_metadata": -1, "f": "mp4"}
+    if quick:
+        options["aac_coder"] = "fast"
     args: list[str] = sound.output(str(output), **options).get_args()
     return ["-filter_complex_threads", "1", *args]

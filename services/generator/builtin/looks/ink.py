@@ -27,7 +27,7 @@ LOOK = LookEntry(
 )
 
 SHORT = 216
-"""Cells of the dye on the shorter side."""
+"""Cells of the dye on the shorter side, but never more than pixels."""
 RATE = 30
 """Steps a second."""
 WARM_S = 6.0
@@ -69,7 +69,8 @@ class Ink:
     def __init__(self, stage: Stage) -> None:
         random = stage.random()
         self.stage = stage
-        self.width, self.height = stage.grid(SHORT)
+        self.short = min(SHORT, stage.width, stage.height)
+        self.width, self.height = stage.grid(self.short)
         self.coarse = (ceil(self.width / COARSE) + 1, ceil(self.height / COARSE) + 1)
         hills = [periodic(random, TILE, detail) for detail in (5.0, 7.5, 11.0)]
         self.currents = [_curl(hill) for hill in hills]
@@ -131,7 +132,7 @@ class Ink:
             off_x, off_y = self.low_x - x, self.low_y - y
             reach = np.exp(-(off_x**2 + off_y**2) / np.float32(2.0 * (1.5 * size) ** 2)) / size
             right, down = right + push * reach * off_x, down + push * reach * off_y
-        scale = np.float32(-0.0034 * SHORT * drive * pace)
+        scale = np.float32(-0.0034 * self.short * drive * pace)
         wide = (self.coarse[0] * COARSE, self.coarse[1] * COARSE)
         flows = [
             cv2.resize(flow * scale, wide, interpolation=cv2.INTER_LINEAR)[: self.height, : self.width]
@@ -176,7 +177,9 @@ class Ink:
             for _ in range(2 if stage.finale and large else 1):
                 x = (0.5 + 0.36 * random.uniform(-1, 1)) * self.width
                 y = (0.5 + 0.34 * random.uniform(-1, 1)) * self.height
-                size = SHORT * (0.088 if large else 0.052) * random.uniform(0.85, 1.15) * (0.8 + 0.4 * now.energy)
+                size = (
+                    self.short * (0.088 if large else 0.052) * random.uniform(0.85, 1.15) * (0.8 + 0.4 * now.energy)
+                )
                 found.append((float(x), float(y), float(size), min(1.0, age)))
         return found
 

@@ -37,12 +37,14 @@ CROPPED = 0.42
 """How much of a row lies outside of the frame, above and below: cropped on purpose."""
 LETTERS = 0.86
 """The height of capitals in parts of a row's pitch."""
-SPEEDS = (60.0, 90.0)
+SPEEDS = (30.0, 60.0)
 """Pixels a second at a shorter side of 720: whole pixels a frame at 30 frames a second."""
-SURGE = 34.0
+SURGE = 26.0
 """Pixels that a beat pushes every row on."""
 GLOW_BEATS = 0.16
 """Parts of a beat in which a row lights up, and the last one goes out."""
+DEEP = 0.68
+"""The lightness of letters on paper, at most."""
 LONGEST = 24
 """Letters of a hook that make a row."""
 
@@ -88,7 +90,7 @@ class Wall:
         for number in range(self.count):
             row = self.rows[number % 2]
             way = self.way if number % 2 else -self.way
-            run = row.speed * stage.unit * stage.pace * moment.time + SURGE * stage.unit * stage.depth * moment.step
+            run = row.speed * stage.unit * moment.time + SURGE * stage.unit * stage.depth * moment.step
             start = round(way * run + number * 0.37 * row.period) % row.period
             top = self.top + number * self.pitch
             first, last = max(top, 0), min(top + self.pitch, stage.height)
@@ -140,16 +142,20 @@ class Wall:
 
 
 def _colours(stage: Stage) -> tuple[Lab, Lab, Lab]:
-    """Ground, letters and lit letters; the next wall of the song swaps their roles."""
+    """Ground, letters and lit letters, on the ground that the scene stands on."""
     inks = stage.inks
-    dark, light = inks.by_lightness[0], inks.by_lightness[-1]
-    bold = max((inks.accent, inks.mid), key=lambda ink: float(np.hypot(ink[1], ink[2])))
-    if (stage.visit + (key_of(inks) == "paper")) % 2:
-        return dark, _lifted(bold, 0.66), light
-    if float(bold[0]) > 0.62:
-        return bold, dark, light
-    return bold, mix(dark, bold, 0.12), light
+    ground, dark, light = inks.ground, inks.by_lightness[0], inks.by_lightness[-1]
+    inked = [ink for ink in (inks.accent, inks.mid, inks.low) if float(np.linalg.norm(ink - ground)) > 0.15]
+    bold = max(inked or [dark], key=lambda ink: float(np.hypot(ink[1], ink[2])))
+    match key_of(inks):
+        case "night":
+            return ground, _at_least(bold, 0.66), light
+        case "paper":
+            deep = [ink for ink in inked if float(ink[0]) <= DEEP]
+            return ground, max(deep or [dark], key=lambda ink: float(np.hypot(ink[1], ink[2]))), dark
+        case "colour":
+            return ground, mix(dark, ground, 0.12), light
 
 
-def _lifted(ink: Lab, lightness: float) -> Lab:
+def _at_least(ink: Lab, lightness: float) -> Lab:
     return toned_down(np.array([max(lightness, float(ink[0])), *ink[1:]]))

@@ -52,15 +52,13 @@ def aimed(
     subject: Subject | None = None,
     aside: float = 0.0,
     screened: bool = False,
-    open_height: float = 1.0,
 ) -> Crop:
     """The crop of a picture (width, height) for a frame (width, height), as near as wished where that is wise.
 
-    aside: how far the view stands beside its aim, as long as no head is cropped for it. open_height: the part
-    of the frame's height, around its middle, that isn't covered.
+    aside: how far the view stands beside its aim, as long as no head is cropped for it.
     """
     across, along = picture
-    width, height = frame[0], frame[1] * open_height
+    width, height = frame
     fill = max(width / across, height / along)
     wide, tall = width / (across * fill), height / (along * fill)
     upscale = (SCREENED_UPSCALE if screened else PLAIN_UPSCALE) / fill

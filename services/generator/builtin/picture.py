@@ -62,10 +62,9 @@ def framed_near(
     subject: Subject | None,
     aside: float = 0.0,
     screened: bool = False,
-    open_height: float = 1.0,
 ) -> Framing:
     """The picture framed around its subject, as near as wished where its size and the subject's head let it."""
-    picture, subject = widened(picture, subject, width / (height * open_height))
+    picture, subject = widened(picture, subject, width / height)
     rows, columns = picture.pixels.shape[:2]
     crop = aimed(
         (columns, rows),
@@ -74,9 +73,8 @@ def framed_near(
         subject=subject,
         aside=aside,
         screened=screened,
-        open_height=open_height,
     )
-    return framed_at(picture, width, height, crop, subject, open_height=open_height)
+    return framed_at(picture, width, height, crop, subject)
 
 
 def widened(picture: Picture, subject: Subject | None, shape: float) -> tuple[Picture, Subject | None]:
@@ -113,16 +111,14 @@ def framed_at(
     height: int,
     crop: Crop,
     subject: Subject | None = None,
-    *,
-    open_height: float = 1.0,
 ) -> Framing:
-    """The picture framed by a crop. It fills the part `open_height` of the frame's height, around its middle.
+    """The picture framed by a crop.
 
     Small pictures are brought up smoothly, cleaned and sharpened, so that they don't show their pixels.
     """
     source: MatLike = picture.pixels
     rows, columns = source.shape[:2]
-    fill = max(width / columns, height * open_height / rows) * crop.closeness
+    fill = max(width / columns, height / rows) * crop.closeness
     work = min(fill * 1.1, 3000.0 / max(rows, columns))
     if work > 1.25:
         clean = cv2.bilateralFilter(source, 5, 18, 3)
@@ -134,7 +130,7 @@ def framed_at(
     tall, wide = source.shape[:2]
     mask = None if subject is None else cv2.resize(subject.mask, (wide, tall), interpolation=cv2.INTER_LINEAR)
     scale = wide / (columns * fill)
-    half_x, half_y = width * scale / 2.0, height * open_height * scale / 2.0
+    half_x, half_y = width * scale / 2.0, height * scale / 2.0
     x = min(max(crop.focus[0] * wide, half_x), wide - half_x)
     y = min(max(crop.focus[1] * tall, half_y), tall - half_y)
     return Framing(

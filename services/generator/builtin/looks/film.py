@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sin
 
 import cv2
@@ -59,22 +60,25 @@ class Film:
         wide = stage.width > 1.2 * stage.height
         seen = min(stage.width / WIDE, 0.86 * stage.height) if wide else (1.0 - 2.0 * BAR) * stage.height
         self.bar = max(2, round((stage.height - seen) / 2.0))
-        self.photo = Photograph(stage, picture, KEEP, seen / stage.height)
+        gate = replace(stage, height=stage.height - 2 * self.bar)
+        self.photo = Photograph(gate, picture, KEEP)
         self.leak = Leak(
-            stage, (mix(inks.accent, high, 0.5), mix(high, light, 0.4)), 0.75 * (1.0 - self.photo.bright)
+            gate, (mix(inks.accent, high, 0.5), mix(high, light, 0.4)), 0.75 * (1.0 - self.photo.bright)
         )
         self.bars = solid({"night": dark, "colour": mix(dark, inks.ground, 0.5), "paper": light}[key])
         self.weave = periodic_line(np.random.default_rng([stage.seed, 43]), LAPS, LAPS / 4.0, 3.0)
-        self.small = stage.grid(LEAK_SHORT)
+        self.small = gate.grid(LEAK_SHORT)
         self.warmth = np.array([0.4, 0.65, 1.1], np.float32)
 
     def frame(self, moment: Moment) -> Frame:
         image = lit(self.photo.seen(moment, self._weave(moment.shot)), self.photo.light(moment))
         image = self.leak.cast(image, self.leak.glow(moment) + self._halation(image))
-        open_ = round(self.bar * (1.0 - 0.05 * self.stage.depth * moment.bar_pulse + 0.02 * sin(moment.time)))
-        image[:open_] = self.bars
-        image[self.stage.height - open_ :] = self.bars
-        return image
+        page = np.empty((self.stage.height, self.stage.width, 3), np.uint8)
+        page[self.bar : self.stage.height - self.bar] = image
+        closing = round(self.bar * (1.03 + 0.02 * sin(moment.time) + 0.05 * self.stage.depth * moment.bar_pulse))
+        page[:closing] = self.bars
+        page[self.stage.height - closing :] = self.bars
+        return page
 
     def _weave(self, seconds: float) -> tuple[float, float]:
         at = np.array([seconds, seconds + LAPS / WEAVE_HZ / 2.0]) * WEAVE_HZ

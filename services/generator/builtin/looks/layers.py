@@ -17,7 +17,9 @@ GAIN_ONE = 200.0
 
 TINT = 0.66
 """A photograph that keeps all of its own colour gives up so much of the palette's: the rest tints it."""
-GAIN = (0.92, 1.7)
+VIVID = 26.0
+"""Colour, in levels away from grey, that isn't made any stronger."""
+GAIN = (0.92, 2.8)
 """How far colour follows where the grading makes a place lighter or darker."""
 SKIN = 0.8
 """How much less of the palette's tint a subject has."""
@@ -59,10 +61,13 @@ def photograph(framing: Framing, inks: Inks, key: Key, body: Lab, keep: float) -
     if framing.mask is not None:
         print_ = _paler(print_, framing.mask)
     level, was = (cv2.split(colours)[0].astype(np.float32) + np.float32(8.0) for colours in (print_, own))
-    gain = np.clip(level / was, *GAIN)[..., None] * np.float32(keep)
+    away = own[..., 1:].astype(np.float32) - np.float32(128.0)
+    strong = np.maximum(np.abs(away).max(axis=-1), np.float32(1.0))
+    most = np.maximum(np.float32(VIVID) / strong, np.float32(1.0))
+    gain = np.clip(level / was, GAIN[0], np.minimum(most, np.float32(GAIN[1])))[..., None] * np.float32(keep)
     tint = np.float32(1.0 - TINT * keep)
     middle = np.float32(128.0)
-    chroma = middle + (print_[..., 1:] - middle) * tint + (own[..., 1:] - middle) * gain
+    chroma = middle + (print_[..., 1:] - middle) * tint + away * gain
     mixed = np.dstack([print_[..., :1], np.clip(np.rint(chroma), 0, 255).astype(np.uint8)])
     return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_YCrCb2BGR), dtype=np.uint8)
 

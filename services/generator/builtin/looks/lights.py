@@ -59,6 +59,8 @@ class Lights:
         self.near = self._floating()
         self.table, self.glow = tables_of(stage.inks)
         self.small = stage.grid(90)
+        self.full = (stage.width, stage.height)
+        self.half = ((stage.width + 1) // 2, (stage.height + 1) // 2)
         random = np.random.default_rng([stage.seed, 59])
         self.tiles = [periodic(random, 128, 4.0) for _ in range(2)]
         width, height = stage.grid(LIGHT_SHORT)
@@ -106,9 +108,10 @@ class Lights:
         stage = self.stage
         beat = stage.depth * moment.pulse
         pose = stage.pose(moment.shot)
-        tone = cv2.add(self._seen(self.back, pose, 0.8), self._clouds(moment), dtype=cv2.CV_8U)
+        soft = cv2.add(self._seen(self.back, pose, 0.8, self.half), self._clouds(moment), dtype=cv2.CV_8U)
+        tone = cv2.resize(soft, self.full, interpolation=cv2.INTER_LINEAR)
         shining = cv2.addWeighted(
-            self._seen(self.own, pose, 1.7), 0.95 + 0.5 * beat, self._before(moment, pose), 1.0, 0.0
+            self._seen(self.own, pose, 1.7, self.full), 0.95 + 0.5 * beat, self._before(moment, pose), 1.0, 0.0
         )
         tiny = cv2.resize(shining, self.small, interpolation=cv2.INTER_AREA)
         bloom = cv2.addWeighted(
@@ -137,18 +140,17 @@ class Lights:
         )
         cloud = np.maximum(first + np.float32(0.45) * second + np.float32(0.5), 0.0) ** 1.4 * np.float32(self.dense)
         small = cloud + self.view.small_light(moment, 12.0)
-        size = (self.stage.width, self.stage.height)
-        return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+        return np.asarray(cv2.resize(small, self.half, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
-    def _seen(self, layer: MatLike, pose: Pose, depth: float) -> MatLike:
-        """A layer of the picture; the deeper its number, the more the camera moves it."""
-        stage, framing = self.stage, self.view.framing
+    def _seen(self, layer: MatLike, pose: Pose, depth: float, size: tuple[int, int]) -> MatLike:
+        """A layer of the picture, at a size; the greater its depth, the more the camera moves it."""
+        framing = self.view.framing
         moved = Pose(1.0 + depth * (pose.scale - 1.0), depth * pose.right, depth * pose.down, pose.roll)
-        matrix = frame_to_source(moved, stage.width, stage.height, framing.centre, framing.scale)
+        scale = framing.scale * self.full[0] / size[0]
         return cv2.warpAffine(
             layer,
-            matrix,
-            (stage.width, stage.height),
+            frame_to_source(moved, *size, framing.centre, scale),
+            size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT_101,
         )

@@ -47,9 +47,9 @@ def make(stage: Stage) -> Drawing:
 class Photograph:
     """The graded photograph in depth, lit, without anything before the lens."""
 
-    def __init__(self, stage: Stage, picture: Picture, keep: float = KEEP, open_height: float = 1.0) -> None:
+    def __init__(self, stage: Stage, picture: Picture, keep: float = KEEP) -> None:
         self.stage = stage
-        self.view = View(stage, picture, open_height=open_height)
+        self.view = View(stage, picture)
         inks = stage.inks
         key = key_of(inks)
         image = photograph(self.view.framing, inks, key, body_of(inks, key), keep)

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import mix, solid
+from services.generator.builtin.colour import Table, mix, solid
 from services.generator.builtin.grading import Key, body_of, graded, key_of
-from services.generator.builtin.looks.layers import blended
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.noise import Field, periodic
@@ -61,8 +60,9 @@ class Reveal:
         tones: dict[Key, Key] = {"night": "night", "paper": "colour", "colour": "paper"}
         body = body_of(inks, key) if key != "colour" else mid
         self.table = graded(inks, "paper" if key == "paper" else tones[key], body)
-        self.paper = np.empty((stage.height, stage.width, 3), np.uint8)
-        self.paper[:] = solid(papers[key])
+        bare = np.array(solid(papers[key]), np.float64)
+        rest = 1.0 - np.arange(256)[:, None, None] / 255.0
+        self.paper: Table = np.rint(rest * bare).astype(np.uint8)
         self.size = stage.grid(SHORT)
         width, height = self.size
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -150,7 +150,8 @@ class Reveal:
         wet = cv2.LUT(full, WET)
         tone = cv2.add(self.view.tone(moment), self.view.light(moment, 10.0), dtype=cv2.CV_8U)
         seen = cv2.applyColorMap(cv2.subtract(tone, wet), self.table)
-        return blended(seen, self.paper, share)
+        shown = cv2.multiply(seen, cv2.merge([share, share, share]), scale=1.0 / 255.0)
+        return np.asarray(cv2.add(shown, cv2.applyColorMap(share, self.paper)), dtype=np.uint8)
 
     def _level(self, moment: Moment) -> float:
         """How far the ink has run, in parts: quick at first, then ever slower; a beat drives it on for a moment."""

@@ -30,8 +30,8 @@ LOOK = LookEntry(
 
 BANDS = 11
 THROWN = 5
-"""Bands that a beat throws; on the finale all but three."""
-REACH = (0.05, 0.17)
+"""Bands that a beat throws."""
+REACH = (0.04, 0.13)
 """Parts of the frame's longer way along the bands that one is thrown."""
 DECAY = 3.4
 """How fast they come back, for a beat."""
@@ -61,7 +61,6 @@ class Slices:
         parts = np.cumsum(stage.random().uniform(0.5, 1.6, BANDS))
         edges = np.rint(np.concatenate([[0.0], parts / parts[-1]]) * length).astype(int)
         self.bands = [(int(a), int(b)) for a, b in pairwise(edges)]
-        self.thrown = BANDS - 3 if stage.finale else THROWN
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
@@ -78,10 +77,15 @@ class Slices:
         return image
 
     def _throws(self, beat: int) -> dict[int, float]:
-        """The bands that a beat throws, and how far, in parts of the frame."""
-        random = np.random.default_rng([self.stage.seed, 47, beat + (1 << 20)])
-        chosen = random.permutation(BANDS)[: self.thrown]
-        ways = random.uniform(*REACH, self.thrown) * random.choice((-1.0, 1.0), self.thrown)
+        """The bands that a beat throws, and how far, in parts of the frame. The next beat throws others: a band
+        that jumped on each would flicker."""
+        random = np.random.default_rng([self.stage.seed, 47, beat // 2 + (1 << 20)])
+        order = random.permutation(BANDS)
+        ways = (
+            random.uniform(*REACH, BANDS) * random.choice((-1.0, 1.0), BANDS) * (1.15 if self.stage.finale else 1.0)
+        )
+        half = slice(0, THROWN) if beat % 2 == 0 else slice(THROWN, 2 * THROWN)
+        chosen, ways = order[half], ways[half]
         return {int(band): float(way) for band, way in zip(chosen, ways, strict=True)}
 
     def _lay(self, image: Frame, tone: Gray, band: int, away: float) -> None:

@@ -37,7 +37,6 @@ class View:
         *,
         screened: bool = False,
         closeness: float | None = None,
-        open_height: float = 1.0,
     ) -> None:
         self.stage = stage
         which = (stage.variant + stage.visit) % 3
@@ -49,7 +48,6 @@ class View:
             subject=stage.subject,
             aside=ASIDE[which] if closeness is None else 0.0,
             screened=screened,
-            open_height=open_height,
         )
         self.size = (stage.width, stage.height)
         self.map_width, self.map_height = stage.grid(MAP_SHORT)

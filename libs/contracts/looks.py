@@ -50,6 +50,8 @@ class LookEntry(msgspec.Struct, frozen=True, kw_only=True):
     """After so long it wears out; 0: never."""
     least_pixels: int = 0
     """The shorter side that the theme picture must have."""
+    least_detail: float = 0.0
+    """The fine structure that it must have: .01 is a calm sky, .05 a busy street."""
 
 
 @cache

@@ -48,6 +48,8 @@ class Means:
     picture: bool = False
     short_side: int = 0
     """Pixels of the picture's shorter side."""
+    detail: float = 1.0
+    """The picture's fine structure."""
     subject: bool = False
     text: bool = False
     """There is a hook to write large."""
@@ -63,8 +65,12 @@ def possible(entry: LookEntry, means: Means) -> bool:
     """Whether the look can be drawn here as it is meant."""
     text = means.title if entry.titles else means.text
     here = {"picture": means.picture, "subject": means.subject, "text": text, "words": means.words}
-    big_enough = entry.least_pixels <= means.short_side or not shows_picture(entry)
-    return all(here[need] for need in entry.needs) and big_enough and (means.steady or entry.movement != "beat")
+    rich = entry.least_pixels <= means.short_side and entry.least_detail <= means.detail
+    return (
+        all(here[need] for need in entry.needs)
+        and (rich or not shows_picture(entry))
+        and (means.steady or entry.movement != "beat")
+    )
 
 
 def shows_picture(entry: LookEntry) -> bool:

@@ -23,6 +23,7 @@ def means_of(analysis: Analysis, title: str, hook: str, picture: PictureFacts | 
     return Means(
         picture=shown is not None,
         short_side=shown.short_side if shown is not None else 0,
+        detail=shown.detail if shown is not None else 0.0,
         subject=shown is not None and shown.subject,
         text=bool(hook),
         title=bool(title),

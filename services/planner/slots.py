@@ -6,8 +6,10 @@ bridge turns to, a calm ground for type, type itself, and a frame to begin and e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from services.planner.structure import Role, Spot
@@ -41,10 +43,11 @@ def slots_of(spots: Sequence[Spot], *, pictured: bool, typed: bool) -> list[Slot
     """
     slots: list[Slot] = []
     several = len({spot.group for spot in spots}) > 1
+    late = _late_types(spots)
     last = len(spots) - 1
     for index, spot in enumerate(spots):
         edge = len(spots) >= FRAMED_FROM and index in (0, last)
-        slot = FRAME if edge else _slot(spot, pictured=pictured, typed=typed, several=several)
+        slot = FRAME if edge else _slot(spot, _pattern(spot, late, pictured=pictured, typed=typed), several=several)
         beside = {slots[-1]} if slots else set()
         if len(spots) >= FRAMED_FROM and index == last - 1:
             beside.add(FRAME)
@@ -55,8 +58,7 @@ def slots_of(spots: Sequence[Spot], *, pictured: bool, typed: bool) -> list[Slot
     return slots
 
 
-def _slot(spot: Spot, *, pictured: bool, typed: bool, several: bool) -> Slot:
-    duties = _pattern(spot.role, pictured=pictured, typed=typed)
+def _slot(spot: Spot, duties: tuple[Duty, ...], *, several: bool) -> Slot:
     # An outro is counted from its end, so that the frame closes it.
     step = spot.left if spot.label == "outro" else spot.place
     duty = duties[step % len(duties)]
@@ -68,13 +70,24 @@ def _slot(spot: Spot, *, pictured: bool, typed: bool, several: bool) -> Slot:
     return Slot(spot.role, duty, spot.group, step // length)
 
 
-def _pattern(role: Role, *, pictured: bool, typed: bool) -> tuple[Duty, ...]:
-    match role:
+def _pattern(spot: Spot, late: Collection[int], *, pictured: bool, typed: bool) -> tuple[Duty, ...]:
+    """What comes after what in a part, again and again."""
+    match spot.role:
         case "home":
             return ("main", "second", "ground") if pictured else ("main", "ground", "main", "second")
+        case "hook" if typed:
+            return ("main", "second", "type") if spot.group in late else ("main", "type", "second")
         case "hook":
-            return ("main", "type", "second") if typed else ("main", "second")
-        case "break":
+            return ("main", "second")
+        case _:
             return ("main", "ground")
-        case "frame":
-            return ("main", "ground")
+
+
+def _late_types(spots: Sequence[Spot]) -> set[int]:
+    """Groups whose type comes third instead of second, where the scenes are shorter: type is quickly read."""
+    lengths: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for spot in spots:
+        lengths[spot.group, spot.place % 3].append(spot.seconds)
+    return {
+        group for group, step in lengths if step == 2 and fmean(lengths[group, 2]) < fmean(lengths[group, 1]) - 0.1
+    }

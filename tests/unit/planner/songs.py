@@ -128,5 +128,7 @@ PORTRAIT = PictureFacts(
 PICTURES = {
     "portrait": PORTRAIT,
     "small": msgspec.structs.replace(PORTRAIT, subject=False, width=200, height=200, short_side=200),
-    "sky": msgspec.structs.replace(PORTRAIT, subject=False, width=2000, height=1400, short_side=1400, grey=True),
+    "sky": msgspec.structs.replace(
+        PORTRAIT, subject=False, width=2000, height=1400, short_side=1400, grey=True, detail=0.01
+    ),
 }

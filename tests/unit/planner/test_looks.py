@@ -156,6 +156,7 @@ def test_looks_play_only_where_they_can() -> None:
                 assert facts is not None or not shows_picture(entry)
                 assert facts is None or facts.subject or "subject" not in entry.needs
                 assert facts is None or facts.short_side >= entry.least_pixels
+                assert facts is None or facts.detail >= entry.least_detail
                 assert "words" not in entry.needs
                 assert not entry.most_seconds or seconds(scene) <= entry.most_seconds + 0.1
 

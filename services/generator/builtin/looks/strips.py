@@ -28,6 +28,7 @@ LOOK = LookEntry(
     sections=("pre-chorus", "chorus", "build"),
     texture="photo",
     movement="bar",
+    least_detail=0.02,
 )
 
 PANELS = 5

@@ -48,7 +48,7 @@ class TitleBlock:
             texts = [" ".join(words[start:end]) for start, end in rows]
             masks = [word_mask(text, face, round(size, 1), -0.01) for text in texts]
             fits = max(mask.width for mask in masks) <= width and pitch * len(masks) <= height * 0.8
-            if fits or size < 10:
+            if fits or size < 4:
                 break
             size *= 0.92
         ascent, descent = metrics(face, size)

@@ -41,8 +41,8 @@ class State(StrEnum):
 STAGE_WEIGHTS: dict[State, float] = {
     State.ANALYZING: 4,
     State.PLANNING: 1,
-    State.GENERATING: 35,
-    State.COMPOSING: 60,
+    State.GENERATING: 80,
+    State.COMPOSING: 15,
 }
 """Share of the whole, in percent, of each stage that takes time; in order. The one table for progress.
 

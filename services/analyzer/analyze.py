@@ -28,8 +28,7 @@ def analyze(path: Path, words: bytes | None = None, report: Report | None = None
     """
     say = report or _quiet
     say(0.0, "decoding")
-    samples = decode_mono(path, RATE)
-    return analyze_samples(samples, words, say)
+    return analyze_samples(decode_mono(path, RATE), words, say)
 
 
 def analyze_samples(samples: Array, words: bytes | None = None, report: Report | None = None) -> Analysis:
@@ -40,6 +39,7 @@ def analyze_samples(samples: Array, words: bytes | None = None, report: Report |
     say(0.35, "measuring")
     heard = spectra(samples)
     outline = energy.peaks(samples)
+    del samples  # most of the memory of a long song
     loudness = energy.curve(heard)
     silent = energy.is_silent(heard)
     say(0.6, "finding beats")

@@ -12,6 +12,8 @@ from services.analyzer.spectrum import FPS, Array, Spectra
 
 _LAG = 2
 """Frames between the spectra that are compared."""
+_BLOCK = 4000
+"""Frames that are compared at once: memory doesn't grow with the song."""
 LATENCY = 0.002
 """Seconds that the envelope peaks after the begin: 5 for instruments of known beats, -6 for a bare click."""
 _FLOOR = 0.01
@@ -33,11 +35,14 @@ class Envelope:
 def envelope(heard: Spectra) -> Envelope:
     """Rise of the mel bands against the loudest neighbour a moment ago (SuperFlux, Boeck and Widmer 2013)."""
     mel = heard.mel
-    before = ndimage.maximum_filter1d(mel[:-_LAG], 3, axis=1)
-    rise = np.maximum(0.0, mel[_LAG:] - before)
     flux = np.zeros((len(mel), 2), dtype=np.float32)
-    flux[_LAG:, 0] = np.maximum(0.0, rise.mean(axis=1) - _FLOOR)
-    flux[_LAG:, 1] = np.maximum(0.0, rise[:, :8].mean(axis=1) - _FLOOR)
+    for first in range(_LAG, len(mel), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        now = mel[part]
+        before = ndimage.maximum_filter1d(mel[first - _LAG :][: len(now)], 3, axis=1)
+        rise = np.maximum(0.0, now - before)
+        flux[part, 0] = np.maximum(0.0, rise.mean(axis=1) - _FLOOR)
+        flux[part, 1] = np.maximum(0.0, rise[:, :8].mean(axis=1) - _FLOOR)
     return Envelope(all=_normalised(flux[:, 0]), low=_normalised(flux[:, 1]))
 
 

@@ -49,7 +49,7 @@ from services.composer.tools import Tools
 VERSION = "3"
 """Raised whenever what this module makes of the same inputs changes."""
 
-SEGMENTS, SOUND, JOINED = 0.80, 0.82, 0.85
+SEGMENTS, SOUND, JOINED = 0.30, 0.32, 0.40
 """How far the whole is after each step."""
 
 _PATIENCE_S = 30.0

@@ -26,7 +26,7 @@ class Halo:
     """Outlines in the inks given, the innermost first."""
 
     def __init__(self, figure: Figure, inks: Sequence[Lab], stage: Stage) -> None:
-        self.stage, self.figure, self.inks = stage, figure, list(inks)
+        self.stage, self.figure, self.inks = stage, figure, [solid(ink) for ink in inks]
         small = cv2.resize(figure.cut.mask, None, fx=1.0 / COARSE, fy=1.0 / COARSE, interpolation=cv2.INTER_AREA)
         step = WIDTH * stage.unit / COARSE
         self.air = int(step * (len(self.inks) + 0.5)) + 4
@@ -44,4 +44,4 @@ class Halo:
             place = aired(at @ np.diag((COARSE, COARSE, 1.0)), self.air)
             box = touched(self.masks[turn], place, frame)
             if box is not None:
-                lay(frame, warped(self.masks[turn], place, box), (box[0], box[1]), solid(self.inks[turn]))
+                lay(frame, warped(self.masks[turn], place, box), (box[0], box[1]), self.inks[turn])

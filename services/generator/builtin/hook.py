@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 
 from libs.picture.load import Gray
-from services.generator.builtin.colour import Inks, Lab, mix, solid
+from services.generator.builtin.colour import Bgr, Inks, Lab, mix, solid
 from services.generator.builtin.cutout import Cut
 from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
@@ -25,6 +26,8 @@ LEADING = 0.10
 """Space between rows, in parts of the first row's height."""
 STAGGER = 0.12
 """How much later each row rolls, in parts of the roll."""
+STEPS = 4
+"""Places between two pixels: letters drift without ticking, and are moved once for each."""
 DRIFT = 0.004
 """Parts of the width that the rows drift a second."""
 HIDDEN = 0.25
@@ -94,10 +97,11 @@ class Hook:
 
     def __init__(self, stage: Stage, text: str, *, most: float, loud: Lab, quiet: Lab, again: bool = True) -> None:
         self.stage = stage
-        self.loud, self.quiet = loud, quiet
+        self.loud, self.quiet = solid(loud), solid(quiet)
         self.rows = rows_of(text, stage.width, stage.height, most)
         self.first = len(self.rows)
         self.rows += self._again(most) if again else []
+        self.moved = cache(_moved)
 
     def _again(self, most: float) -> list[Row]:
         if not self.rows:
@@ -119,14 +123,24 @@ class Hook:
             way = 1.0 if index % 2 == 0 else -1.0
             self._roll(frame, row, row.x + way * drift, 1.0 - (1.0 - rolled) ** 2, colour)
 
-    def _roll(self, frame: Frame, row: Row, x: float, rolled: float, colour: Lab) -> None:
+    def _roll(self, frame: Frame, row: Row, x: float, rolled: float, colour: Bgr) -> None:
         tall = row.alpha.shape[0]
         slot = frame[max(row.y, 0) : row.y + tall]
-        pitch = 1.06 * tall
-        up = rolled * pitch
-        if rolled < 0.999:
-            lay(slot, row.alpha, (x, -up), solid(colour))
-        lay(slot, row.alpha, (x, pitch - up if rolled < 0.999 else 0.0), solid(colour))
+        pitch = round(1.06 * tall)
+        up = round(rolled * pitch)
+        steps = round(x * STEPS)
+        alpha, left = self.moved(row, steps % STEPS), steps // STEPS
+        if up < pitch:
+            lay(slot, alpha, (left, -up), colour)
+        lay(slot, alpha, (left, pitch - up), colour)
+
+
+def _moved(row: Row, steps: int) -> Gray:
+    """A row's letters, so many steps to the right, a pixel wider."""
+    part = 256 * steps // STEPS
+    wide = cv2.copyMakeBorder(row.alpha, 0, 0, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.uint16)
+    mixed = wide[:, 1:] * np.uint16(256 - part) + wide[:, :-1] * np.uint16(part)
+    return np.asarray((mixed + np.uint16(128)) >> np.uint16(8), dtype=np.uint8)
 
 
 def type_inks(inks: Inks) -> tuple[Lab, Lab]:

@@ -225,7 +225,8 @@ def blend(frame: Frame, box: Box, premultiplied: MatLike, mask: MatLike) -> None
     """Lay pixels that are multiplied by their mask over a box of the frame, in place."""
     under = frame[box[1] : box[3], box[0] : box[2]]
     rest = cv2.cvtColor(cv2.bitwise_not(mask), cv2.COLOR_GRAY2BGR)
-    under[:] = cv2.add(cv2.multiply(under, rest, scale=1.0 / 255.0), premultiplied)
+    cv2.multiply(under, rest, dst=under, scale=1.0 / 255.0)
+    cv2.add(under, premultiplied, dst=under)
 
 
 def warped(part: npt.NDArray[np.uint8], at: Matrix, box: Box) -> npt.NDArray[np.uint8]:

@@ -58,7 +58,8 @@ class Poster:
         tall, wide = (0.66, 1.1) if upright else (0.94, 0.62) if stage.width > 1.2 * stage.height else (0.78, 0.8)
         self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=tall, wide=wide)
         self.backing = backing(self.figure, RADIUS * min(stage.width, stage.height))
-        self.shape, table = _inks(inks, swapped=stage.visit % 4 >= 2)
+        shape, table = _inks(inks, swapped=stage.visit % 4 >= 2)
+        self.shape = solid(shape)
         self.layer = self.figure.inked(table, stage.unit)
         self.ground = Glow(stage, inks.ground, mix(inks.ground, glow_of(inks), 0.7), (middle, 0.75), 0.75)
         self.halo = Halo(self.figure, (inks.light, inks.accent), stage) if stage.finale else None
@@ -77,7 +78,7 @@ class Poster:
         radius = reach * (1.0 + 0.045 * stage.depth * moment.pulse)
         turn = self.turn + 0.05 * run * (stage.motif != "arch")
         self._rings(image, centre, radius, turn, moment)
-        fill(image, self._outline(radius, centre, turn), solid(self.shape))
+        fill(image, self._outline(radius, centre, turn), self.shape)
         if self.halo is not None:
             self.halo.draw(image, sway, moment)
         lay(image, self.layer, self.figure.at(sway))
@@ -98,7 +99,7 @@ class Poster:
             reach = radius * (1.0 + 0.22 * age + 0.10 * slow)
             width = 7.0 * self.stage.unit * (1.0 - slow / RINGS)
             if width > 0.6:
-                stroke(image, self._outline(reach, centre, turn), solid(self.shape), width, closed=True)
+                stroke(image, self._outline(reach, centre, turn), self.shape, width, closed=True)
 
 
 def backing(figure: Figure, most: float) -> tuple[float, float, float]:

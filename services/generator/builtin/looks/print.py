@@ -96,9 +96,10 @@ class Print:
         self.photo = Photograph(inner, stage.theme, KEEP)
         inks = stage.inks
         rest = [ink for ink in (inks.accent, inks.mid, inks.low) if _apart(ink, inks.ground) > 0.12]
-        self.shape = rest[0] if rest else inks.light
-        self.small = rest[1] if len(rest) > 1 else self.shape
-        self.ink = max(inks.row, key=lambda ink: abs(float(ink[0] - inks.ground[0])))
+        self.shape = solid(rest[0] if rest else inks.light)
+        self.small = solid(rest[1]) if len(rest) > 1 else self.shape
+        self.ink = solid(max(inks.row, key=lambda ink: abs(float(ink[0] - inks.ground[0]))))
+        self.ground = solid(inks.ground)
         box = self.page.title
         size = TITLE * stage.unit * (0.8 if width < 1.2 * height and not self.page.upright else 1.0)
         self.title = TitleBlock(stage.text, "", round(box[2] * width), round(box[3] * height), size)
@@ -114,7 +115,7 @@ class Print:
         if self.title.rows:
             self._shape(image, moment, slid, 0.09 if self.page.upright else 0.105)
             at = (round(self.page.title[0] * stage.width), round(self.page.title[1] * stage.height))
-            self.title.draw(image, at, moment.shot, ink=solid(self.ink), line=solid(self.ink))
+            self.title.draw(image, at, moment.shot, ink=self.ink, line=self.ink)
         self._line(image, moment)
         return image
 
@@ -124,7 +125,7 @@ class Print:
         x = round(left * stage.width) if self.page.upright else (left + slid) * stage.width
         y = (top + slid) * stage.height if self.page.upright else round(top * stage.height)
         seen = lit(self.photo.seen(moment), self.photo.light(moment))
-        _lay_box(image, seen, (x, y), solid(stage.inks.ground))
+        _lay_box(image, seen, (x, y), self.ground)
 
     def _shape(self, image: Frame, moment: Moment, slid: float, part: float) -> None:
         """The song's shape at the print's corner; large and half behind it where nothing is written."""
@@ -137,7 +138,7 @@ class Print:
             x, y = x + slid, (y if part < 0.2 else 0.5) - 1.2 * slid + 0.015 * sin(run)
         radius = part * min(stage.width, stage.height) * (1.0 + 0.09 * stage.depth * moment.pulse)
         turn = self.turn + 0.06 * run * (stage.motif not in {"arch", "disc"})
-        fill(image, outline(stage.motif, radius, (x * stage.width, y * stage.height), turn), solid(self.shape))
+        fill(image, outline(stage.motif, radius, (x * stage.width, y * stage.height), turn), self.shape)
 
     def _line(self, image: Frame, moment: Moment) -> None:
         """A hairline at the foot of the page; a small shape goes along it by one stop each bar."""
@@ -145,12 +146,12 @@ class Print:
         left, right, y = self.page.line
         start, end, row = round(left * stage.width), round(right * stage.width), y * stage.height
         thick = max(1, round(2.0 * stage.unit))
-        image[round(row) : round(row) + thick, start:end] = solid(self.ink)
+        image[round(row) : round(row) + thick, start:end] = self.ink
         whole = float(np.floor(moment.bar_step))
         place = np.interp(moment.bar_step - whole, (0.0, 1.0), (whole % STOPS, whole % STOPS + 1.0)) / STOPS
         radius = 11.0 * stage.unit * (1.0 + 0.25 * stage.depth * moment.bar_pulse)
         x = start + (end - start) * (1.0 - abs(1.0 - 2.0 * place) if stage.finale else place)
-        fill(image, outline(stage.motif, radius, (x, row + 0.5 * thick), 0.0), solid(self.small))
+        fill(image, outline(stage.motif, radius, (x, row + 0.5 * thick), 0.0), self.small)
 
 
 def _lay_box(image: Frame, seen: Frame, at: tuple[float, float], ground: Bgr) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import cos, radians, sin
 
 import cv2
@@ -54,14 +55,13 @@ MIDDLES = (0.5, 0.36, 0.64)
 
 @dataclass(frozen=True)
 class Scrap:
-    """A piece of paper: its outline around (0, 0) in pixels, where it lies, its ink, and what it is called."""
+    """A piece of paper: its outline around (0, 0) in pixels, the rim that was torn, where it lies, its ink."""
 
     points: Points
     torn: Points | None
     x: float
     y: float
     ink: Lab
-    name: int
 
 
 def make(stage: Stage) -> Drawing:
@@ -84,17 +84,19 @@ class Sticker:
         table = graded(inks, key, body_of(inks, key))
         layer = self.figure.inked(table, stage.unit, natural=stage.visit % 2 == 1)
         paper = inks.by_lightness[-1]
-        self.shade = mix(inks.ground, inks.by_lightness[0], 0.45)
+        self.shade = solid(mix(inks.ground, inks.by_lightness[0], 0.45))
         cut_paper, self.air = self.figure.outlined(layer, paper, PAPER * stage.unit, snip=SNIP * stage.unit)
         self.layer = shaded(cut_paper, inks.by_lightness[0], SHADOW, stage.unit)
         self.ground = _ground(stage, self.middle)
-        self.scraps = _scraps(stage, self.middle, paper)
+        self.scraps = _scraps(stage, self.middle)
+        self.colours = [(solid(scrap.ink), solid(mix(scrap.ink, paper, 0.75))) for scrap in self.scraps]
+        self.place = cache(self._place)
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
         image = self.ground.copy()
-        for scrap in self.scraps:
-            self._paste(image, scrap, moment)
+        for number in range(len(self.scraps)):
+            self._paste(image, number, moment)
         right, down, turn = self._stuck(99, moment, 0.0)
         sway = breathing(stage, moment, beat=0.02, lean=0.8)
         if stage.finale:
@@ -111,7 +113,7 @@ class Sticker:
         """How a piece lies in this bar: pixels right, pixels down, degrees; it gets there with the bar's step."""
         bar = int(np.floor(moment.bar_step))
         gone = min(max((moment.bar_step - bar - late) / (1.0 - late), 0.0), 1.0)
-        before, after = (self._place(name, number) for number in (bar - 1, bar))
+        before, after = (self.place(name, number) for number in (bar - 1, bar))
         reach = APART * min(self.stage.width, self.stage.height) * self.stage.depth
         right, down, turn = before + (after - before) * gone
         return float(reach * right), float(reach * down), float(TILT * self.stage.depth * turn)
@@ -119,10 +121,11 @@ class Sticker:
     def _place(self, name: int, bar: int) -> np.ndarray:
         return np.random.default_rng([self.stage.seed, name, bar + 1000]).uniform(-1.0, 1.0, 3)
 
-    def _paste(self, image: Frame, scrap: Scrap, moment: Moment) -> None:
-        stage = self.stage
-        right, down, degrees = self._stuck(scrap.name, moment, 0.12 * (scrap.name + 1))
-        drift = 0.75 * stage.pace * moment.time + scrap.name
+    def _paste(self, image: Frame, number: int, moment: Moment) -> None:
+        stage, scrap = self.stage, self.scraps[number]
+        ink, rim = self.colours[number]
+        right, down, degrees = self._stuck(number, moment, 0.12 * (number + 1))
+        drift = 0.75 * stage.pace * moment.time + number
         x = scrap.x + right + 0.018 * stage.width * sin(drift)
         y = scrap.y + down + 0.018 * stage.height * cos(0.8 * drift)
         turn = radians(degrees + 1.8 * sin(0.6 * drift))
@@ -131,10 +134,10 @@ class Sticker:
         spin = np.array([[c, s], [-s, c]])
         fallen = np.array([x + SHADOW[0] * stage.unit, y + SHADOW[1] * stage.unit])
         under = scrap.torn if scrap.torn is not None else scrap.points
-        fill(image, under @ spin + fallen, solid(self.shade))
+        fill(image, under @ spin + fallen, self.shade)
         if scrap.torn is not None:
-            fill(image, scrap.torn @ spin + (x, y), solid(mix(scrap.ink, stage.inks.by_lightness[-1], 0.75)))
-        fill(image, scrap.points @ spin + (x, y), solid(scrap.ink))
+            fill(image, scrap.torn @ spin + (x, y), rim)
+        fill(image, scrap.points @ spin + (x, y), ink)
 
 
 def shaded(layer: Layer, ink: Lab, offset: tuple[float, float], unit: float) -> Layer:
@@ -163,7 +166,7 @@ def _ground(stage: Stage, middle: float) -> Frame:
     return np.asarray(np.rint(image * (1.0 - share) + dots * share), dtype=np.uint8)
 
 
-def _scraps(stage: Stage, middle: float, paper: Lab) -> list[Scrap]:
+def _scraps(stage: Stage, middle: float) -> list[Scrap]:
     """A torn sheet behind the subject, the song's shape at its other side, a strip across."""
     random = np.random.default_rng([stage.seed, stage.visit])
     inks = stage.inks
@@ -184,9 +187,9 @@ def _scraps(stage: Stage, middle: float, paper: Lab) -> list[Scrap]:
         else (x + 0.54 * side * short, 0.36 * stage.height)
     )
     return [
-        Scrap(shape, None, *beside, second, 0),
-        Scrap(inner, outer, x - 0.13 * side * short, y, first, 1),
-        Scrap(band, edge, x + 0.16 * side * short, y + 0.17 * stage.height, inks.low, 2),
+        Scrap(shape, None, *beside, second),
+        Scrap(inner, outer, x - 0.13 * side * short, y, first),
+        Scrap(band, edge, x + 0.16 * side * short, y + 0.17 * stage.height, inks.low),
     ]
 
 

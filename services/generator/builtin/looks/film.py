@@ -24,7 +24,7 @@ LOOK = LookEntry(
     summary="The photograph as a wide film, light leaking in.",
     needs=("picture",),
     stand_in="silk",
-    mark=4.0,
+    mark=4.5,
     energy=(0.0, 0.6),
     sections=("intro", "verse", "outro"),
     texture="photo",
@@ -63,7 +63,9 @@ class Film:
         gate = replace(stage, height=stage.height - 2 * self.bar)
         self.photo = Photograph(gate, picture, KEEP)
         self.leak = Leak(
-            gate, (mix(inks.accent, high, 0.5), mix(high, light, 0.4)), 0.75 * (1.0 - self.photo.bright)
+            gate,
+            (mix(inks.accent, high, 0.5), mix(high, light, 0.4)),
+            (1.0 if stage.finale else 0.75) * (1.0 - self.photo.bright),
         )
         self.bars = solid({"night": dark, "colour": mix(dark, inks.ground, 0.5), "paper": light}[key])
         self.weave = periodic_line(np.random.default_rng([stage.seed, 43]), LAPS, LAPS / 4.0, 3.0)

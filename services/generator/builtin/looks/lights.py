@@ -24,7 +24,7 @@ LOOK = LookEntry(
     summary="The picture's lights float free over its glow.",
     needs=("picture",),
     stand_in="silk",
-    mark=4.0,
+    mark=3.5,
     energy=(0.0, 0.6),
     sections=("intro", "bridge", "outro", "instrumental"),
     texture="soft",
@@ -76,7 +76,7 @@ class Lights:
         layer = np.zeros((height, width, 1), np.float32)
         rows, columns = self.back.shape
         placed = 0
-        while placed < FLOATING:
+        while placed < (2 * FLOATING if stage.finale else FLOATING):
             u, v, chance, size = random.uniform(0.0, 1.0, 4)
             bright = float(self.back[min(int(v * rows), rows - 1), min(int(u * columns), columns - 1)]) / 255.0
             if chance > 0.25 + bright:

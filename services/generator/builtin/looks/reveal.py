@@ -56,7 +56,8 @@ class Reveal:
         key = key_of(inks)
         dark, low, mid, _, light = inks.by_lightness
         dim = float(self.view.framing.tone.mean()) < DIM
-        papers = {"night": mix(low, mid, 0.5) if dim else dark, "paper": light, "colour": inks.ground}
+        coloured = dim or stage.visit % 2 == 1
+        papers = {"night": mix(low, mid, 0.5) if coloured else dark, "paper": light, "colour": inks.ground}
         tones: dict[Key, Key] = {"night": "night", "paper": "colour", "colour": "paper"}
         body = body_of(inks, key) if key != "colour" else mid
         self.table = graded(inks, "paper" if key == "paper" else tones[key], body)
@@ -157,7 +158,11 @@ class Reveal:
         """How far the ink has run, in parts: quick at first, then ever slower; a beat drives it on for a moment."""
         part = min(1.0, moment.shot / SPREAD_S)
         ran = 0.24 + 0.60 * part * (2.0 - part) + 0.012 * max(0.0, moment.shot - SPREAD_S)
-        return min(ran, 1.02) + (0.016 * moment.pulse + 0.014 * moment.bar_pulse) * self.stage.depth
+        return (
+            min(ran, 1.02)
+            + (0.12 * part if self.stage.finale else 0.0)
+            + (0.016 * moment.pulse + 0.014 * moment.bar_pulse) * self.stage.depth
+        )
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray]:

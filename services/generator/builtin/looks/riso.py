@@ -22,7 +22,7 @@ LOOK = LookEntry(
     summary="The picture printed in two inks that don't quite meet.",
     needs=("picture",),
     stand_in="tiles",
-    mark=4.0,
+    mark=4.5,
     energy=(0.2, 0.8),
     sections=("verse", "pre-chorus", "bridge"),
     texture="dots",
@@ -63,7 +63,7 @@ class Riso:
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
-        slip = SLIP * min(stage.width, stage.height) * (1.0 + stage.depth)
+        slip = SLIP * min(stage.width, stage.height) * (1.0 + stage.depth) * (1.7 if stage.finale else 1.0)
         turn = self.way + 2.4 * moment.bar_step
         apart = (round(slip * cos(turn)), round(slip * sin(turn)))
         printed = []

@@ -63,7 +63,7 @@ class Stencil:
             0,
             255,
         ).astype(np.uint8)
-        self.reach = SHADOW * short
+        self.reach = SHADOW * short * (1.5 if stage.finale else 1.0)
         self.side = -1.0 if (stage.variant + stage.visit) % 2 else 1.0
         self.full = (stage.width, stage.height)
         self.shade = np.clip(255.0 - 1.15 * np.arange(256), 150, 255).astype(np.uint8)

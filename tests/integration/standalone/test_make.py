@@ -100,6 +100,11 @@ def test_they_may_come_from_the_environment(checkout: Path) -> None:
     assert told(done) == [["render", *options, "--", NASTY]]
 
 
+def test_a_preview_is_asked_for_with_any_word(checkout: Path) -> None:
+    assert told(make(checkout, "video", "SONG=s.mp3", "PREVIEW=1")) == [["render", "--preview", "--", "s.mp3"]]
+    assert told(make(checkout, "video", "SONG=s.mp3", "PREVIEW=")) == [["render", "--", "s.mp3"]]
+
+
 def test_without_a_song_the_sample_is_made_and_used(checkout: Path) -> None:
     done = make(checkout, "video")
     assert told(done) == [["examples/make_sample.py", "build/sample.wav"], ["render", "--", "build/sample.wav"]]

@@ -107,7 +107,8 @@ class Ridgelines:
             depth = float(near[row])
             crest = np.stack([x, crests[row]], axis=-1)
             body = np.stack([x, crests[row] + thick[row]], axis=-1)
-            line = mix(self.far, self.near, min(1.0, depth**1.2 + lit * depth))
+            full = mix(self.far, self.near, min(1.0, depth**1.2 + lit * depth))
+            line = mix(self.ground, full, min(1.0, 1.2 * (1.3 + 1.7 * depth) * stage.unit))
             floor = float(base[row + 1] if row + 1 < len(base) else stage.height) + 2.0
             fill(image, closed_below(crest, floor), solid(line))
             fill(image, closed_below(body, floor + 1.0), solid(mix(self.haze, self.ground, depth**0.7)))

@@ -10,7 +10,7 @@ from cv2.typing import MatLike
 
 from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.framing import FOCUS, Crop, aimed, head_of
+from services.generator.builtin.framing import FOCUS, Box, Crop, aimed, head_of
 
 __all__ = ["FOCUS", "Framing", "Gray", "Image", "Picture", "framed", "framed_at", "framed_near"]
 
@@ -18,6 +18,8 @@ MIDDLE = 112.0
 """Where the middle tone of a picture is brought, of 255, as far as GAMMA lets it."""
 GAMMA = (0.55, 1.5)
 
+ROOM = 1.5
+"""Times the view that is kept around its middle: what the camera may reach."""
 READ = 88.0
 """The middle tone that a head has at least, as far as FILL lets it."""
 FILL = 0.55
@@ -116,10 +118,15 @@ def framed_at(
 
     Small pictures are brought up smoothly, cleaned and sharpened, so that they don't show their pixels.
     """
-    source: MatLike = picture.pixels
-    rows, columns = source.shape[:2]
+    rows, columns = picture.pixels.shape[:2]
     fill = max(width / columns, height / rows) * crop.closeness
-    work = min(fill * 1.1, 3000.0 / max(rows, columns))
+    half_x, half_y = width / fill / 2.0, height / fill / 2.0
+    x = min(max(crop.focus[0] * columns, half_x), columns - half_x)
+    y = min(max(crop.focus[1] * rows, half_y), rows - half_y)
+    left, right = max(0, int(x - ROOM * half_x)), min(columns, round(x + ROOM * half_x) + 1)
+    top, bottom = max(0, int(y - ROOM * half_y)), min(rows, round(y + ROOM * half_y) + 1)
+    source: MatLike = picture.pixels[top:bottom, left:right]
+    work = min(fill * 1.1, 3000.0 / max(source.shape[:2]))
     if work > 1.25:
         clean = cv2.bilateralFilter(source, 5, 18, 3)
         source = cv2.resize(clean, None, fx=work, fy=work, interpolation=cv2.INTER_CUBIC)
@@ -128,17 +135,25 @@ def framed_at(
     elif work < 1.0:
         source = cv2.resize(source, None, fx=work, fy=work, interpolation=cv2.INTER_AREA)
     tall, wide = source.shape[:2]
-    mask = None if subject is None else cv2.resize(subject.mask, (wide, tall), interpolation=cv2.INTER_LINEAR)
-    scale = wide / (columns * fill)
-    half_x, half_y = width * scale / 2.0, height * scale / 2.0
-    x = min(max(crop.focus[0] * wide, half_x), wide - half_x)
-    y = min(max(crop.focus[1] * tall, half_y), tall - half_y)
+    work_x, work_y = wide / (right - left), tall / (bottom - top)
+    mask: MatLike | None = None
+    head: Box | None = None
+    if subject is not None:
+        mask = cv2.resize(subject.mask[top:bottom, left:right], (wide, tall), interpolation=cv2.INTER_LINEAR)
+        first_x, first_y, last_x, last_y = head_of(subject)
+        head = (
+            (first_x * columns - left) * work_x,
+            (first_y * rows - top) * work_y,
+            (last_x * columns - left) * work_x,
+            (last_y * rows - top) * work_y,
+        )
+    tone = _spread(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), mask)
     return Framing(
         source=np.asarray(source, dtype=np.uint8),
-        tone=_filled(_spread(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), mask), mask, subject),
+        tone=tone if mask is None or head is None else _filled(tone, mask, head),
         mask=None if mask is None else np.asarray(mask, dtype=np.uint8),
-        centre=(x, y),
-        scale=scale,
+        centre=((x - left) * work_x, (y - top) * work_y),
+        scale=work_x / fill,
     )
 
 
@@ -161,13 +176,11 @@ def _spread(tone: MatLike, mask: MatLike | None) -> Gray:
     return np.asarray(local, dtype=np.uint8)
 
 
-def _filled(tone: Gray, mask: MatLike | None, subject: Subject | None) -> Gray:
-    """The tones with a fill light on the subject, where its head would be too dark to be read."""
-    if mask is None or subject is None:
-        return tone
+def _filled(tone: Gray, mask: MatLike, head: Box) -> Gray:
+    """The tones with a fill light on the subject, where its head (in pixels) would be too dark to be read."""
     rows, columns = tone.shape
-    left, top, right, bottom = head_of(subject)
-    part = np.s_[int(top * rows) : max(int(bottom * rows), 1), int(left * columns) : max(int(right * columns), 1)]
+    left, top, right, bottom = (int(max(0.0, side)) for side in head)
+    part = np.s_[min(top, rows - 1) : max(bottom, 1), min(left, columns - 1) : max(right, 1)]
     inside = tone[part][mask[part] > 127]
     middle = float(np.median(inside)) if len(inside) else READ
     if middle >= READ:

@@ -94,6 +94,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     container: str
     size_bytes: int
     duration: float
+    """Seconds of picture that decode."""
+    declared_duration: float
+    """Seconds that the file says it has; 0 where it doesn't say."""
     song_duration: float
     tempo_bpm: float
     """0 without a pulse."""

@@ -29,6 +29,8 @@ DECAY_SECONDS = 0.2
 
 _WINDOW = 1024
 _LEAST_SECONDS = 4.0
+_LEAST_SLOW_SECONDS = 15.0
+"""Energy changes too slowly for less than this to tell anything."""
 
 
 class Music(NamedTuple):
@@ -130,8 +132,10 @@ def follow(times: Series, values: Series, passed: Sequence[tuple[float, float]],
         found = _correlation(seen[late : size - early], heard[early : size - late])
         if found is not None and (best is None or found > best):
             lag, best = shift, found
-    slow = smooth(np.interp(grid, times[used], values[used]), SLOW_SECONDS)
-    energy = _correlation(slow, smooth(music.energy[:size], SLOW_SECONDS))
+    energy = None
+    if size >= _LEAST_SLOW_SECONDS * RATE:
+        slow = smooth(np.interp(grid, times[used], values[used]), SLOW_SECONDS)
+        energy = _correlation(slow, smooth(music.energy[:size], SLOW_SECONDS))
     return Followed(best, energy, None if best is None else lag / RATE * 1000)
 
 

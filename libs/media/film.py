@@ -17,14 +17,17 @@ from libs.measure.light import Small, is_black, small_size
 from libs.measure.watch import Seen, Watch
 from libs.media.guards import MAX_VIDEO_BYTES, check_song_file, memory_limit
 from libs.media.sound import decoded, open_media
-from libs.media.track import beginning, time_of
+from libs.media.track import before_the_break, beginning, time_of
 from libs.runtime.worker import report
 
 FAST = {"skip_loop_filter": "noref"}
 """Options of the decoder: pictures that no other refers to are not deblocked, which nobody sees at this size."""
 
+NO_VIDEO = "The file is no video that can be decoded."
 MEMORY = 3 << 30
 MOST_PIXELS = 8192 * 8192
+LONGEST_STEP = 60.0
+"""A frame that is said to come later than this after the one before has a damaged time."""
 _SHORTEST_STEP = 1e-4
 
 
@@ -41,6 +44,8 @@ class Film(NamedTuple):
     """Quarter turns to the left that a player makes."""
     frames: int
     duration: float
+    declared: float
+    """Seconds that the file says it has; 0 where it doesn't say."""
     fps: float
     """Frames a second on average."""
     uneven_ms: float
@@ -64,7 +69,7 @@ def watch_film(path: str) -> Film:
     except BeatloomError:
         raise
     except Exception as error:  # whatever a hostile file makes the decoder raise
-        raise Permanent("not_media") from error
+        raise Permanent("not_media", NO_VIDEO) from error
 
 
 def _watched(path: Path) -> Film:
@@ -76,7 +81,8 @@ def _watched(path: Path) -> Film:
         watch, shots, bits, shrinker = Watch(), ShotFinder(), BitMeter(), VideoReformatter()
         black: list[bool] = []
         size, turned, at = (0, 0), 0, -1.0
-        for frame in decoded(container, stream, lambda packet: bits.add(time_of(packet) - start, packet.size)):
+        frames = decoded(container, stream, lambda packet: bits.add(time_of(packet) - start, packet.size))
+        for frame in before_the_break(frames):
             if not size[0]:
                 size, turned = (frame.width, frame.height), _turns(frame)
                 small = small_size(*size)
@@ -101,6 +107,7 @@ def _watched(path: Path) -> Film:
             turned=turned,
             frames=seen.times.size,
             duration=duration,
+            declared=(container.duration or 0) / 1e6,
             fps=fps,
             uneven_ms=uneven * 1000,
             tick_ms=float(stream.time_base or 0) * 1000,
@@ -132,7 +139,7 @@ def film_shots(path: str, times: Sequence[float], size: tuple[int, int], turned:
 def _frame_at(container: Any, stream: Any, at: float) -> Any | None:
     container.seek(max(int(at / stream.time_base), 0), stream=stream)
     shown = None
-    for frame in decoded(container, stream):
+    for frame in before_the_break(decoded(container, stream)):
         if shown is not None and time_of(frame) > at + 1e-6:
             return shown
         shown = frame
@@ -167,10 +174,11 @@ def _turns(frame: Any) -> int:
 
 
 def _moment(frame: Any, start: float, last: float, stream: Any) -> float:
-    """When a frame is shown; times rise, whatever the file says."""
-    if frame.pts is None:
-        return last + 1 / float(stream.average_rate or 30)
-    return max(time_of(frame) - start, last + _SHORTEST_STEP)
+    """When a frame is shown; times rise, and never far, whatever the file says."""
+    told = None if frame.pts is None else time_of(frame) - start
+    if told is None or told > last + LONGEST_STEP:
+        return max(last, 0.0) + 1 / float(stream.average_rate or 30)
+    return max(told, last + _SHORTEST_STEP)
 
 
 def _evenness(times: Any, told: float) -> tuple[float, float]:

@@ -97,8 +97,13 @@ def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
 
 def decode_mono(path: Path, rate: int) -> Samples:
     """The whole first audio stream as mono float32 at `rate` Hz, shape (n,), -1..1: see `mono_chunks`."""
-    samples = bytearray()  # grows in place: chunks that are joined at the end would need twice the memory
-    for chunk in mono_chunks(path, rate):
+    return joined(mono_chunks(path, rate))
+
+
+def joined(chunks: Iterable[Samples]) -> Samples:
+    """One after the other, in memory that grows in place: a list of them would need twice as much."""
+    samples = bytearray()
+    for chunk in chunks:
         samples += chunk.data.cast("B")
     return np.frombuffer(samples, np.float32)
 

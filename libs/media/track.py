@@ -12,7 +12,7 @@ import numpy as np
 
 from libs.measure.bits import BitMeter
 from libs.media.loudness import Loudness, LoudnessMeter
-from libs.media.sound import Samples, decoded, open_media, resampled
+from libs.media.sound import Samples, decoded, joined, open_media, resampled
 
 
 class Track(NamedTuple):
@@ -39,6 +39,9 @@ def hear_track(path: Path, rate: int) -> Track | None:
         bits, meter = BitMeter(), LoudnessMeter()
         starts: list[float] = []
 
+        def weigh(packet: Any) -> None:
+            bits.add(time_of(packet), packet.size)
+
         def watched(frames: Iterator[Any]) -> Iterator[Any]:
             for frame in frames:
                 if not starts:
@@ -47,11 +50,16 @@ def hear_track(path: Path, rate: int) -> Track | None:
                     meter.add(frame)
                 yield frame
 
-        frames = watched(decoded(container, stream, lambda packet: bits.add(time_of(packet), packet.size)))
-        chunks = [chunk.mean(axis=1, dtype=np.float32) for chunk in resampled(frames, rate)]
-        samples = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+        frames = watched(before_the_break(decoded(container, stream, weigh)))
+        samples = joined(chunk.mean(axis=1, dtype=np.float32) for chunk in resampled(frames, rate))
         start = starts[0] if starts else 0.0
         return Track(stream.codec_context.name, samples, start, beginning(container), meter.loudness(), bits)
+
+
+def before_the_break(frames: Iterator[Any]) -> Iterator[Any]:
+    """The same frames, up to where a damaged file seems to get one more stream, which PyAV doesn't bear."""
+    with suppress(IndexError):
+        yield from frames
 
 
 def beginning(container: Any) -> float:

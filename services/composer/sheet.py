@@ -41,6 +41,7 @@ BAR = 4
 """Pixels from one bar of the waveform to the next."""
 LEAST_BEAT = 5
 """Pixels between beats below which only downbeats are drawn."""
+CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 MAX_BYTES = 600_000
 
 Style = tuple[Role, int]
@@ -265,7 +266,7 @@ def _cuts(draw: ImageDraw.ImageDraw, cuts: Sequence[Cut], row: TimeRow, top: int
 
 
 def _clock(draw: ImageDraw.ImageDraw, row: TimeRow, top: int) -> None:
-    step = next(step for step in (1, 2, 5, 10, 15, 30, 60) if step * row.scale >= 110 or step == 60)
+    step = next((step for step in CLOCK_STEPS if step * row.scale >= 110), int(row.end - row.start) + 1)
     first = int(-(-row.start // step))
     for number in range(first, int(row.end // step) + 1):
         x = row.x(number * step)

@@ -17,7 +17,8 @@ MOST_FRAMES = 120
 MOST_COLUMNS = 20
 TALLEST = 420
 ROW_SECONDS = 120.0
-"""A row of time is at most this long."""
+"""A row of time is at most this long, unless there would be too many."""
+MOST_ROWS = 12
 
 
 class Grid(NamedTuple):
@@ -85,7 +86,7 @@ class TimeRow(NamedTuple):
 
 def time_rows(duration: float) -> list[TimeRow]:
     """The rows of a timeline, all of the same scale."""
-    count = max(1, ceil(duration / ROW_SECONDS - 1e-9))
+    count = min(max(1, ceil(duration / ROW_SECONDS - 1e-9)), MOST_ROWS)
     each = max(duration, 0.001) / count
     return [TimeRow(row * each, (row + 1) * each, CONTENT / each) for row in range(count)]
 

@@ -14,7 +14,7 @@ import msgspec
 from libs.contracts.analysis import Analysis
 from libs.contracts.check import Check
 from libs.contracts.errors import Permanent, Retryable
-from libs.media.film import film_shots, watch_film
+from libs.media.film import NO_VIDEO, film_shots, watch_film
 from libs.media.guards import MAX_VIDEO_BYTES, check_song_file
 from libs.media.probe import probe_song
 from libs.runtime.workers import Progress, WorkerPool
@@ -26,6 +26,7 @@ from services.standalone.listen import listen
 from services.standalone.options import existing_file
 
 WATCH_TIMEOUT_S = 4 * 3600.0
+VIDEO_HINT = "Give a video: MP4, MOV, MKV, WebM, AVI, MPEG-TS or FLV."
 LISTEN_TIMEOUT_S = 1800.0
 DRAW_TIMEOUT_S = 120.0
 
@@ -59,7 +60,12 @@ def _writable(path: Path, *inputs: Path) -> Path:
 
 async def _checked(video: Path, song: Path, *, draw: bool) -> tuple[Check, bytes]:
     """The findings; the contact sheet, empty unless it is to be drawn."""
-    check_song_file(video, MAX_VIDEO_BYTES)
+    try:
+        check_song_file(video, MAX_VIDEO_BYTES)
+    except Permanent as error:
+        if error.code == "not_media":
+            raise Permanent("not_media", NO_VIDEO, hint=VIDEO_HINT) from error
+        raise
     async with WorkerPool(2) as pool:
         analysis = await _analysis(pool, song)
         film, heard = await asyncio.gather(
@@ -88,6 +94,9 @@ async def _in_child(
     """Raises Permanent("not_media") where a child dies of a file, or never comes to an end."""
     try:
         return (await pool.run(work, *args, timeout_s=timeout_s, on_progress=on_progress)).value
+    except Permanent as error:
+        error.hint = VIDEO_HINT if error.code == "not_media" else error.hint
+        raise
     except Retryable as error:
         if error.code in ("timeout", "unexpected"):
             raise Permanent("not_media", "Decoding the video takes too much time or memory.") from error

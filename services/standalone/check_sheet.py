@@ -17,6 +17,8 @@ from services.composer.sheet import Cut, Frame, Part, Sheet
 from services.composer.sheet_layout import grid, picked
 from services.standalone.listen import Heard
 
+MOST_PEAKS = 20_000
+
 
 def _scenes(film: Film) -> list[tuple[float, float]]:
     edges = [0.0, *(shift.at for shift in film.shifts), film.duration]
@@ -57,7 +59,7 @@ def check_sheet(
         )
     return Sheet(
         headline=headline(name, song, film.duration),
-        aside=aside(film.width, film.height, f"{film.fps:.3f}", len(scenes)),
+        aside=aside(film.width, film.height, f"{film.fps:.2f}", len(scenes)),
         measured=_measured(found),
         size=(film.width, film.height),
         duration=film.duration,
@@ -79,7 +81,7 @@ def _peaks(song: Analysis, shift: float, duration: float) -> list[float]:
     """The song's waveform over the time of the video."""
     if not song.peaks or song.duration <= 0:
         return []
-    count = max(1, round(len(song.peaks) * duration / song.duration))
+    count = min(max(1, round(len(song.peaks) * duration / song.duration)), MOST_PEAKS)
     at = (np.arange(count) + 0.5) * duration / count - shift
     inside = (at >= 0) & (at < song.duration)
     number = np.clip((at / song.duration * len(song.peaks)).astype(int), 0, len(song.peaks) - 1)

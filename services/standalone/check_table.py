@@ -32,7 +32,7 @@ def show_check(found: Check, name: str) -> None:
 
 def _rows(found: Check) -> Iterator[tuple[str, str]]:
     picture, sound = found.picture, found.sound
-    rate = f"{picture.fps:.3f}".rstrip("0").rstrip(".")
+    rate = f"{picture.fps:.2f}".rstrip("0").rstrip(".")
     even = "" if picture.even else f" (uneven: up to {picture.uneven_ms:.0f} ms)"
     yield "picture", f"{picture.width} x {picture.height}, {rate} fps{even}, {picture.codec}{_bits(picture.rate)}"
     yield "length", f"{_clock(found.duration)}, the song {_clock(found.song_duration)}"

@@ -20,6 +20,8 @@ from services.standalone.listen import Heard
 from services.standalone.verdicts import verdicts
 
 ON_BEAT_SECONDS = 0.04
+BESIDE_SECONDS = 1.0
+"""Cuts are laid on the beats from this before the first to this after the last."""
 TICKS = 1.01
 """How many ticks of the file's clock a frame may be off an even grid: its times are rounded to whole ones."""
 
@@ -40,6 +42,7 @@ def findings(film: Film, heard: Heard, song: Analysis) -> check.Check:
         container=film.container,
         size_bytes=film.size_bytes,
         duration=round(film.duration, 3),
+        declared_duration=round(film.declared, 3),
         song_duration=round(heard.song_seconds, 3),
         tempo_bpm=song.tempo.bpm if song.beats else 0.0,
         picture=check.Picture(
@@ -88,12 +91,16 @@ def found_cuts(film: Film, beats: Series) -> tuple[check.FoundCut, ...]:
 
 
 def _on_beat(film: Film, cuts: Sequence[check.FoundCut], beats: Series) -> check.OnBeat | None:
-    far = np.asarray([cut.beat_ms for cut in cuts if cut.kind == "cut" and cut.beat_ms is not None]) / 1000
+    if not beats.size:
+        return None
+    start, end = max(0.0, beats[0] - BESIDE_SECONDS), min(film.duration, beats[-1] + BESIDE_SECONDS)
+    inside = [cut.beat_ms for cut in cuts if cut.beat_ms is not None and start <= cut.time <= end]
+    far = np.asarray(inside) / 1000
     if not far.size:
         return None
     tolerances = (ON_BEAT_SECONDS, 1 / film.fps)
     found = nearness(far, tolerances)
-    chance = by_chance(beats, 0.0, film.duration, tolerances)
+    chance = by_chance(beats, start, end, tolerances)
     hits = round(found.shares[0] * far.size)
     return check.OnBeat(
         cuts=far.size,

@@ -30,7 +30,7 @@ def _cuts(found: Check) -> Verdict:
     on = f"{hits} of {cuts.cuts} cuts are within 40 ms of a beat; cuts at any time would be {lucky:.0f}"
     if cuts.likely_chance < BY_CHANCE:
         return Verdict(code="cuts", good=True, message=f"Cut on the beat: {on}.")
-    if cuts.cuts * cuts.chance_within_40_ms < 1 and hits == 0 and cuts.cuts < 4:
+    if cuts.chance_within_40_ms**cuts.cuts >= BY_CHANCE:
         return Verdict(code="cuts", good=None, message=f"Too few cuts to tell: {on}.")
     late = ""
     if abs(cuts.bias_ms) > 40 and cuts.median_ms < 0.6 * cuts.chance_median_ms:
@@ -66,6 +66,8 @@ def _sound(found: Check) -> Verdict:
 
 def _motion(found: Check) -> Verdict:
     motion = found.motion
+    if found.duration < 1:
+        return Verdict(code="still", good=None, message="It is too short to tell whether it moves.")
     if motion.still_seconds:
         longest = max(motion.still, key=lambda one: one.end - one.start)
         share = motion.still_seconds / max(found.duration, 1e-3)
@@ -103,6 +105,10 @@ def _dark(found: Check) -> list[Verdict]:
 
 
 def _timing(found: Check) -> Verdict | None:
+    missing = found.declared_duration - found.duration
+    if missing > max(LENGTHS_DIFFER, 0.01 * found.declared_duration, _trailing(found)):
+        told = f"Its picture ends at {found.duration:.2f} s, the file says {found.declared_duration:.2f}."
+        return Verdict(code="timing", good=False, message=told)
     if not found.picture.even:
         told = f"Frames don't follow at one rate: up to {found.picture.uneven_ms:.0f} ms off."
         return Verdict(code="timing", good=False, message=told)
@@ -110,6 +116,11 @@ def _timing(found: Check) -> Verdict | None:
         told = f"Picture ({found.duration:.2f} s) and sound ({found.sound.seconds:.2f} s) differ in length."
         return Verdict(code="timing", good=None, message=told)
     return None
+
+
+def _trailing(found: Check) -> float:
+    """Seconds of sound behind the picture: they are in what the file says."""
+    return 0.0 if found.sound is None else found.sound.seconds - found.duration + LENGTHS_DIFFER
 
 
 def _loudness(found: Check) -> Verdict | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import msgspec
 import numpy as np
 import pytest
@@ -148,6 +149,29 @@ def test_what_is_no_video_is_refused(song: Path, tmp_path: Path, capsys: Capture
     assert main(["check", str(film), "--song", str(text)]) == 2
     assert main(["check", str(film), "--song", str(song), "--sheet", str(film)]) == 2
     assert "overwrite" in capsys.readouterr().err
+
+
+def test_a_file_that_breaks_off_is_measured_as_far_as_it_goes(song: Path, tmp_path: Path, capsys: Capture) -> None:
+    whole = write_film(tmp_path / "whole.ts", shots([2.0]), even(6))
+    video = tmp_path / "part.ts"
+    data = bytearray(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    for place in np.random.default_rng(3).integers(len(data) // 2, len(data), 300):
+        data[place] ^= 0x55
+    video.write_bytes(data)
+    found = checked(capsys, video, song)
+    assert 1.0 < found.duration < 4.5
+    mp4 = write_film(tmp_path / "whole.mp4", shots([2.0]), even(6))
+    moved = tmp_path / "front.mp4"
+    with av.open(str(mp4)) as source, av.open(str(moved), "w", options={"movflags": "faststart"}) as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    moved.write_bytes(moved.read_bytes()[: moved.stat().st_size // 2])
+    found = checked(capsys, moved, song)
+    assert found.declared_duration == pytest.approx(6, abs=0.1) and found.duration < 5
+    assert told(found, "timing") is False
 
 
 def test_for_people_it_is_a_table_and_plain_words(song: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -108,6 +108,10 @@ def test_frames_fit_and_do_not_overlap(scenes: int, size: tuple[int, int]) -> No
     assert cells.width / cells.height == pytest.approx(size[0] / size[1], rel=0.02)
 
 
+def test_a_very_long_video_has_few_rows() -> None:
+    assert draw_sheet(sheet(3, duration=60_000.0)._replace(motion=np.ones(100), beats=[]))
+
+
 @pytest.mark.parametrize("size", [(4096, 2), (2, 4096), (1, 1)])
 def test_odd_shapes_are_drawn(size: tuple[int, int]) -> None:
     assert draw_sheet(sheet(3, size))

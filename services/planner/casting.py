@@ -169,13 +169,20 @@ def _worth(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, l
     if slot.duty == "ground":
         calm = 1.0 * (entry.movement != "beat") + (4.0 if means.words else 0.4) * entry.carries_type
         return value + calm - 5.0 * shows_picture(entry)
-    if slot == FRAME and means.title:
-        value += 3.5 * entry.titles
+    if slot.duty == "relief":
+        return value - 5.0 * shows_picture(entry)
+    return value + _leading(entry, slot, scenes, means, loudest)
+
+
+def _leading(entry: LookEntry, slot: Slot, scenes: Sequence[Spot], means: Means, loudest: float) -> float:
+    """What else counts for a look that leads its part."""
+    low = entry.energy[0]
+    value = 3.5 * entry.titles if slot == FRAME and means.title else 0.0
     if means.picture:
         value += 3.0 * shows_picture(entry) + 0.5 * ("subject" in entry.needs)
     if slot.duty == "peak":
         return value + 3.0 * low
-    if low >= LOUD_DEVICE and not (slot.role == "hook" and energy >= loudest - 0.05):
+    if low >= LOUD_DEVICE and not (slot.role == "hook" and _mean_energy(scenes) >= loudest - 0.05):
         value -= 3.0
     if any(spot.sung for spot in scenes):
         value += means.over * (0.5 if slot.role == "hook" else 1.0) * entry.carries_type

@@ -14,8 +14,9 @@ from typing import Literal
 
 from services.planner.structure import Role, Spot
 
-Duty = Literal["main", "second", "ground", "type", "peak"]
-"""What a slot is for within its part. The peak is the finale's own: the loudest device of the song."""
+Duty = Literal["main", "second", "ground", "type", "relief", "peak"]
+"""What a slot is for within its part. A relief is drawn, where there are no words to write; the peak is the
+finale's own: the loudest device of the song."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _pattern(spot: Spot, late: Collection[int], *, pictured: bool, typed: bool) 
         case "hook" if typed:
             return ("main", "second", "type") if spot.group in late else ("main", "type", "second")
         case "hook":
-            return ("main", "second")
+            return ("main", "second", "relief")
         case _:
             return ("main", "ground")
 

@@ -29,8 +29,9 @@ SUNK = 0.04
 """Part of its height that a tall whole object stands below the frame's edge."""
 SLENDER = 1.5
 """Height by width from which a whole object stands rather than hangs."""
-HANGS = (0.84, 0.82, 0.54)
-"""The most that a hanging object takes of the height and the width, and where its middle is."""
+HANGS = (0.84, 0.82)
+"""The most that a hanging object takes of the height and the width."""
+LEVEL = 0.54
 SOFT = 3.4
 """From so many times its size on a cut is too soft without a screen."""
 PITCH = 8.0
@@ -130,16 +131,25 @@ class Figure:
 
 
 def stand(
-    cut: Cut, width: int, height: int, *, middle: float = 0.5, tall: float = 0.95, wide: float = 0.9
+    cut: Cut,
+    width: int,
+    height: int,
+    *,
+    middle: float = 0.5,
+    tall: float = 0.95,
+    wide: float = 0.9,
+    level: float = LEVEL,
 ) -> Figure:
     """A cut standing on the bottom edge of a frame, or hanging in it where it is whole.
 
-    middle: where its middle stands, in parts of the width. tall, wide: the most it takes of the frame.
+    middle: where its middle stands, in parts of the width. tall, wide: the most it takes of the frame. level: where
+    the middle of what hangs is, in parts of the height.
     """
     feet = footing(cut)
     columns = cut.mask.shape[1]
     if feet.free:
-        return _hang(cut, width, height, middle, (min(wide, HANGS[1]), min(tall, HANGS[0])))
+        most = min(wide, HANGS[1]) * width, min(tall, HANGS[0]) * height
+        return _hang(cut, (width, height), (middle, level), most)
     scale = min(tall * height / feet.bottom, wide * width / columns)
     most = GROWTH * scale
     if feet.left and feet.right:
@@ -164,12 +174,12 @@ def stand(
     return Figure(cut.resized(scale), x, y, foot, scale)
 
 
-def _hang(cut: Cut, width: int, height: int, middle: float, most: tuple[float, float]) -> Figure:
-    """All of it in the frame, a little below the middle; it grows from its own middle."""
-    rows, columns = cut.mask.shape
-    scale = min(most[1] * height / rows, most[0] * width / columns)
-    x = _inside(middle * width - 0.5 * scale * columns, scale * columns, width, -0.045 * width)
-    y = min(HANGS[2] * height - 0.5 * scale * rows, 0.96 * height - scale * rows)
+def _hang(cut: Cut, size: tuple[int, int], at: tuple[float, float], most: tuple[float, float]) -> Figure:
+    """All of it in the frame, its middle `at` parts of it as far as it has room; it grows from there."""
+    (width, height), (rows, columns) = size, cut.mask.shape
+    scale = min(most[0] / columns, most[1] / rows)
+    x = _inside(at[0] * width - 0.5 * scale * columns, scale * columns, width, -0.045 * width)
+    y = min(at[1] * height - 0.5 * scale * rows, 0.96 * height - scale * rows)
     return Figure(cut.resized(scale), x, max(y, 0.04 * height), 0.5 * scale * rows, scale)
 
 

@@ -15,7 +15,7 @@ from services.generator.builtin.halo import Halo
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.motif import outline
 from services.generator.builtin.shapes import Points, fill, stroke
-from services.generator.builtin.standing import Figure, breathing, footing, lay, stand
+from services.generator.builtin.standing import LEVEL, Figure, breathing, footing, lay, stand
 
 LOOK = LookEntry(
     name="poster",
@@ -51,12 +51,14 @@ class Poster:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         inks = stage.inks
-        upright = stage.height > 1.1 * stage.width
+        square = 1.2 * stage.height >= stage.width
+        upright = stage.height > 1.2 * stage.width
         right = (stage.variant + stage.visit) % 2 == 0
-        middle = 0.5 if upright else SIDE if right else 1.0 - SIDE
+        middle = 0.5 if square else SIDE if right else 1.0 - SIDE
         cut = cut_out(stage.theme, stage.cutout)
-        tall, wide = (0.66, 1.1) if upright else (0.94, 0.62) if stage.width > 1.2 * stage.height else (0.78, 0.8)
-        self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=tall, wide=wide)
+        tall, wide = (0.66, 1.1) if upright else (0.60, 0.9) if square else (0.94, 0.62)
+        level = 0.69 if square else LEVEL
+        self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=tall, wide=wide, level=level)
         self.backing = backing(self.figure, RADIUS * min(stage.width, stage.height))
         shape, table = _inks(inks, swapped=stage.visit % 4 >= 2)
         self.shape = solid(shape)

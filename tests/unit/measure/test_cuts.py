@@ -43,11 +43,10 @@ def shots(at: float, cuts: Sequence[float], speed: float = 6.0) -> np.ndarray:
     return scene(int(np.searchsorted(cuts, at + 1e-9)), at, speed)
 
 
-@pytest.mark.parametrize("fps", [24, 30, 60])
-@pytest.mark.parametrize("speed", [0.0, 6.0, 60.0])
+@pytest.mark.parametrize(("fps", "speed"), [(24, 0.0), (30, 6.0), (30, 60.0), (60, 6.0)])
 def test_cuts_are_found_on_their_frames(fps: float, speed: float) -> None:
-    cuts = [round(at * fps) / fps for at in (0.7, 1.1, 2.5, 4.03, 4.5)]
-    shifts = found(lambda at: shots(at, cuts, speed), 6, fps)
+    cuts = [round(at * fps) / fps for at in (0.7, 1.1, 2.5, 3.03)]
+    shifts = found(lambda at: shots(at, cuts, speed), 4, fps)
     assert {one.kind for one in shifts} == {"cut"}
     assert [one.at for one in shifts] == pytest.approx(cuts)
 

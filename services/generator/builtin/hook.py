@@ -14,7 +14,7 @@ from services.generator.builtin.colour import Bgr, Inks, Lab, mix, solid
 from services.generator.builtin.cutout import Cut
 from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.standing import Figure, stand
+from services.generator.builtin.standing import LEVEL, Figure, stand
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.display import display_word
 
@@ -158,17 +158,17 @@ def placed(cut: Cut, hook: Hook, stage: Stage) -> Figure:
     width, height = stage.width // SMALLER, stage.height // SMALLER
     small = cut.resized(min(1.0, 240.0 / max(cut.mask.shape)))
     rows = hook.rows[: hook.first]
-    wide = 1.15 if stage.height > stage.width else 0.8
+    wide, level = (1.15, 0.64) if stage.height > stage.width else (0.8, LEVEL)
     best = (np.inf, TALL[-1], MIDDLES[0])
     for tall in TALL:
         for middle in MIDDLES if stage.width > stage.height else MIDDLES[:1]:
-            figure = stand(small, width, height, middle=middle, tall=tall, wide=wide)
+            figure = stand(small, width, height, middle=middle, tall=tall, wide=wide, level=level)
             place = np.array([[1.0, 0.0, figure.x], [0.0, 1.0, figure.y]])
             mask = np.asarray(cv2.warpAffine(figure.cut.mask, place, (width, height)), dtype=np.uint8)
             price = max((_price(row, mask) for row in rows), default=0.0)
             score = price + 0.5 * (TALL[0] - tall) + 0.35 * abs(middle - 0.5)
             best = min(best, (score, tall, middle))
-    return stand(cut, stage.width, stage.height, middle=best[2], tall=best[1], wide=wide)
+    return stand(cut, stage.width, stage.height, middle=best[2], tall=best[1], wide=wide, level=level)
 
 
 def _price(row: Row, mask: Gray) -> float:

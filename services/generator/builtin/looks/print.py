@@ -101,7 +101,7 @@ class Print:
         self.ink = solid(max(inks.row, key=lambda ink: abs(float(ink[0] - inks.ground[0]))))
         self.ground = solid(inks.ground)
         box = self.page.title
-        size = TITLE * stage.unit * (0.8 if width < 1.2 * height and not self.page.upright else 1.0)
+        size = TITLE * stage.unit * (1.3 if self.page.upright else 0.8 if width < 1.2 * height else 1.0)
         self.title = TitleBlock(stage.text, "", round(box[2] * width), round(box[3] * height), size)
         self.turn = float(stage.random().uniform(-0.4, 0.4)) if stage.motif not in {"arch", "disc"} else 0.0
 

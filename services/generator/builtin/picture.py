@@ -43,6 +43,8 @@ class Framing:
     mask: Gray | None
     centre: tuple[float, float]
     scale: float
+    head: float = 0.0
+    """Height of the subject's head in the frame, in its pixels; 0 where no subject is known."""
 
 
 def framed(
@@ -154,6 +156,7 @@ def framed_at(
         mask=None if mask is None else np.asarray(mask, dtype=np.uint8),
         centre=((x - left) * work_x, (y - top) * work_y),
         scale=work_x / fill,
+        head=0.0 if head is None else (head[3] - head[1]) / work_y * fill,
     )
 
 

@@ -11,7 +11,7 @@ from libs.contracts.looks import LookEntry
 from libs.picture.oklab import oklab_of_pixels
 from services.generator.builtin.colour import Inks, Lab, mix, ramp
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.looks.screen import dot_screen
+from services.generator.builtin.looks.screen import dot_screen, raised
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Framing, Gray, Picture
@@ -33,8 +33,11 @@ PITCH = 10.0
 ANGLES = (75.0, 15.0)
 HARDNESS = (2.0, 2.5)
 """Of the colour's plate and of the shade's."""
-SOFT = 1.8
-"""Pixels at 720 that the plates are blurred by before they are screened."""
+LOCAL, EVEN = 1.35, 0.92
+"""How much tones differ from their surroundings, and these from the middle."""
+FINEST = 8.5
+SOFT = 0.17
+"""Parts of the pitch that the plates are blurred by before they are screened."""
 SLIP = 0.0045
 """Parts of the shorter side that the plates slip apart."""
 
@@ -53,8 +56,8 @@ class Riso:
         first, second, paper = inks_of(stage.inks)
         if stage.visit % 2:
             first, second = second, first
-        self.plates = plates_of(self.view.framing, stage.unit)
-        pitch = max(4.5, PITCH * stage.unit)
+        pitch = self.view.pitch(PITCH, FINEST)
+        self.plates = plates_of(self.view.framing, SOFT * pitch)
         angles = ANGLES if stage.variant % 2 == 0 else (45.0, 105.0)
         self.screens = [dot_screen(stage.width, stage.height, pitch, angle) for angle in angles]
         white = np.array([1.0, 0.0, 0.0])
@@ -98,8 +101,11 @@ def inks_of(inks: Inks) -> tuple[Lab, Lab, Lab]:
             return inks.ground, mix(dark, mid, 0.25), light
 
 
-def plates_of(framing: Framing, unit: float) -> tuple[Gray, Gray]:
-    """What each ink leaves free, 0 to 255. The first prints where there is colour and half of the shade."""
+def plates_of(framing: Framing, blur: float) -> tuple[Gray, Gray]:
+    """What each ink leaves free, 0 to 255, blurred by so many pixels of the frame.
+
+    The first prints where there is colour and half of the shade.
+    """
     small = cv2.resize(framing.source, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     lab = oklab_of_pixels(np.asarray(small, dtype=np.uint8))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
@@ -113,11 +119,11 @@ def plates_of(framing: Framing, unit: float) -> tuple[Gray, Gray]:
         interpolation=cv2.INTER_CUBIC,
     )
     grey = float(chroma.mean()) < 0.015
-    tone = cv2.bilateralFilter(framing.tone, 7, 24, 5).astype(np.float32) / 255.0
+    tone = cv2.bilateralFilter(raised(framing.tone, LOCAL, EVEN), 7, 24, 5).astype(np.float32) / 255.0
     colour = np.clip(1.15 - 1.5 * np.abs(tone - 0.45), 0.0, 1.0) if grey else colour
     first = 1.0 - np.clip(0.86 * colour + 0.55 * np.clip(0.62 - tone, 0.0, 1.0), 0.0, 1.0)
     second = np.clip((tone - 0.02) / 0.70, 0.0, 1.0) ** 0.85
-    soft = SOFT * framing.scale * unit
+    soft = blur * framing.scale
     whole = [np.rint(255.0 * plate).astype(np.uint8) for plate in (first, second)]
     colour_plate, shade_plate = (cv2.GaussianBlur(plate, (0, 0), soft) for plate in whole)
     return np.asarray(colour_plate, dtype=np.uint8), np.asarray(shade_plate, dtype=np.uint8)

@@ -11,6 +11,7 @@ import numpy as np
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, mix, ramp
 from services.generator.builtin.grading import key_of
+from services.generator.builtin.looks.screen import raised
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
 from services.generator.builtin.picture import Framing, Gray, Picture
@@ -113,8 +114,7 @@ def cut_of(framing: Framing, radius: float) -> Gray:
     """The tones with their small forms gone and their large edges kept."""
     scale = min(1.0, 720.0 / max(framing.tone.shape))
     small = cv2.resize(framing.tone, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    wide = cv2.GaussianBlur(small, (0, 0), 0.07 * min(small.shape))
-    small = cv2.addWeighted(small, LOCAL, wide, EVEN - LOCAL, 128.0 * (1.0 - EVEN))
+    small = raised(small, LOCAL, EVEN)
     for _ in range(2):
         small = cv2.bilateralFilter(small, 7, 34, 4)
     size = 2 * max(1, round(radius * scale * 0.7)) + 1

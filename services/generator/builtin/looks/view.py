@@ -23,6 +23,8 @@ CLOSENESS = (1.04, 1.5, 1.22)
 """Of neighbouring scenes: as a whole, close, nearer."""
 ASIDE = (0.0, -0.06, 0.08)
 """Parts of the picture that the view then stands beside its aim."""
+DOTS_A_HEAD = 27.0
+"""Dots that a head is high, at least."""
 DEPTH_SHORT = 72
 """Cells on the picture's shorter side that know how near it is."""
 
@@ -131,6 +133,13 @@ class View:
         wave = cv2.resize(small, (seen.shape[1], seen.shape[0]), interpolation=cv2.INTER_LINEAR)
         lit = cv2.add(seen, wave, dtype=cv2.CV_8U)
         return np.asarray(cv2.resize(lit, self.size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+    def pitch(self, most: float, least: float) -> float:
+        """Pixels from dot to dot of a screen: `most` at 720, less where a head is so small that its features would
+        be lost between the dots."""
+        head = self.framing.head / self.stage.unit
+        wished = most if head <= 0.0 else min(max(head / DOTS_A_HEAD, least), most)
+        return max(4.0, wished * self.stage.unit)
 
     def tone(self, moment: Moment) -> Gray:
         """The picture's lightness in the frame, 0..255, sharp, without the wandering light."""

@@ -90,10 +90,12 @@ class Following(msgspec.Struct, frozen=True, kw_only=True):
 
     onsets: float | None
     """With the strength of onsets, both freed of what is slower than a beat, at the best lag within 100 ms."""
+    beats: float | None = None
+    """The same with the beats alone, by their strength."""
     energy: float | None
     """With the song's energy, both smoothed over about a second."""
     lag_ms: float | None
-    """How late the picture answers the onsets."""
+    """How late the picture answers the beats, or else the onsets."""
 
 
 class BitRate(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,4 +145,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     """What keeps the file from being delivered; empty in a good one."""
     preview: bool = False
-    """True for a preview: small, and held on threes, so its motion says little of the whole video's."""
+    """True for a preview: small, ten pictures a second, so its motion says little of the whole video's."""

@@ -40,8 +40,8 @@ PREVIEW = Quality("ultrafast", 24)
 
 PREVIEW_SIDE = 240
 """The shorter side of a preview in pixels."""
-PREVIEW_HOLD = 3
-"""For how many frames a preview shows each picture that is drawn."""
+PREVIEW_RATE = 10
+"""How many pictures a preview has drawn for each second, about: the others are held."""
 
 
 class Encoding(NamedTuple):
@@ -57,6 +57,11 @@ def preview_of(width: int, height: int, fps: Fraction) -> Encoding:
     """How the preview of such a video is encoded: smaller, if that can be, and fast."""
     scale = min(Fraction(1), Fraction(PREVIEW_SIDE, min(width, height)))
     return Encoding(2 * round(width * scale / 2), 2 * round(height * scale / 2), fps, PREVIEW)
+
+
+def preview_hold(fps: Fraction) -> int:
+    """For how many frames a preview shows each picture that is drawn: 3 at 30 frames a second."""
+    return max(1, round(fps / PREVIEW_RATE))
 
 
 def tagged(stream: Any) -> Any:

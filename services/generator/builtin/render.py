@@ -8,7 +8,7 @@ import msgspec
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
-from libs.media.encoding import PREVIEW_HOLD, Encoding, Quality, preview_of
+from libs.media.encoding import Encoding, Quality, preview_hold, preview_of
 from libs.media.frames import parse_fps
 from libs.media.writer import FrameWriter
 from libs.picture.load import picture_of
@@ -48,7 +48,7 @@ def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
     )
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)
-    hold = PREVIEW_HOLD if order.preview else 1
+    hold = preview_hold(encoding.fps) if order.preview else 1
     with FrameWriter(order.out, encoding, keys=borders(shot), binary=ffmpeg) as writer:
         for index in range(0, shot.frames, hold):
             writer.write(painter.frame(index), min(hold, shot.frames - index))

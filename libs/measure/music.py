@@ -29,6 +29,8 @@ DECAY_SECONDS = 0.2
 
 _WINDOW = 1024
 _LEAST_SECONDS = 4.0
+_EVEN = 1e-6
+"""Standard deviation below which nothing changes in a scene."""
 _LEAST_SLOW_SECONDS = 15.0
 """Energy changes too slowly for less than this to tell anything."""
 
@@ -40,6 +42,8 @@ class Music(NamedTuple):
     """How strongly something begins, felt for a moment."""
     energy: Series
     """Loudness as it is felt: power to the 0.3, over about a second."""
+    beats: Series | None = None
+    """The beats by their strength, felt for a moment; None where they aren't known."""
 
 
 class Followed(NamedTuple):
@@ -48,7 +52,8 @@ class Followed(NamedTuple):
     onsets: float | None
     energy: float | None
     lag_ms: float | None
-    """How late the picture answers the onsets, for the best correlation."""
+    """How late the picture answers the beats, or else the onsets, for the best correlation."""
+    beats: float | None = None
 
 
 def hear(samples: npt.NDArray[np.float32], rate: int) -> Music:
@@ -71,6 +76,15 @@ def hear(samples: npt.NDArray[np.float32], rate: int) -> Music:
         before = level[-2:] if len(level) > 1 else np.concatenate([before[1:], level])
     felt = _decayed(_resampled(flux, rate / hop), DECAY_SECONDS)
     return Music(felt, np.power(np.maximum(smooth(_resampled(power, rate / hop), SLOW_SECONDS / 4), 0), 0.3))
+
+
+def with_beats(music: Music, times: Series, strengths: Series) -> Music:
+    """The same music with its beats at these seconds, of strengths 0..1."""
+    hits = np.zeros(music.onsets.size)
+    steps = np.rint(times * RATE).astype(int)
+    inside = (steps >= 0) & (steps < hits.size)
+    np.add.at(hits, steps[inside], 0.3 + 0.7 * strengths[inside])
+    return music._replace(beats=_decayed(hits, DECAY_SECONDS)[: hits.size])
 
 
 def _bands(rate: int) -> npt.NDArray[np.float32]:
@@ -107,7 +121,8 @@ def follow(times: Series, values: Series, passed: Sequence[tuple[float, float]],
     """How far frames' `values` at `times` (seconds, rising) follow the music.
 
     The spans of time that are `passed` over hold cuts and crossfades, in order: a change of scene is no motion
-    in it, and what differs from scene to scene is no pulse.
+    in it, and what differs from scene to scene is no pulse: each scene counts by how long it is, not by how much
+    moves in it.
     """
     if times.size < 2 or times[-1] - times[0] < _LEAST_SECONDS:
         return Followed(None, None, None)
@@ -120,23 +135,34 @@ def follow(times: Series, values: Series, passed: Sequence[tuple[float, float]],
         inside = scene == number
         if (inside & used).any():
             level[inside] -= values[inside & used].mean()
+            level[inside] /= max(float(level[inside & used].std()), _EVEN)
     if used.sum() < 2:
         return Followed(None, None, None)
     size = min(int(times[-1] * RATE) + 1, music.onsets.size)
     grid = np.arange(size) / RATE
-    seen, heard = _quick(np.interp(grid, times[used], level[used])), _quick(music.onsets[:size])
-    lag, best = 0, _correlation(seen, heard)
-    reach = round(LAG_SECONDS * RATE)
-    for shift in range(-reach, reach + 1):
-        early, late = max(-shift, 0), max(shift, 0)
-        found = _correlation(seen[late : size - early], heard[early : size - late])
-        if found is not None and (best is None or found > best):
-            lag, best = shift, found
+    seen = _quick(np.interp(grid, times[used], level[used]))
+    onsets, lag = _at_best_lag(seen, _quick(music.onsets[:size]))
+    beats = None
+    if music.beats is not None:
+        beats, lag = _at_best_lag(seen, _quick(music.beats[:size]))
     energy = None
     if size >= _LEAST_SLOW_SECONDS * RATE:
         slow = smooth(np.interp(grid, times[used], values[used]), SLOW_SECONDS)
         energy = _correlation(slow, smooth(music.energy[:size], SLOW_SECONDS))
-    return Followed(best, energy, None if best is None else lag / RATE * 1000)
+    return Followed(onsets, energy, None if lag is None else lag / RATE * 1000, beats)
+
+
+def _at_best_lag(seen: Series, heard: Series) -> tuple[float | None, int | None]:
+    """The best correlation, and by how many steps `seen` is late then."""
+    best: float | None = None
+    lag: int | None = None
+    reach = round(LAG_SECONDS * RATE)
+    for shift in sorted(range(-reach, reach + 1), key=abs):
+        early, late = max(-shift, 0), max(shift, 0)
+        found = _correlation(seen[late : seen.size - early], heard[early : heard.size - late])
+        if found is not None and (best is None or found > best):
+            lag, best = shift, found
+    return best, lag
 
 
 def _quick(values: Series) -> Series:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from statistics import median
 
+import numpy as np
+
 from libs.contracts.analysis import Analysis
 from libs.contracts.report import Cut, Report, Sound
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import StageUsage
+from libs.measure.music import with_beats
 from services.composer.hearing import SoundMeasure
 from services.composer.lag import LIKE
 from services.composer.measure import PictureMeasure
@@ -39,6 +42,8 @@ def make_report(
     cuts = tuple(_cut(join, found, fps, beats) for join, found in zip(planned, picture.found, strict=True))
     distances = [abs(cut.beat_ms) for cut in cuts if cut.beat_ms is not None]
     lag_ms = None if sound.lag_seconds is None else round(sound.lag_seconds * 1000, 3)
+    strengths = [beat.strength for beat in analysis.beats]
+    music = with_beats(sound.music, np.asarray([beat.time for beat in analysis.beats]), np.asarray(strengths))
     passed = [_passed(cut, join, fps) for cut, join in zip(cuts, planned, strict=True)]
     moved = motion(picture.seen, scene_spans(board.scenes[0].id, cuts, float(picture.frames / fps)), passed)
     return Report(
@@ -63,8 +68,8 @@ def make_report(
         flashes=flashes(picture.seen.flashes),
         red_flashes=flashes(picture.seen.red_flashes),
         motion=moved,
-        motion_follows=following(picture.seen.times, picture.seen.levels, passed, sound.music),
-        light_follows=following(picture.seen.times, picture.seen.light, passed, sound.music),
+        motion_follows=following(picture.seen.times, picture.seen.levels, passed, music),
+        light_follows=following(picture.seen.times, picture.seen.light, passed, music),
         picture_rate=bit_rate(picture.rate),
         sound_rate=bit_rate(sound.rate),
         warnings=warnings(picture.seen, moved, sound.loudness),

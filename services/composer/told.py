@@ -68,7 +68,12 @@ def following(times: Series, values: Series, passed: Sequence[Span], music: Musi
     def rounded(value: float | None) -> float | None:
         return None if value is None else round(value, 3)
 
-    return report.Following(onsets=rounded(found.onsets), energy=rounded(found.energy), lag_ms=found.lag_ms)
+    return report.Following(
+        onsets=rounded(found.onsets),
+        beats=rounded(found.beats),
+        energy=rounded(found.energy),
+        lag_ms=None if found.lag_ms is None else round(found.lag_ms, 1),
+    )
 
 
 def loudness(heard: Loudness | None) -> report.Loudness | None:

@@ -70,8 +70,8 @@ def _motion(found: MotionFound) -> str:
 
     moves, light = found.follows, found.light_follows
     return (
-        f"{found.level:.1f} of 255 a frame; with the onsets {told(moves.onsets)} (light {told(light.onsets)}), "
-        f"with the energy {told(moves.energy)} (light {told(light.energy)})"
+        f"{found.level:.1f} of 255 a frame; with the beats {told(moves.beats)} (light {told(light.beats)}), "
+        f"onsets {told(moves.onsets)} ({told(light.onsets)}), energy {told(moves.energy)} ({told(light.energy)})"
     )
 
 

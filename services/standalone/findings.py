@@ -12,7 +12,7 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.report import Stretch
 from libs.measure.beats import at_least, by_chance, nearness, to_beats
 from libs.measure.motion import still_spans
-from libs.measure.music import Series
+from libs.measure.music import Series, with_beats
 from libs.media.film import Film, spans
 from services.composer.measure import BLACK_SECONDS, FROZEN_LEVELS, FROZEN_SECONDS
 from services.composer.told import bit_rate, flashes, following, loudness
@@ -37,7 +37,7 @@ def findings(film: Film, heard: Heard, song: Analysis) -> check.Check:
     for start, end in passed:
         counted &= (seen.times < start) | (seen.times >= end)
     still = _stretches(still_spans(seen.changes))
-    music = heard.music_from(-shift)
+    music = with_beats(heard.music_from(-shift), beats, np.asarray([beat.strength for beat in song.beats]))
     found = check.Check(
         container=film.container,
         size_bytes=film.size_bytes,

@@ -13,7 +13,7 @@ PLAYED_LUFS = -14.0
 LENGTHS_DIFFER = 0.1
 DROPPED_SECONDS = 0.5
 FOLLOWS = 0.15
-"""Correlation with the onsets from which a picture moves with the music."""
+"""Correlation with onsets or beats from which a picture moves with the music."""
 
 
 def verdicts(found: Check) -> tuple[Verdict, ...]:
@@ -74,9 +74,10 @@ def _motion(found: Check) -> Verdict:
         told = f"Nothing visible moves in {motion.still_seconds:.1f} s ({share:.0%})"
         where = f"longest from {longest.start:.1f} to {longest.end:.1f} s"
         return Verdict(code="still", good=False, message=f"{told}, {where}.")
-    onsets = max((one.onsets or 0.0 for one in (motion.follows, motion.light_follows)), default=0.0)
-    how = "with the music" if onsets >= FOLLOWS else "but hardly with the music"
-    return Verdict(code="still", good=True, message=f"Something moves in every second, {how} ({onsets:.2f}).")
+    both = (motion.follows, motion.light_follows)
+    most = max(value or 0.0 for one in both for value in (one.onsets, one.beats))
+    how = "with the music" if most >= FOLLOWS else "but hardly with the music"
+    return Verdict(code="still", good=True, message=f"Something moves in every second, {how} ({most:.2f}).")
 
 
 def _flashes(found: Check) -> list[Verdict]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from libs.measure.music import Music, follow, hear
+from libs.measure.music import Music, follow, hear, with_beats
 
 RATE = 22050
 BEATS = np.arange(0.5, 20, 0.5)
@@ -44,6 +44,24 @@ def test_chance_does_not(music: Music) -> None:
     for seed in range(5):
         found = follow(FRAMES, np.random.default_rng(seed).random(FRAMES.size), [], music)
         assert found.onsets is not None and abs(found.onsets) < 0.25
+
+
+def test_scenes_count_by_their_length_not_by_how_much_moves(music: Music) -> None:
+    wild = np.where(FRAMES < 4, 200 * np.random.default_rng(4).random(FRAMES.size), pulses())
+    found = follow(FRAMES, wild, [(4.0, 4.04)], music)
+    assert found.onsets is not None and found.onsets > 0.5
+
+
+def test_beats_are_followed_where_they_are_known(music: Music) -> None:
+    assert follow(FRAMES, pulses(), [], music).beats is None
+    known = with_beats(music, BEATS, np.ones(BEATS.size))
+    found = follow(FRAMES, pulses(0.04), [], known)
+    assert found.beats is not None and found.beats > 0.9
+    assert found.lag_ms == pytest.approx(40, abs=30)
+    beside = follow(FRAMES, pulses(0.25), [], known)
+    assert beside.beats is not None and beside.beats < 0
+    without = with_beats(music, np.zeros(0), np.zeros(0))
+    assert follow(FRAMES, pulses(), [], without).beats is None
 
 
 def test_more_motion_in_louder_parts_follows_the_energy(music: Music) -> None:

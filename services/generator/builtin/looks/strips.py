@@ -11,11 +11,12 @@ from cv2.typing import MatLike
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.camera import frame_to_source
 from services.generator.builtin.colour import solid
+from services.generator.builtin.framing import FOCUS, Crop, head_of
 from services.generator.builtin.grading import Key, graded, key_of, two_bodies
 from services.generator.builtin.looks.layers import lit
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.view import View
-from services.generator.builtin.picture import Framing, Picture, framed_near
+from services.generator.builtin.picture import Framing, Picture, framed_at
 
 LOOK = LookEntry(
     name="strips",
@@ -36,6 +37,8 @@ DELAY = 0.055
 """Bars from panel to panel of a wave."""
 SLIDE = 0.24
 """Bars that a panel takes to turn."""
+CLOSE = 1.8
+"""Times that the close view is nearer than the frame needs; it may cut a head, since the whole is beside it."""
 TRAVEL = 0.08
 """Parts of a panel's length that a view moves while it comes or goes."""
 OTHER: dict[Key, Key] = {"night": "paper", "paper": "colour", "colour": "night"}
@@ -55,7 +58,7 @@ class Strips:
         inks = stage.inks
         key = key_of(inks)
         first, second = two_bodies(inks, key)
-        close = framed_near(picture, stage.width, stage.height, 1.9, subject=stage.subject, screened=True)
+        close = framed_at(picture, stage.width, stage.height, Crop(CLOSE, _focus(stage)), stage.subject)
         self.framings: tuple[Framing, Framing] = (self.view.framing, close)
         self.images = (
             cv2.applyColorMap(self.view.framing.tone, graded(inks, key, first)),
@@ -131,6 +134,14 @@ class Strips:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT_101,
         )
+
+
+def _focus(stage: Stage) -> tuple[float, float]:
+    """Where the close view aims."""
+    if stage.subject is None:
+        return FOCUS
+    left, top, right, bottom = head_of(stage.subject)
+    return (left + right) / 2.0, (top + bottom) / 2.0
 
 
 def _ease(part: float) -> float:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, mix, solid
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.light import glow, graded
+from services.generator.builtin.light import bloom, glow, graded
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
+from services.generator.builtin.motif import outline, unit_outline
 from services.generator.builtin.noise import Field, periodic
 from services.generator.builtin.shapes import closed_below, fill
 
@@ -81,9 +81,12 @@ class Ridgelines:
         horizon = (self.horizon - 1.5 * pose.down) * stage.height
         beat = stage.depth * moment.pulse
         x = (self.sun_at - 0.5 * pose.right) * stage.width
-        y = horizon - self.radius * 0.42 + 0.006 * stage.height * np.sin(0.6 * moment.time)
+        top = 0.05 * stage.height - self.radius * float(unit_outline(stage.motif)[:, 1].min())
+        y = max(top, horizon - self.radius * 0.42) + 0.006 * stage.height * np.sin(0.6 * moment.time)
         fill(image, outline(stage.motif, self.radius * pose.scale * (1.0 + 0.05 * beat), (x, y)), solid(self.sun))
         self._land(image, moment, horizon, pose.right)
+        if stage.finale and key_of(stage.inks) == "night":
+            bloom(image, 0.3, 70)
         return image
 
     def _land(self, image: Frame, moment: Moment, horizon: float, right: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.colour import Inks, Lab, mix, solid
 from services.generator.builtin.grading import key_of
-from services.generator.builtin.light import glow, graded
+from services.generator.builtin.light import bloom, glow, graded
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.motif import outline
 from services.generator.builtin.shapes import Points, closed_below, disc, fill
@@ -96,6 +96,8 @@ class Waves:
         fill(image, outline(stage.motif, self.radius * (1.0 + 0.04 * beat), (x, y), turn), solid(self.sun))
         for layer in range(LAYERS):
             self._layer(image, moment, layer)
+        if stage.finale and key_of(stage.inks) == "night":
+            bloom(image, 0.3, 70)
         return image
 
     def _layer(self, image: Frame, moment: Moment, layer: int) -> None:

@@ -81,7 +81,8 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     board = state.result("plan", StoryboardPlanned)
     if board is None:
         return
-    for shot in board.shots:
+    # The longest first, so that no worker has a long one left at the end while the others wait for it.
+    for shot in sorted(board.shots, key=lambda shot: -shot.frames):
         yield (
             f"animate.{shot.scene.id}",
             Animate(

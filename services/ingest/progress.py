@@ -6,7 +6,6 @@ The chatter lives in this process only and may be lost: the percentage then move
 from __future__ import annotations
 
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -91,9 +90,7 @@ class ProgressBoard:
             reached = percent_of(snapshot.state, stage_fraction(snapshot, tasks))
             board.shown = reached = max(board.shown, reached, percent_reached(snapshot))
         percent = _rounded(snapshot.state, reached)
-        return Live(
-            percent=percent, doing=doing(snapshot, tasks), seconds_left=seconds_left(snapshot, percent, now)
-        )
+        return Live(percent=percent, doing=doing(snapshot), seconds_left=seconds_left(snapshot, percent, now))
 
     def _run(self, job_id: str, run: int) -> _Run:
         known = self._jobs.get(job_id)
@@ -133,15 +130,14 @@ def percent_reached(snapshot: JobSnapshot) -> float:
     return max(percent_of(state, fraction if state is State.GENERATING else 0.0) for state in entered)
 
 
-def doing(snapshot: JobSnapshot, tasks: Mapping[str, Progress]) -> str:
+def doing(snapshot: JobSnapshot) -> str:
     """What is being made now, in a few words."""
     if snapshot.state is not State.GENERATING:
         return _WORDS.get(snapshot.state, "")
     total = snapshot.scenes_total
     if snapshot.scenes_done >= total:
         return "finishing the scenes"
-    numbers = [number for task in _scenes(tasks) if 1 <= (number := _number(task.task)) <= total]
-    return f"scene {min(numbers, default=snapshot.scenes_done + 1)} of {total}"
+    return f"scene {snapshot.scenes_done + 1} of {total}"
 
 
 def seconds_left(snapshot: JobSnapshot, percent: float, now: datetime) -> float | None:
@@ -157,11 +153,6 @@ def seconds_left(snapshot: JobSnapshot, percent: float, now: datetime) -> float 
 
 def _scenes(tasks: Mapping[str, Progress]) -> Iterable[Progress]:
     return (task for key, task in tasks.items() if key.startswith(_ANIMATE))
-
-
-def _number(task: str) -> int:
-    found = re.search(r"([0-9]{1,6})$", task)
-    return int(found[1]) if found else 0
 
 
 def _clamped(fraction: float) -> float:

@@ -122,7 +122,7 @@ async def test_live_progress_comes_from_the_workers(api: Api) -> None:
         after = msgspec.json.decode(data, type=ProgressEvent)
     assert number == ""
     assert after.percent > before.percent
-    assert after.doing == "scene 2 of 4"
+    assert after.doing == "scene 1 of 4"
     assert (await api.http.get(f"/api/v1/jobs/{job_id}")).json()["percent"] == after.percent
 
 

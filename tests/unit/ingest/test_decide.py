@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from libs.contracts.facts import Fact, JobCancelled, JobCompleted, JobFailed
@@ -12,6 +13,7 @@ from services.ingest.apply import apply
 from services.ingest.decide import Decision, GiveUp, Order, cancel, decide, notify_again, settle, supersede
 from services.ingest.retries import JITTER, MAX_WAIT, REMAKES, WAITS
 from services.ingest.state import RunState
+from tests.storyboards import shot
 from tests.unit.ingest.story import NOW, TASKS, blob, broke, done, fact, new_run, result
 
 URL = "https://example.org/hook"
@@ -46,6 +48,13 @@ def orders(decided: list[Decision]) -> list[tuple[str, int]]:
 )
 def test_the_pipeline(happened: list[str], expected: list[tuple[str, int]]) -> None:
     assert orders(after(*(done(task) for task in happened))[1]) == expected
+
+
+def test_the_longest_shot_is_drawn_first() -> None:
+    shots = tuple(shot(number, frames) for number, frames in enumerate((30, 90, 60, 90), 1))
+    planned = msgspec.structs.replace(result("plan"), shots=shots)
+    _, decided = after(done("analyze"), fact("plan", planned))
+    assert [key for key, _ in orders(decided)] == ["animate.s002", "animate.s004", "animate.s003", "animate.s001"]
 
 
 def test_nothing_is_due_twice() -> None:

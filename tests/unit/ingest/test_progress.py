@@ -95,9 +95,6 @@ def test_what_is_being_made() -> None:
 
     assert words(State.ANALYZING) == "listening to the song"
     assert words(State.GENERATING, done=3) == "scene 4 of 12"
-    board.take(told("animate.s007", 0.1))
-    board.take(told("animate.s006", 0.1))
-    assert words(State.GENERATING, done=3) == "scene 6 of 12"
     assert words(State.GENERATING, done=6) == "scene 7 of 12"
     assert words(State.COMPLETED) == ""
 

@@ -7,6 +7,7 @@ draws nothing can still choose and check.
 from __future__ import annotations
 
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Literal
 
@@ -57,8 +58,17 @@ class LookEntry(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def catalogue() -> tuple[LookEntry, ...]:
     """All looks, in the order of their names."""
-    data = (files("libs.contracts") / "looks.json").read_bytes()
-    return tuple(msgspec.json.decode(data, type=list[LookEntry]))
+    return tuple(msgspec.json.decode(_text(), type=list[LookEntry]))
+
+
+@cache
+def catalogue_digest() -> str:
+    """The SHA-256 of the catalogue, as hex: it changes whenever a look does."""
+    return sha256(_text()).hexdigest()
+
+
+def _text() -> bytes:
+    return (files("libs.contracts") / "looks.json").read_bytes()
 
 
 @cache

@@ -17,6 +17,7 @@ from libs.contracts.artifacts import result_key
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned, Usage, WorkFact
 from libs.contracts.jobs import JobOptions
+from libs.contracts.looks import catalogue_digest
 from libs.contracts.storyboard import Shot, Storyboard
 from libs.contracts.tasks import Plan, Task, TaskKind
 from libs.picture.facts import PictureFacts, read_facts
@@ -57,7 +58,8 @@ def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSetti
 
 
 def plan_key(owner: str, order: Plan) -> str:
-    """The key of the record of a plan: the analysis, the theme picture, the seed, and the options that matter.
+    """The key of the record of a plan: the analysis, the theme picture, the seed, the looks there are, and the
+    options that matter.
 
     A preview has the plan of the whole video.
     """
@@ -66,6 +68,7 @@ def plan_key(owner: str, order: Plan) -> str:
         "analysis": order.analysis.sha256,
         "seed": order.seed,
         "image": order.image.sha256 if order.image is not None else None,
+        "looks": catalogue_digest(),
         "options": [options.prompt, options.style, options.aspect, options.height, options.fps],
         "words": [options.title, wanted_lyrics(options)],
     }

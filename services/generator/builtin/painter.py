@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -105,9 +104,3 @@ class Painter:
         """All frames of the shot, in order."""
         for index in range(self.shot.frames):
             yield self.frame(index)
-
-
-def ordinal(scene_id: str) -> int:
-    """The number in a scene's id: s007 -> 7; 0 without one."""
-    found = re.search(r"(\d{1,9})$", scene_id)
-    return int(found.group(1)) if found else 0

@@ -125,7 +125,7 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
     operation_id=_operation_id("File"),
     tags=[TAG],
     summary="Download one of a job's files",
-    description="`report.json`, `poster.jpg`, `sheet.jpg`, `analysis.json`, `storyboard.json` or `clips/SCENE.mp4`.",
+    description="`report.json`, `poster.jpg`, `sheet.jpg`, `analysis.json`, `storyboard.json`, `clips/SCENE.mp4`.",
     responses={
         **COMMON,
         200: binary("The file."),

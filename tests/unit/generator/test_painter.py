@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from libs.contracts.analysis import EnergyPoint
-from services.generator.builtin.painter import ordinal
 from services.generator.builtin.picture import Picture, framed
 from tests.unit.generator.scenes import painter, shot, soft_picture, song
 
@@ -62,10 +61,6 @@ def test_pictures_of_any_shape_cover_the_frame(rows: int, columns: int) -> None:
         assert half_x - 1 <= framing.centre[0] <= wide - half_x + 1
         assert half_y - 1 <= framing.centre[1] <= tall - half_y + 1
         assert painter(shot("duotone"), picture=Picture(noise), width=width, height=height).frame(9).std() > 4.0
-
-
-def test_the_number_of_a_scene_is_read_from_its_id() -> None:
-    assert [ordinal(name) for name in ("s001", "s127", "intro", "x9y")] == [1, 127, 0, 0]
 
 
 def test_a_soft_picture_counts_as_one() -> None:

@@ -13,7 +13,7 @@ from libs.contracts.storyboard import Storyboard
 from libs.measure.light import Small
 from libs.type.coverage import drawable
 from services.composer.measure import PictureMeasure, Shots
-from services.composer.sheet import Cut, Frame, Part, Sheet
+from services.composer.sheet_content import Cut, Frame, Part, Sheet
 from services.composer.sheet_layout import clock, grid, picked
 
 ON_BEAT_MS = 40.0

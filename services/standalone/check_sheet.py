@@ -13,7 +13,7 @@ from libs.contracts.check import Check
 from libs.measure.light import Small
 from libs.media.film import Film
 from services.composer.contact import BETWEEN, aside, flashes, headline, on_beat
-from services.composer.sheet import Cut, Frame, Part, Sheet
+from services.composer.sheet_content import Cut, Frame, Part, Sheet
 from services.composer.sheet_layout import grid, picked
 from services.standalone.listen import Heard
 

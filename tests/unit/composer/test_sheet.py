@@ -10,7 +10,9 @@ from PIL import Image
 
 from libs.contracts.analysis import Analysis, Beat, Key, Tempo
 from services.composer.contact import headline
-from services.composer.sheet import HEAD, INK, MAX_BYTES, OFF, TINTS, Cut, Frame, Part, Sheet, draw_sheet
+from services.composer.sheet import HEAD, MAX_BYTES, draw_sheet
+from services.composer.sheet_content import Cut, Frame, Part, Sheet
+from services.composer.sheet_ink import INK, OFF, TINTS
 from services.composer.sheet_layout import (
     CONTENT,
     GRID_HEIGHT,

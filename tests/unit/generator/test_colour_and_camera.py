@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from libs.contracts.storyboard import Camera
 from services.generator.builtin.camera import frame_to_source, pose_at
-from services.generator.builtin.colour import Inks, bgr_of, even_ramp, oklab_of, ramp, solid
-from services.generator.builtin.noise import periodic, periodic_line
+from services.generator.builtin.paint.colour import Inks, bgr_of, even_ramp, oklab_of, ramp, solid
+from services.generator.builtin.paint.noise import periodic, periodic_line
 from tests.unit.generator.scenes import DARK, LIGHT, MOVES
 
 

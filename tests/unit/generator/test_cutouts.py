@@ -11,10 +11,10 @@ import pytest
 
 from libs.picture.load import Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.cutout import Cut, cut_out, snipped, widened
-from services.generator.builtin.hook import Hook, placed, rows_of
+from services.generator.builtin.cutout.cut import Cut, cut_out, snipped, widened
+from services.generator.builtin.cutout.hook import Hook, placed, rows_of
+from services.generator.builtin.cutout.standing import SOFT, breathing, footing, lay, stand, warped
 from services.generator.builtin.looks.stage import Stage
-from services.generator.builtin.standing import SOFT, breathing, footing, lay, stand, warped
 from tests.unit.generator.scenes import MOVES, painter, shot
 
 SIZES = [(1280, 720), (720, 1280), (720, 720)]

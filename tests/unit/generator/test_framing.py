@@ -8,8 +8,8 @@ import pytest
 
 from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.framing import CROP, aimed, head_of
-from services.generator.builtin.picture import framed_near, widened
+from services.generator.builtin.picture.crop import CROP, aimed, head_of
+from services.generator.builtin.picture.framing import framed_near, widened
 
 FRAMES = ((1280, 720), (720, 1280), (1080, 1080))
 

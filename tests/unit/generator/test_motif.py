@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from libs.contracts.looks import MOTIFS, Motif
-from services.generator.builtin.motif import clearance, outline
-from services.generator.builtin.shapes import Image, disc, fill
+from services.generator.builtin.paint.motif import clearance, outline
+from services.generator.builtin.paint.shapes import Image, disc, fill
 
 
 def drawn(motif: Motif, radius: float, turn: float = 0.0) -> Image:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from libs.contracts.analysis import EnergyPoint
-from services.generator.builtin.picture import Picture, framed
+from services.generator.builtin.picture.framing import Picture, framed
 from tests.unit.generator.scenes import painter, shot, soft_picture, song
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.analysis import Key
-from services.generator.builtin.colour import oklab_of
+from services.generator.builtin.paint.colour import oklab_of
 from services.planner.palette import Colour, Ground, on_ground, song_palette, to_hex
 
 A_MINOR = Key(tonic="A", mode="minor", confidence=1.0)

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, Table, bgr_of, mix, ramp
-from services.generator.builtin.cutout import cut_out
-from services.generator.builtin.grading import key_of
-from services.generator.builtin.hook import Hook, placed
-from services.generator.builtin.looks.screen import dot_screen
+from services.generator.builtin.cutout.cut import cut_out
+from services.generator.builtin.cutout.hook import Hook, placed
+from services.generator.builtin.cutout.standing import Figure, Matrix, blend, breathing, stand, touched, warped
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.standing import Figure, Matrix, blend, breathing, stand, touched, warped
+from services.generator.builtin.paint.colour import Inks, Lab, Table, bgr_of, mix, ramp
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.screen import dot_screen
 
 LOOK = LookEntry(
     name="aura",

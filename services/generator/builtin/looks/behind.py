@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.cutout import cut_out
-from services.generator.builtin.glow import Glow, glow_of
-from services.generator.builtin.grading import graded, key_of
-from services.generator.builtin.halo import Halo
-from services.generator.builtin.hook import Hook, placed, type_inks
+from services.generator.builtin.cutout.cut import cut_out
+from services.generator.builtin.cutout.halo import Halo
+from services.generator.builtin.cutout.hook import Hook, placed, type_inks
+from services.generator.builtin.cutout.standing import aired, breathing, lay
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.standing import aired, breathing, lay
+from services.generator.builtin.paint.glow import Glow, glow_of
+from services.generator.builtin.paint.grading import graded, key_of
 
 LOOK = LookEntry(
     name="behind",

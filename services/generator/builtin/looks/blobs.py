@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import even_ramp
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
+from services.generator.builtin.paint.colour import even_ramp
 
 LOOK = LookEntry(
     name="blobs",

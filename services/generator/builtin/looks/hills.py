@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, bgr_of, mix, solid
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.noise import periodic_line
-from services.generator.builtin.shapes import SUBPIXEL, Points, closed_below, disc, fill, fixed, stroke
+from services.generator.builtin.paint.colour import Inks, Lab, bgr_of, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.noise import periodic_line
+from services.generator.builtin.paint.shapes import SUBPIXEL, Points, closed_below, disc, fill, fixed, stroke
 
 LOOK = LookEntry(
     name="hills",

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Table, mix, ramp
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.noise import Field, dither, periodic
-from services.generator.builtin.shapes import fill
+from services.generator.builtin.paint.colour import Inks, Table, mix, ramp
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.noise import Field, dither, periodic
+from services.generator.builtin.paint.shapes import fill
 
 LOOK = LookEntry(
     name="ink",

@@ -8,12 +8,12 @@ from math import cos, pi, sin
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
-from services.generator.builtin.light import glow, graded
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.shapes import Points, disc, fill, stroke
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.light import glow, graded
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.shapes import Points, disc, fill, stroke
 
 LOOK = LookEntry(
     name="orbits",

@@ -9,13 +9,13 @@ import numpy as np
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.camera import Pose, frame_to_source
-from services.generator.builtin.grading import body_of, key_of
-from services.generator.builtin.looks.atmosphere import Dust, Leak
-from services.generator.builtin.looks.layers import lit, photograph
-from services.generator.builtin.looks.plates import Matrix, Plates
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.looks.view import View, sampled
-from services.generator.builtin.picture import Picture
+from services.generator.builtin.paint.atmosphere import Dust, Leak
+from services.generator.builtin.paint.grading import body_of, key_of
+from services.generator.builtin.paint.layers import lit, photograph
+from services.generator.builtin.picture.framing import Picture
+from services.generator.builtin.picture.plates import Matrix, Plates
+from services.generator.builtin.picture.view import View, sampled
 
 LOOK = LookEntry(
     name="parallax",

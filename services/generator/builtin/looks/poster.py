@@ -7,15 +7,15 @@ from math import sin
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, Table, mix, solid
-from services.generator.builtin.cutout import cut_out
-from services.generator.builtin.glow import Glow, glow_of
-from services.generator.builtin.grading import graded, key_of
-from services.generator.builtin.halo import Halo
+from services.generator.builtin.cutout.cut import cut_out
+from services.generator.builtin.cutout.halo import Halo
+from services.generator.builtin.cutout.standing import LEVEL, Figure, breathing, footing, lay, stand
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.shapes import Points, fill, stroke
-from services.generator.builtin.standing import LEVEL, Figure, breathing, footing, lay, stand
+from services.generator.builtin.paint.colour import Inks, Lab, Table, mix, solid
+from services.generator.builtin.paint.glow import Glow, glow_of
+from services.generator.builtin.paint.grading import graded, key_of
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.shapes import Points, fill, stroke
 
 LOOK = LookEntry(
     name="poster",

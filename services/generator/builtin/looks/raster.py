@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import rim, unit_outline
-from services.generator.builtin.noise import periodic
-from services.generator.builtin.shapes import SUBPIXEL, blank, fixed
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.motif import rim, unit_outline
+from services.generator.builtin.paint.noise import periodic
+from services.generator.builtin.paint.shapes import SUBPIXEL, blank, fixed
 
 LOOK = LookEntry(
     name="raster",

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Table, mix, solid
-from services.generator.builtin.grading import Key, body_of, graded, key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.looks.view import View
-from services.generator.builtin.noise import Field, periodic
-from services.generator.builtin.picture import Picture
+from services.generator.builtin.paint.colour import Table, mix, solid
+from services.generator.builtin.paint.grading import Key, body_of, graded, key_of
+from services.generator.builtin.paint.noise import Field, periodic
+from services.generator.builtin.picture.framing import Picture
+from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(
     name="reveal",

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
-from services.generator.builtin.light import graded
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.noise import periodic_line
-from services.generator.builtin.shapes import Points, fill
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.light import graded
+from services.generator.builtin.paint.noise import periodic_line
+from services.generator.builtin.paint.shapes import Points, fill
 
 LOOK = LookEntry(
     name="ribbons",

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
-from services.generator.builtin.light import bloom, glow, graded
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline, unit_outline
-from services.generator.builtin.noise import Field, periodic
-from services.generator.builtin.shapes import closed_below, fill
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.light import bloom, glow, graded
+from services.generator.builtin.paint.motif import outline, unit_outline
+from services.generator.builtin.paint.noise import Field, periodic
+from services.generator.builtin.paint.shapes import closed_below, fill
 
 LOOK = LookEntry(
     name="ridgelines",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import clearance, outline, rim
-from services.generator.builtin.noise import periodic_line
-from services.generator.builtin.shapes import Points, blank, fill, stroke
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.motif import clearance, outline, rim
+from services.generator.builtin.paint.noise import periodic_line
+from services.generator.builtin.paint.shapes import Points, blank, fill, stroke
 
 LOOK = LookEntry(
     name="rings",

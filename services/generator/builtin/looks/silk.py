@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Table, mix, ramp
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.noise import Field, dither, periodic
+from services.generator.builtin.paint.colour import Inks, Table, mix, ramp
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.noise import Field, dither, periodic
 
 LOOK = LookEntry(
     name="silk",

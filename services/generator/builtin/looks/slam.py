@@ -12,13 +12,13 @@ import numpy as np
 from libs.contracts.looks import LookEntry
 from libs.picture.oklab import from_lch, toned_down
 from libs.type.faces import Role
-from services.generator.builtin.colour import Lab, solid
+from services.generator.builtin.easing import expo_out
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.shapes import fill
+from services.generator.builtin.paint.colour import Lab, solid
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.shapes import fill
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.display import capitals, display_word
-from services.generator.builtin.type.motion import expo_out
 from services.generator.builtin.type.phrases import Sung, sung_lines
 from services.generator.builtin.type.raster import Alpha, Mask
 

@@ -17,8 +17,8 @@ from libs.contracts.looks import Motif
 from libs.contracts.storyboard import Camera
 from libs.picture.subject import Subject
 from services.generator.builtin.camera import Pose, pose_at
-from services.generator.builtin.colour import Inks
-from services.generator.builtin.picture import Picture
+from services.generator.builtin.paint.colour import Inks
+from services.generator.builtin.picture.framing import Picture
 
 Frame: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, BGR."""

@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Lab, mix, solid
-from services.generator.builtin.cutout import Layer, cut_out
-from services.generator.builtin.glow import glow_of
-from services.generator.builtin.grading import body_of, graded, key_of
-from services.generator.builtin.looks.screen import dot_screen
+from services.generator.builtin.cutout.cut import Layer, cut_out
+from services.generator.builtin.cutout.standing import Sway, aired, breathing, lay, stand
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.noise import periodic_line
-from services.generator.builtin.shapes import Points, fill
-from services.generator.builtin.standing import Sway, aired, breathing, lay, stand
+from services.generator.builtin.paint.colour import Lab, mix, solid
+from services.generator.builtin.paint.glow import glow_of
+from services.generator.builtin.paint.grading import body_of, graded, key_of
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.noise import periodic_line
+from services.generator.builtin.paint.screen import dot_screen
+from services.generator.builtin.paint.shapes import Points, fill
 
 LOOK = LookEntry(
     name="sticker",

@@ -10,13 +10,13 @@ from cv2.typing import MatLike
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.camera import frame_to_source
-from services.generator.builtin.colour import solid
-from services.generator.builtin.framing import FOCUS, Crop, head_of
-from services.generator.builtin.grading import Key, graded, key_of, two_bodies
-from services.generator.builtin.looks.layers import lit
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.looks.view import View
-from services.generator.builtin.picture import Framing, Picture, framed_at
+from services.generator.builtin.paint.colour import solid
+from services.generator.builtin.paint.grading import Key, graded, key_of, two_bodies
+from services.generator.builtin.paint.layers import lit
+from services.generator.builtin.picture.crop import FOCUS, Crop, head_of
+from services.generator.builtin.picture.framing import Framing, Picture, framed_at
+from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(
     name="strips",

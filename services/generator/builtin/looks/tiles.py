@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import solid
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import unit_outline
+from services.generator.builtin.paint.colour import solid
+from services.generator.builtin.paint.motif import unit_outline
 from services.generator.builtin.rhythm import ease_out
 
 LOOK = LookEntry(

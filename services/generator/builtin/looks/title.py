@@ -8,10 +8,10 @@ from math import pi, sin
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import mix, solid
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.shapes import fill
+from services.generator.builtin.paint.colour import mix, solid
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.shapes import fill
 from services.generator.builtin.type.title import TitleBlock
 
 LOOK = LookEntry(

@@ -7,11 +7,11 @@ from math import pi
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import clearance, outline
-from services.generator.builtin.shapes import blank, fill, stroke
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.motif import clearance, outline
+from services.generator.builtin.paint.shapes import blank, fill, stroke
 
 LOOK = LookEntry(
     name="tunnel",

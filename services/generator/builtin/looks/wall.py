@@ -9,12 +9,12 @@ import numpy as np
 
 from libs.contracts.looks import LookEntry
 from libs.picture.oklab import toned_down
-from services.generator.builtin.colour import Lab, mix, solid
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline as motif_outline
+from services.generator.builtin.paint.colour import Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.motif import outline as motif_outline
+from services.generator.builtin.paint.shapes import fill
 from services.generator.builtin.rhythm import ease_out
-from services.generator.builtin.shapes import fill
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.display import face_for, shortened
 from services.generator.builtin.type.raster import Mask, outline, word_mask

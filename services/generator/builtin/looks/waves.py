@@ -7,12 +7,12 @@ from math import pi
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.colour import Inks, Lab, mix, solid
-from services.generator.builtin.grading import key_of
-from services.generator.builtin.light import bloom, glow, graded
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.motif import outline
-from services.generator.builtin.shapes import Points, closed_below, disc, fill
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.light import bloom, glow, graded
+from services.generator.builtin.paint.motif import outline
+from services.generator.builtin.paint.shapes import Points, closed_below, disc, fill
 
 LOOK = LookEntry(
     name="waves",

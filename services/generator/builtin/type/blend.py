@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from services.generator.builtin.colour import Bgr
 from services.generator.builtin.looks.stage import Frame
+from services.generator.builtin.paint.colour import Bgr
 from services.generator.builtin.type.raster import Alpha, Mask
 
 Stamp: TypeAlias = tuple[MatLike, MatLike]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.picture.oklab import oklab_of_pixels, toned_down
-from services.generator.builtin.colour import Inks, Lab, mix, solid
 from services.generator.builtin.looks.stage import Frame
+from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
 from services.generator.builtin.type.blend import Stamp, mix_in, stamp
 from services.generator.builtin.type.raster import Alpha
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
+from services.generator.builtin.easing import quintic, smooth
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.type.contrast import SOFT, Box, Edge, Lettering, Scrim
-from services.generator.builtin.type.motion import quintic, smooth
 from services.generator.builtin.type.phrases import Phrase, Run, around, at, phrases, runs, sung_lines
 from services.generator.builtin.type.room import Place, Side, Taken, roomiest
 from services.generator.builtin.type.setting import Align, Block, Style, Typesetter, reads_rightward

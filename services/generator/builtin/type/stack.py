@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.generator.builtin.colour import mix, solid
+from services.generator.builtin.easing import expo_out, smooth
 from services.generator.builtin.looks.stage import Frame, Stage
+from services.generator.builtin.paint.colour import mix, solid
 from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
-from services.generator.builtin.type.motion import expo_out, smooth
 from services.generator.builtin.type.phrases import Phrase
 from services.generator.builtin.type.room import Place
 from services.generator.builtin.type.setting import Block, Style

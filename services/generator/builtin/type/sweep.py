@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.generator.builtin.colour import solid
+from services.generator.builtin.easing import smooth
 from services.generator.builtin.looks.stage import Frame, Stage
+from services.generator.builtin.paint.colour import solid
 from services.generator.builtin.type.blend import lay, lay_still
 from services.generator.builtin.type.layer import LyricLayer
-from services.generator.builtin.type.motion import smooth
 from services.generator.builtin.type.phrases import Phrase
 from services.generator.builtin.type.raster import Alpha
 from services.generator.builtin.type.room import Place

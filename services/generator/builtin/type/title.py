@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from libs.type.coverage import drawable
-from services.generator.builtin.colour import Bgr
+from services.generator.builtin.easing import expo_out
 from services.generator.builtin.looks.stage import Frame
+from services.generator.builtin.paint.colour import Bgr
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.display import face_for, shortened
-from services.generator.builtin.type.motion import expo_out
 from services.generator.builtin.type.raster import Mask, metrics, word_mask
 from services.generator.builtin.type.rows import Measure, balanced
 

@@ -11,8 +11,8 @@ from cv2.typing import MatLike
 
 from services.generator.builtin.camera import frame_to_source
 from services.generator.builtin.looks.stage import Moment, Stage
-from services.generator.builtin.noise import Field, periodic
-from services.generator.builtin.picture import Gray, Picture, framed_near
+from services.generator.builtin.paint.noise import Field, periodic
+from services.generator.builtin.picture.framing import Gray, Picture, framed_near
 
 MAP_SHORT = 54
 LIGHT_SHORT = 45

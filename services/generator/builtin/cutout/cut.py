@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.colour import Table
-from services.generator.builtin.looks.screen import dot_screen
+from services.generator.builtin.paint.colour import Table
+from services.generator.builtin.paint.screen import dot_screen
 
 Layer: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 4, BGR multiplied by alpha, and alpha: one warp moves both."""

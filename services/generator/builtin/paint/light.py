@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.generator.builtin.colour import Lab, bgr_of
-from services.generator.builtin.noise import dither
+from services.generator.builtin.paint.colour import Lab, bgr_of
+from services.generator.builtin.paint.noise import dither
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, BGR."""

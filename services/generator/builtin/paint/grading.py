@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.generator.builtin.colour import Inks, Lab, Table, mix, ramp
+from services.generator.builtin.paint.colour import Inks, Lab, Table, mix, ramp
 
 Key = Literal["night", "colour", "paper"]
 

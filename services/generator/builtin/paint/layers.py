@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from services.generator.builtin.colour import Inks, Lab
-from services.generator.builtin.grading import Key, graded
 from services.generator.builtin.looks.stage import Frame
-from services.generator.builtin.noise import Field
-from services.generator.builtin.picture import Framing
+from services.generator.builtin.paint.colour import Inks, Lab
+from services.generator.builtin.paint.grading import Key, graded
+from services.generator.builtin.paint.noise import Field
+from services.generator.builtin.picture.framing import Framing
 
 GAIN_ONE = 200.0
 """The level of a gain field that leaves a picture as it is."""

@@ -10,7 +10,7 @@ from cv2.typing import MatLike
 
 from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
-from services.generator.builtin.framing import FOCUS, Box, Crop, aimed, head_of
+from services.generator.builtin.picture.crop import FOCUS, Box, Crop, aimed, head_of
 
 __all__ = ["FOCUS", "Framing", "Gray", "Image", "Picture", "framed", "framed_at", "framed_near"]
 

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from libs.picture.load import Gray
-from services.generator.builtin.colour import Bgr, Inks, Lab, mix, solid
-from services.generator.builtin.cutout import Cut
-from services.generator.builtin.grading import key_of
+from services.generator.builtin.cutout.cut import Cut
+from services.generator.builtin.cutout.standing import LEVEL, Figure, stand
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.standing import LEVEL, Figure, stand
+from services.generator.builtin.paint.colour import Bgr, Inks, Lab, mix, solid
+from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.display import display_word
 

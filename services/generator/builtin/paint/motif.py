@@ -8,7 +8,7 @@ from math import pi
 import numpy as np
 
 from libs.contracts.looks import Motif
-from services.generator.builtin.shapes import Points
+from services.generator.builtin.paint.shapes import Points
 
 _ROUND = 96
 """Points of a whole circle."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.generator.builtin.colour import Bgr
+from services.generator.builtin.paint.colour import Bgr
 
 Points: TypeAlias = npt.NDArray[np.float64]
 """N x 2, pixels: x to the right, y down."""

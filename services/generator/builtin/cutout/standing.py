@@ -12,9 +12,9 @@ import numpy.typing as npt
 from cv2.typing import MatLike
 
 from libs.picture.load import Gray
-from services.generator.builtin.colour import Lab, Table, solid
-from services.generator.builtin.cutout import Cut, Layer, premultiplied, snipped, widened
+from services.generator.builtin.cutout.cut import Cut, Layer, premultiplied, snipped, widened
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
+from services.generator.builtin.paint.colour import Lab, Table, solid
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """2 x 3, from the layer's pixels to the frame's."""

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from cv2.typing import MatLike
 
-from services.generator.builtin.looks.layers import laid_over
 from services.generator.builtin.looks.stage import Frame
-from services.generator.builtin.picture import Framing
+from services.generator.builtin.paint.layers import laid_over
+from services.generator.builtin.picture.framing import Framing
 
 FILL_SIDE = 96
 """The ground behind the subject is painted this small: it is soft."""

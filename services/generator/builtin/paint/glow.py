@@ -7,10 +7,10 @@ from math import atan2, cos, degrees, hypot, radians, sin
 import cv2
 import numpy as np
 
-from services.generator.builtin.colour import Inks, Lab, mix, ramp
-from services.generator.builtin.grading import key_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.noise import dither
+from services.generator.builtin.paint.colour import Inks, Lab, mix, ramp
+from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.noise import dither
 
 SHORT = 60
 NEAR = 0.26

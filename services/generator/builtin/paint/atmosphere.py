@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.generator.builtin.colour import Lab, bgr_of
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.noise import Field
+from services.generator.builtin.paint.colour import Lab, bgr_of
+from services.generator.builtin.paint.noise import Field
 
 Colours: TypeAlias = npt.NDArray[np.float32]
 """Height x width x 3, BGR."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from services.generator.builtin.colour import Lab, solid
-from services.generator.builtin.cutout import widened
+from services.generator.builtin.cutout.cut import widened
+from services.generator.builtin.cutout.standing import Figure, Sway, aired, touched, warped
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
-from services.generator.builtin.standing import Figure, Sway, aired, touched, warped
+from services.generator.builtin.paint.colour import Lab, solid
 from services.generator.builtin.type.blend import lay
 
 COARSE = 2

@@ -66,10 +66,15 @@ def blocks(times: Sequence[float], words: Sequence[Word]) -> list[tuple[int, int
     return list(pairwise(bounds))
 
 
+def holds(look: LookEntry, style: SceneLyrics) -> bool:
+    """Whether words of this style may stand over the look: a sweep is low and small, and keeps off cutouts only."""
+    return style == "captions" or look.carries_type or (style == "sweep" and look.family != "cutout")
+
+
 def _styles(spots: Sequence[Spot], looks: Sequence[LookEntry]) -> dict[tuple[int, int], SceneLyrics]:
     """The style of each visit to a group: a line if calm, a sweep in choruses, a stack on posters and if loud.
 
-    Where less than half of the scenes that are sung in can have type over them, captions.
+    Where less than half of the scenes that are sung in can hold it, the next plainer one.
     """
     found: dict[tuple[int, int], SceneLyrics] = {}
     for visit in dict.fromkeys((spot.group, spot.visit) for spot in spots):
@@ -78,21 +83,26 @@ def _styles(spots: Sequence[Spot], looks: Sequence[LookEntry]) -> dict[tuple[int
         style = _BY_ROLE[own[0][0].role]
         loud = sum(spot.energy for spot, _ in own) >= LOUD * len(own)
         posters = sum("subject" in look.needs for look in shown if look.carries_type)
-        if shown and 2 * sum(look.carries_type for look in shown) < len(shown):
-            found[visit] = "captions"
-        else:
-            found[visit] = "stack" if 2 * posters > len(shown) or (loud and style == "line") else style
+        if 2 * posters > len(shown) or (loud and style == "line"):
+            style = "stack"
+        found[visit] = next(
+            one for one in _plainer(style) if 2 * sum(holds(look, one) for look in shown) >= len(shown)
+        )
     return found
+
+
+def _plainer(style: SceneLyrics) -> tuple[SceneLyrics, ...]:
+    """The style, and what takes its place where it can't stand."""
+    return style, "sweep", "captions"
 
 
 def _common(
     spots: Sequence[Spot], looks: Sequence[LookEntry], fitting: Mapping[tuple[int, int], SceneLyrics]
 ) -> SceneLyrics:
-    """The one style of scenes that a line spans: that of most of their words, if all can have type over them."""
+    """The one style of scenes that a line spans: that of most of their words, or one that all can hold."""
     shown = [look for spot, look in zip(spots, looks, strict=True) if spot.sung and not writes_words(look)]
-    if not all(look.carries_type for look in shown):
-        return "captions"
     votes: Counter[SceneLyrics] = Counter()
     for spot in spots:
         votes[fitting[spot.group, spot.visit]] += 1 + spot.sung
-    return votes.most_common(1)[0][0]
+    style = votes.most_common(1)[0][0]
+    return next(one for one in _plainer(style) if all(holds(look, one) for look in shown))

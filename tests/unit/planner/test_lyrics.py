@@ -11,7 +11,7 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.jobs import JobOptions, LyricsStyle
 from libs.contracts.looks import looks_by_name
 from libs.contracts.storyboard import Scene
-from services.planner.lyrics import TAIL, blocks, writes_words
+from services.planner.lyrics import TAIL, blocks, holds, writes_words
 from services.planner.plan import plan
 from services.planner.words import known_words
 from tests.unit.planner.songs import PORTRAIT, SONGS, sung
@@ -61,8 +61,8 @@ def test_type_is_set_over_calm_looks_alone_and_never_beside_a_look_of_words() ->
                 found.add(scene.lyrics)
                 assert (scene.lyrics == "none") == writes_words(entry)
                 if scene.lyrics in {"line", "stack", "sweep"} and is_sung:
-                    assert entry.carries_type
-    assert {"line", "captions"} < found
+                    assert holds(entry, scene.lyrics)
+    assert {"line", "sweep", "captions"} <= found
 
 
 def test_verses_with_words_are_cast_so_that_type_can_be_set_over_them() -> None:

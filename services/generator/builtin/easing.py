@@ -1,6 +1,11 @@
-"""How type comes and goes: curves from 0 to 1, held outside."""
+"""How things come to rest: curves from 0 to 1, held outside."""
 
 from __future__ import annotations
+
+
+def cubic_out(phase: float) -> float:
+    """Fast at first, settling."""
+    return 1.0 - (1.0 - min(max(phase, 0.0), 1.0)) ** 3
 
 
 def expo_out(phase: float) -> float:

@@ -9,12 +9,12 @@ import cv2
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
+from libs.picture.load import Picture
 from libs.picture.subject import Subject
 from libs.type.coverage import is_writable
 from services.generator.builtin import looks
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks
-from services.generator.builtin.picture.framing import Picture
 from services.generator.builtin.rhythm import Rhythm
 from services.generator.builtin.type.layers import make_layer
 

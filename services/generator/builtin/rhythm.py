@@ -10,6 +10,7 @@ from math import exp
 import numpy as np
 
 from libs.contracts.analysis import Analysis
+from services.generator.builtin.easing import cubic_out, smooth
 
 ATTACK_S = 0.03
 """The pulse rises this long before its beat, so that it doesn't pop."""
@@ -65,7 +66,7 @@ class Rhythm:
         """Like `count`, but it hits and settles: most of each step is done right after its beat."""
         count = self.count(time)
         whole = float(np.floor(count))
-        return whole + ease_out(1.5 * (count - whole))
+        return whole + cubic_out(1.5 * (count - whole))
 
     def bar(self, time: float) -> float:
         """Bars since the song's start, going on evenly."""
@@ -77,7 +78,7 @@ class Rhythm:
         """Like `bar`, but it hits and settles within the first beats of the bar."""
         bar = self.bar(time)
         whole = float(np.floor(bar))
-        return whole + ease_out(2.5 * (bar - whole))
+        return whole + cubic_out(2.5 * (bar - whole))
 
     def energy(self, time: float) -> float:
         """0..1; a middle value where the song tells nothing."""
@@ -86,23 +87,14 @@ class Rhythm:
         return float(np.interp(time, self.energy_times, self.energy_values))
 
 
-def ease_out(phase: float) -> float:
-    """Cubic ease-out of 0..1, held outside."""
-    return 1.0 - (1.0 - min(max(phase, 0.0), 1.0)) ** 3
-
-
 def _pulse(at: Sequence[float], weights: Sequence[float], time: float, tau: float) -> float:
     last = bisect_right(at, time)
     level = 0.0
     for index in range(max(0, last - REACH), last):
         level = max(level, weights[index] * exp(-(time - at[index]) / tau))
     if last < len(at) and (ahead := at[last] - time) < ATTACK_S:
-        level = max(level, weights[last] * _smooth(1.0 - ahead / ATTACK_S))
+        level = max(level, weights[last] * smooth(1.0 - ahead / ATTACK_S))
     return min(level, 1.0)
-
-
-def _smooth(phase: float) -> float:
-    return phase * phase * (3.0 - 2.0 * phase)
 
 
 def _place(beats: Sequence[float], time: float) -> float:

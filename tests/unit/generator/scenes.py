@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from libs.contracts.analysis import Analysis, Beat, EnergyPoint, Key, Tempo, Word
 from libs.contracts.storyboard import Camera, Palette, Scene, Shot
+from libs.picture.load import Picture
 from libs.picture.subject import Subject
 from services.generator.builtin.paint.noise import periodic
 from services.generator.builtin.painter import Painter
-from services.generator.builtin.picture.framing import Picture
 
 FPS = Fraction(30)
 DARK = Palette(ground="#150b1c", low="#45234c", mid="#a83a55", accent="#ea8c24", light="#f6ead0")

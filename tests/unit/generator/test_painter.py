@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from libs.contracts.analysis import EnergyPoint
-from services.generator.builtin.picture.framing import Picture, framed
+from libs.picture.load import Picture
+from services.generator.builtin.picture.framing import framed
 from tests.unit.generator.scenes import painter, shot, soft_picture, song
 
 

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-from cv2.typing import MatLike
 
 from libs.picture.load import Gray
 from services.generator.builtin.cutout.cut import Cut, Layer, premultiplied, snipped, widened
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Lab, Table, solid
+from services.generator.builtin.paint.layers import lay_over
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """2 x 3, from the layer's pixels to the frame's."""
@@ -228,15 +228,8 @@ def lay(frame: Frame, layer: Layer, at: Matrix) -> None:
     box = touched(layer, at, frame)
     if box is not None:
         seen = warped(layer, at, box)
-        blend(frame, box, cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR), cv2.extractChannel(seen, 3))
-
-
-def blend(frame: Frame, box: Box, premultiplied: MatLike, mask: MatLike) -> None:
-    """Lay pixels that are multiplied by their mask over a box of the frame, in place."""
-    under = frame[box[1] : box[3], box[0] : box[2]]
-    rest = cv2.cvtColor(cv2.bitwise_not(mask), cv2.COLOR_GRAY2BGR)
-    cv2.multiply(under, rest, dst=under, scale=1.0 / 255.0)
-    cv2.add(under, premultiplied, dst=under)
+        part = frame[box[1] : box[3], box[0] : box[2]]
+        lay_over(part, cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR), cv2.extractChannel(seen, 3))
 
 
 def warped(part: npt.NDArray[np.uint8], at: Matrix, box: Box) -> npt.NDArray[np.uint8]:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.cutout.cut import cut_out
 from services.generator.builtin.cutout.hook import Hook, placed
-from services.generator.builtin.cutout.standing import Figure, Matrix, blend, breathing, stand, touched, warped
+from services.generator.builtin.cutout.standing import Figure, Matrix, breathing, stand, touched, warped
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, Table, bgr_of, mix, ramp
 from services.generator.builtin.paint.grading import key_of
+from services.generator.builtin.paint.layers import lay_over
 from services.generator.builtin.paint.screen import dot_screen
 
 LOOK = LookEntry(
@@ -113,7 +114,8 @@ class Aura:
         dots = cv2.addWeighted(tone, HARDNESS, screen, -HARDNESS, middle)
         colours = cv2.applyColorMap(dots, self.dots)
         share = cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)
-        blend(image, box, cv2.multiply(colours, share, scale=1.0 / 255.0), mask)
+        part = image[box[1] : box[3], box[0] : box[2]]
+        lay_over(part, cv2.multiply(colours, share, scale=1.0 / 255.0), mask)
 
 
 def _field(figure: Figure, stage: Stage) -> tuple[Field, tuple[float, float]]:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.grading import body_of, graded, key_of
-from services.generator.builtin.picture.framing import Picture
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(

@@ -9,10 +9,10 @@ import numpy as np
 from cv2.typing import MatLike
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Gray, Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, mix, ramp
 from services.generator.builtin.paint.grading import inked, key_of
-from services.generator.builtin.picture.framing import Gray, Picture
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(

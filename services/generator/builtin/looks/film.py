@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.looks.parallax import Photograph
+from libs.picture.load import Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.atmosphere import LEAK_SHORT, Colours, Leak
 from services.generator.builtin.paint.colour import mix, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.layers import lit
 from services.generator.builtin.paint.noise import periodic_line
-from services.generator.builtin.picture.framing import Picture
+from services.generator.builtin.picture.photograph import Photograph
 
 LOOK = LookEntry(
     name="film",

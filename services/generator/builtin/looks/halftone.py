@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import ramp
 from services.generator.builtin.paint.grading import inked, key_of
 from services.generator.builtin.paint.screen import dot_screen, raised
-from services.generator.builtin.picture.framing import Picture
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(

@@ -9,13 +9,13 @@ import numpy as np
 from cv2.typing import MatLike
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Gray, Picture
 from services.generator.builtin.camera import Pose, frame_to_source
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.atmosphere import speck
 from services.generator.builtin.paint.colour import Inks, Table, mix, ramp
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.noise import Field, periodic
-from services.generator.builtin.picture.framing import Gray, Picture
 from services.generator.builtin.picture.view import LIGHT_SHORT, View
 
 LOOK = LookEntry(

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.grading import graded, key_of, two_bodies
 from services.generator.builtin.paint.layers import blended
-from services.generator.builtin.picture.framing import Picture
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(

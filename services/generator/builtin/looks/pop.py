@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.looks.stencil import cut_of
 from services.generator.builtin.paint.colour import Inks, Lab, Table, mix, ramp, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.layers import blended
-from services.generator.builtin.picture.framing import Picture, framed_near
+from services.generator.builtin.picture.framing import framed_near
 
 LOOK = LookEntry(
     name="pop",

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
-from services.generator.builtin.looks.parallax import Photograph
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Bgr, Lab, solid
 from services.generator.builtin.paint.layers import lit
 from services.generator.builtin.paint.motif import outline
 from services.generator.builtin.paint.shapes import fill
+from services.generator.builtin.picture.photograph import Photograph
 from services.generator.builtin.type.title import TitleBlock
 
 LOOK = LookEntry(

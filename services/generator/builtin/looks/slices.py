@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Gray, Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.grading import graded, key_of, two_bodies
-from services.generator.builtin.picture.framing import Gray, Picture
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(

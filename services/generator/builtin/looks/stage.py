@@ -15,10 +15,10 @@ import numpy.typing as npt
 from libs.contracts.analysis import Word
 from libs.contracts.looks import Motif
 from libs.contracts.storyboard import Camera
+from libs.picture.load import Picture
 from libs.picture.subject import Subject
 from services.generator.builtin.camera import Pose, pose_at
 from services.generator.builtin.paint.colour import Inks
-from services.generator.builtin.picture.framing import Picture
 
 Frame: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, BGR."""

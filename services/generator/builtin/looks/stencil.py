@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Gray, Picture
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, mix, ramp
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.screen import raised
-from services.generator.builtin.picture.framing import Framing, Gray, Picture
+from services.generator.builtin.picture.framing import Framing
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(

@@ -9,13 +9,15 @@ import numpy as np
 from cv2.typing import MatLike
 
 from libs.contracts.looks import LookEntry
+from libs.picture.load import Picture
 from services.generator.builtin.camera import frame_to_source
+from services.generator.builtin.easing import quintic
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import solid
 from services.generator.builtin.paint.grading import Key, graded, key_of, two_bodies
 from services.generator.builtin.paint.layers import lit
 from services.generator.builtin.picture.crop import FOCUS, Crop, head_of
-from services.generator.builtin.picture.framing import Framing, Picture, framed_at
+from services.generator.builtin.picture.framing import Framing, framed_at
 from services.generator.builtin.picture.view import View
 
 LOOK = LookEntry(
@@ -81,7 +83,7 @@ class Strips:
             first, last = int(self.edges[panel]), int(self.edges[panel + 1])
             bar = moment.bar - DELAY * float(self.order[panel])
             turned = floor(bar)
-            part = _ease(min(1.0, (bar - turned) / SLIDE))
+            part = quintic(min(1.0, (bar - turned) / SLIDE))
             now = (turned + panel) % 2
             way = 1 if panel % 2 else -1
             self._panel(image, moment, (first, last), (now, part, way))
@@ -142,8 +144,3 @@ def _focus(stage: Stage) -> tuple[float, float]:
         return FOCUS
     left, top, right, bottom = head_of(stage.subject)
     return (left + right) / 2.0, (top + bottom) / 2.0
-
-
-def _ease(part: float) -> float:
-    """Quintic ease-in-out of 0..1."""
-    return 16.0 * part**5 if part < 0.5 else 1.0 - 16.0 * (1.0 - part) ** 5

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
+from services.generator.builtin.easing import cubic_out
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import solid
 from services.generator.builtin.paint.motif import unit_outline
-from services.generator.builtin.rhythm import ease_out
 
 LOOK = LookEntry(
     name="tiles",
@@ -88,7 +88,7 @@ class Tiles:
         below, above = self.pairs[kind]
         cv2.rectangle(part, (0, 0), part.shape[1::-1], below, cv2.FILLED)
         beat = (count - float(self.group[kind]) - DELAY * ((column + row) % 9)) / 4.0
-        turns = np.floor(beat) + ease_out((beat - np.floor(beat)) * 4.0 * 0.8)
+        turns = np.floor(beat) + cubic_out((beat - np.floor(beat)) * 4.0 * 0.8)
         angle = (float(self.quarter[kind]) + turns) * pi / 2.0
         half = self.side / 2.0
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

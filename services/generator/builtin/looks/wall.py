@@ -9,12 +9,12 @@ import numpy as np
 
 from libs.contracts.looks import LookEntry
 from libs.picture.oklab import toned_down
+from services.generator.builtin.easing import cubic_out
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Lab, mix, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.motif import outline as motif_outline
 from services.generator.builtin.paint.shapes import fill
-from services.generator.builtin.rhythm import ease_out
 from services.generator.builtin.type.blend import lay
 from services.generator.builtin.type.display import face_for, shortened
 from services.generator.builtin.type.raster import Mask, outline, word_mask
@@ -83,7 +83,7 @@ class Wall:
         stage = self.stage
         image = np.empty((stage.height, stage.width, 3), np.uint8)
         beat = int(np.floor(moment.count))
-        fresh = ease_out((moment.count - beat) / GLOW_BEATS)
+        fresh = cubic_out((moment.count - beat) / GLOW_BEATS)
         lit = {self._hot(beat): fresh, self._hot(beat - 1): 1.0 - fresh}
         if stage.finale:
             lit |= {self._hot(beat + self.count // 2): fresh, self._hot(beat - 1 + self.count // 2): 1.0 - fresh}

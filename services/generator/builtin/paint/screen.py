@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from services.generator.builtin.picture.framing import Gray
+from libs.picture.load import Gray
 
 REACH = 0.07
 """Parts of the shorter side that count as around a place."""

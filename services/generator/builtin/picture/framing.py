@@ -12,8 +12,6 @@ from libs.picture.load import Gray, Image, Picture
 from libs.picture.subject import Subject
 from services.generator.builtin.picture.crop import FOCUS, Box, Crop, aimed, head_of
 
-__all__ = ["FOCUS", "Framing", "Gray", "Image", "Picture", "framed", "framed_at", "framed_near"]
-
 MIDDLE = 112.0
 """Where the middle tone of a picture is brought, of 255, as far as GAMMA lets it."""
 GAMMA = (0.55, 1.5)

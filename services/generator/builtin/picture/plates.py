@@ -8,7 +8,7 @@ import numpy.typing as npt
 from cv2.typing import MatLike
 
 from services.generator.builtin.looks.stage import Frame
-from services.generator.builtin.paint.layers import laid_over
+from services.generator.builtin.paint.layers import lay_over
 from services.generator.builtin.picture.framing import Framing
 
 FILL_SIDE = 96
@@ -50,7 +50,8 @@ class Plates:
             front = cv2.warpAffine(
                 self.front, moved, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
             )
-            image[top:bottom, left:right] = laid_over(image[top:bottom, left:right], front)
+            part = np.asarray(image, dtype=np.uint8)[top:bottom, left:right]
+            lay_over(part, cv2.cvtColor(front, cv2.COLOR_BGRA2BGR), cv2.extractChannel(front, 3))
         return np.asarray(image, dtype=np.uint8)
 
     def _reach(self, size: tuple[int, int], subject: Matrix) -> tuple[int, int, int, int]:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from cv2.typing import MatLike
 
+from libs.picture.load import Gray, Picture
 from services.generator.builtin.camera import frame_to_source
 from services.generator.builtin.looks.stage import Moment, Stage
 from services.generator.builtin.paint.noise import Field, periodic
-from services.generator.builtin.picture.framing import Gray, Picture, framed_near
+from services.generator.builtin.picture.framing import framed_near
 
 MAP_SHORT = 54
 LIGHT_SHORT = 45

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.generator.builtin.cutout.standing import Figure, Sway
-from services.generator.builtin.looks.parallax import Photograph
 from services.generator.builtin.looks.stage import Moment
+from services.generator.builtin.picture.photograph import Photograph
 from services.generator.builtin.picture.view import View
 
 Side = Literal["left", "centre", "right"]

@@ -31,7 +31,7 @@ LEAST_MOTION = 0.05
 """Share of the pixels at 96 x 54 that visibly change within half a second, in the stillest second."""
 LEAST_FOLLOWED = 0.18
 """Correlation of motion or light with the song's onsets."""
-LEAST_COLOURS = 0.30
+LEAST_COLOURS = 0.20
 """How much of the picture isn't of its one commonest colour."""
 
 

@@ -52,6 +52,10 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     """0..1, the mean of the energy within."""
 
 
+PLACED = 0.5
+"""The confidence from which words have times that were more than guessed."""
+
+
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """A word of the lyrics with its time. `line` counts the lines of the lyrics from 0."""
 
@@ -61,6 +65,11 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     """1 for times that were given, less for times that were guessed."""
     line: int = 0
+
+    @property
+    def placed(self) -> bool:
+        """Whether its time is good enough to show it by."""
+        return self.confidence >= PLACED
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,8 +31,6 @@ MIN_PART_SECONDS = 0.25
 """What is left of a caption beside a scene that has its words drawn in is not shown for less."""
 FULL_WIDTH = 0.43
 """The width of an ordinary letter in parts of one that is as wide as high."""
-KNOWN = 0.5
-"""Words of less confidence have times that were only guessed; they are not shown."""
 
 
 class Caption(NamedTuple):
@@ -69,7 +67,7 @@ def captions(words: Iterable[Word], columns: int) -> list[Caption]:
 
     Lines that don't fit are shown in turns, each at the time of its own first word. No two captions overlap.
     """
-    timed = [word for word in words if word.confidence >= KNOWN and plain(word.text) and _is_timed(word)]
+    timed = [word for word in words if word.placed and plain(word.text) and _is_timed(word)]
     shown: list[tuple[float, float, tuple[str, ...]]] = []
     for _, line in groupby(timed, key=lambda word: word.line):
         for group in _turns(list(line), columns):

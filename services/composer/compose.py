@@ -28,6 +28,7 @@ from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Compose, StageUsage
 from libs.media.encoding import Encoding, Quality, preview_of
 from libs.runtime.workers import WorkerPool
+from services.composer.caption_fonts import font_folder
 from services.composer.captions import Caption, beside, captions, face_of, layout, script, within
 from services.composer.changes import Planned
 from services.composer.contact import contact_sheet, wanted_shots
@@ -35,9 +36,8 @@ from services.composer.cutter import Cut, Cutter, Piece
 from services.composer.hearing import SoundMeasure, measure_sound
 from services.composer.join import join
 from services.composer.judge import make_report, sound_problems
-from services.composer.lettering import font_folder
 from services.composer.measure import PictureMeasure, spans, watch_span, whole
-from services.composer.part import Head, Part
+from services.composer.parts import Head, Part
 from services.composer.poster import poster_args
 from services.composer.settings import ComposerSettings
 from services.composer.sheet import draw_sheet

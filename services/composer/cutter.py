@@ -21,7 +21,7 @@ from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import InputMissing, Permanent
 from libs.media.encoding import Encoding
 from services.composer.encode import Input, Text, head_args, segment_args
-from services.composer.part import Head, Part, misfit, read_head
+from services.composer.parts import Head, Part, misfit, read_head
 from services.composer.settings import ComposerSettings
 from services.composer.timeline import Segment
 from services.composer.tools import Tools

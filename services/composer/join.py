@@ -19,7 +19,7 @@ from libs.contracts.errors import Permanent
 from libs.media.encoding import track_timescale
 from libs.media.sound import open_media, sound_starts
 from libs.runtime.disk import full_disk_is_retryable
-from services.composer.part import DELAY, Head, Misfit, Part, open_video, packets_of
+from services.composer.parts import DELAY, Head, Misfit, Part, open_video, packets_of
 
 
 def join(parts: Sequence[Part], fps: Fraction, head: Head, sound: str, output: str) -> None:

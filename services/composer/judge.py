@@ -17,7 +17,7 @@ from services.composer.hearing import SoundMeasure
 from services.composer.lag import LIKE
 from services.composer.measure import PictureMeasure
 from services.composer.timeline import Join
-from services.composer.told import bit_rate, flashes, following, loudness, motion, scene_spans, warnings
+from services.composer.wording import bit_rate, flashes, following, loudness, motion, scene_spans, warnings
 
 MAX_LAG_SECONDS = 0.005
 PACKET_SECONDS = 0.025

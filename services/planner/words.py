@@ -10,8 +10,6 @@ from itertools import groupby
 
 from libs.contracts.analysis import Analysis, Word
 
-KNOWN = 0.5
-"""Words of less confidence have times that were only guessed."""
 LONGEST_HOOK = 18
 """Letters; longer ones can't be written large."""
 MOST_WORDS = 3
@@ -37,7 +35,7 @@ _SLIGHT = frozenset(
 
 def known_words(analysis: Analysis) -> tuple[Word, ...]:
     """The sung words whose times are known, in order of time."""
-    sung = (word for word in analysis.words if word.confidence >= KNOWN and word.end > word.start)
+    sung = (word for word in analysis.words if word.placed and word.end > word.start)
     return tuple(sorted(sung, key=lambda word: word.start))
 
 

@@ -15,7 +15,7 @@ from libs.measure.motion import still_spans
 from libs.measure.music import Series, with_beats
 from libs.media.film import Film, spans
 from services.composer.measure import BLACK_SECONDS, FROZEN_LEVELS, FROZEN_SECONDS
-from services.composer.told import bit_rate, flashes, following, loudness
+from services.composer.wording import bit_rate, flashes, following, loudness
 from services.standalone.listen import Heard
 from services.standalone.verdicts import verdicts
 

@@ -16,10 +16,7 @@ from services.generator.builtin import looks
 from services.generator.builtin.looks.stage import Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks
 from services.generator.builtin.rhythm import Rhythm
-from services.generator.builtin.type.layers import make_layer
-
-KNOWN = 0.5
-"""Words of less confidence have times that were only guessed."""
+from services.generator.builtin.type.styles import make_layer
 
 
 class Painter:
@@ -59,7 +56,7 @@ class Painter:
             picture=usable,
             subject=subject if usable is not None else None,
             text=scene.text if is_writable(scene.text) else "",
-            words=tuple(word for word in analysis.words if word.confidence >= KNOWN and is_writable(word.text)),
+            words=tuple(word for word in analysis.words if word.placed and is_writable(word.text)),
             motif=scene.motif,
             visit=scene.visit,
             finale=scene.finale,

@@ -30,7 +30,7 @@ from libs.runtime.workers import WorkerPool
 from services.composer.encode import Input, head_args, segment_args
 from services.composer.handlers import make_handlers
 from services.composer.join import join
-from services.composer.part import Head, Part, misfit, read_head
+from services.composer.parts import Head, Part, misfit, read_head
 from services.composer.settings import ComposerSettings
 from services.composer.timeline import segments
 from tests.integration.composer.conftest import make_song

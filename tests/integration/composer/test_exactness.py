@@ -15,7 +15,7 @@ from libs.media.ffmpeg import run_ffmpeg
 from libs.media.frames import parse_fps
 from services.composer.encode import Input, head_args, segment_args
 from services.composer.join import join
-from services.composer.part import Head, Part, misfit, read_head
+from services.composer.parts import Head, Part, misfit, read_head
 from services.composer.timeline import segments
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.pictures import (

@@ -16,8 +16,8 @@ from services.generator.builtin.looks.stage import Frame
 from services.generator.builtin.painter import Painter
 from services.generator.builtin.type.contrast import APART, lightness
 from services.generator.builtin.type.layer import LyricLayer
-from services.generator.builtin.type.layers import STYLES
 from services.generator.builtin.type.phrases import at, sung_lines
+from services.generator.builtin.type.styles import STYLES
 from tests.unit.generator.scenes import DARK, LIGHT, painter, round_subject, shot, soft_picture, song
 
 SIZES = {"16:9": (320, 180), "9:16": (180, 320), "1:1": (180, 180), "4:5": (180, 224)}

@@ -24,7 +24,7 @@ Motif = Literal["disc", "hexagon", "diamond", "arch"]
 MOTIFS: tuple[Motif, ...] = ("disc", "hexagon", "diamond", "arch")
 
 
-class LookEntry(msgspec.Struct, frozen=True, kw_only=True):
+class LookEntry(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A look as the planner and people see it."""
 
     name: str

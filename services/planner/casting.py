@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from libs.contracts.looks import LookEntry
@@ -83,6 +84,7 @@ def is_type(entry: LookEntry) -> bool:
     return not entry.titles and (entry.family == "type" or "text" in entry.needs)
 
 
+@cache
 def differences(one: LookEntry, other: LookEntry) -> int:
     """In how many ways the looks differ: flat or soft; type, cutout, picture or drawn; still or moving."""
     return sum(a != b for a, b in zip(_traits(one), _traits(other), strict=True))

@@ -43,7 +43,7 @@ def song(bpm: float = 120.0, seconds: float = 20.0) -> Analysis:
 def shot(
     look: str = "auto",
     *,
-    number: int = 1,
+    variant: int = 0,
     group: int = 0,
     start: int = 60,
     frames: int = 120,
@@ -57,7 +57,7 @@ def shot(
 ) -> Shot:
     """A shot of one scene."""
     scene = Scene(
-        id=f"s{number:03d}",
+        id="s001",
         start_frame=start,
         end_frame=start + frames - lead,
         section="verse",
@@ -70,6 +70,7 @@ def shot(
         prompt="",
         negative_prompt="",
         seed=seed,
+        variant=variant,
         text=text,
         lyrics="none",
     )

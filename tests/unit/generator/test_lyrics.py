@@ -166,8 +166,8 @@ def test_the_scrim_is_steady(style: SceneLyrics) -> None:
 @pytest.mark.parametrize("style", list(STYLES))
 def test_a_line_goes_on_over_a_cut_where_it_stood(style: SceneLyrics) -> None:
     words = sung(["run away with me tonight"], start=3.0)
-    before = painter(written(style, shot("silk", start=60, frames=90, number=1)), analysis=heard(words))
-    after = painter(written(style, shot("hills", start=120, frames=90, number=2)), analysis=heard(words))
+    before = painter(written(style, shot("silk", start=60, frames=90, variant=1)), analysis=heard(words))
+    after = painter(written(style, shot("hills", start=120, frames=90, variant=2)), analysis=heard(words))
     first, second = layer_of(before), layer_of(after)
     assert first.phrases == second.phrases
     one, other = first.block(first.phrases[0]), second.block(second.phrases[0])

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from libs.contracts.jobs import JobOptions
 from libs.contracts.looks import MOTIFS, catalogue, families, looks_by_name
 from libs.contracts.storyboard import Scene
+from libs.media.frames import parse_fps
 from services.planner.casting import Means, differences, possible, shows_picture
+from services.planner.cuts import find_cuts
 from services.planner.grounds import choose_grounds, stands_out
 from services.planner.looks import choose_looks
-from services.planner.plan import plan
+from services.planner.scenes import make_scenes
 from services.planner.structure import Spot, placed
 from tests.unit.planner.songs import PICTURES, SONGS
 
@@ -28,9 +30,14 @@ scenes_of_a_song = st.lists(st.tuples(st.integers(0, 3), st.floats(0.0, 1.0)), m
 
 
 @cache
+def cuts_of(name: str) -> list[int]:
+    return find_cuts(SONGS[name], parse_fps(JobOptions().fps))
+
+
+@cache
 def directed(name: str, seed: int, picture: str = "", style: str = "auto") -> tuple[Scene, ...]:
     options = JobOptions(title="Morning Light", style=style)
-    return plan(SONGS[name], options, seed, PICTURES.get(picture))[0].scenes
+    return make_scenes(SONGS[name], options, seed, cuts_of(name), PICTURES.get(picture))
 
 
 def all_videos() -> Iterator[tuple[str, str, tuple[Scene, ...]]]:

@@ -19,10 +19,10 @@ from libs.media.guards import MAX_VIDEO_BYTES, check_song_file
 from libs.media.probe import probe_song
 from libs.runtime.workers import Progress, WorkerPool
 from services.composer.sheet import draw_sheet
+from services.standalone.check_findings import findings
 from services.standalone.check_sheet import check_sheet, wanted_shots
+from services.standalone.check_sound import listen
 from services.standalone.check_table import show_check
-from services.standalone.findings import findings
-from services.standalone.listen import listen
 from services.standalone.options import existing_file
 
 WATCH_TIMEOUT_S = 4 * 3600.0

@@ -15,7 +15,7 @@ from libs.media.film import Film
 from services.composer.contact import BETWEEN, aside, flashes, headline, on_beat
 from services.composer.sheet_content import Cut, Frame, Part, Sheet
 from services.composer.sheet_layout import grid, picked
-from services.standalone.listen import Heard
+from services.standalone.check_sound import Heard
 
 MOST_PEAKS = 20_000
 

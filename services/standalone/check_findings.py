@@ -16,8 +16,8 @@ from libs.measure.music import Series, with_beats
 from libs.media.film import Film, spans
 from services.composer.measure import BLACK_SECONDS, FROZEN_LEVELS, FROZEN_SECONDS
 from services.composer.wording import bit_rate, flashes, following, loudness
-from services.standalone.listen import Heard
-from services.standalone.verdicts import verdicts
+from services.standalone.check_sound import Heard
+from services.standalone.check_verdicts import verdicts
 
 ON_BEAT_SECONDS = 0.04
 BESIDE_SECONDS = 1.0

@@ -29,7 +29,9 @@ CODES: dict[str, Code] = {
     "no_audio_stream": Code(422, "The file has no sound.", "Send a file with an audio stream."),
     "song_too_short": Code(422, "The song is shorter than 5 seconds.", "Send at least 5 seconds of sound."),
     "song_too_long": Code(422, "The song is longer than 15 minutes.", "Cut the song to 15 minutes or less."),
-    "file_too_large": Code(413, "The file is larger than allowed.", "Songs may have 200 MB, pictures 30 MB."),
+    "file_too_large": Code(
+        413, "The file is larger than allowed.", "Songs may have 200 MB, pictures 30 MB, lyrics 200 KB."
+    ),
     "bad_image": Code(422, "The picture can't be decoded.", "Send a JPEG, PNG or WebP picture."),
     "image_too_large": Code(
         422, "The picture has too many pixels.", "Send a picture of at most 50 megapixels, 16,384 on a side."

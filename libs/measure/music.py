@@ -99,7 +99,7 @@ def _bands(rate: int) -> npt.NDArray[np.float32]:
 
 
 def _resampled(values: Series, rate: float) -> Series:
-    at = np.arange(int(values.size / rate * RATE)) / RATE
+    at = np.arange(max(int(values.size / rate * RATE), 1)) / RATE
     return np.interp(at, np.arange(values.size) / rate, smooth(values, 0.4 / RATE, rate))
 
 

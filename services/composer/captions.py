@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from libs.contracts.analysis import Word
 from libs.contracts.storyboard import Scene
-from libs.type.coverage import choose_face
+from libs.type.coverage import choose_face, drawable
 from libs.type.faces import FACES, Face
 from libs.type.metrics import line_height
 
@@ -66,13 +66,14 @@ def captions(words: Iterable[Word], columns: int) -> list[Caption]:
     """Captions of at most two rows, at the times of their words; those of one line of lyrics stay together.
 
     Lines that don't fit are shown in turns, each at the time of its own first word. No two captions overlap.
+    Symbols that no face has, such as emoji, are left out.
     """
-    timed = [word for word in words if word.placed and plain(word.text) and _is_timed(word)]
+    timed = [word for word in words if word.placed and drawable(word.text) and _is_timed(word)]
     shown: list[tuple[float, float, tuple[str, ...]]] = []
     for _, line in groupby(timed, key=lambda word: word.line):
         for group in _turns(list(line), columns):
-            rows = _rows([plain(word.text) for word in group], columns)
-            shown.append((group[0].start, max(word.end for word in group), tuple(rows)))
+            rows = _kept(_rows([drawable(word.text) for word in group], columns))
+            shown.append((group[0].start, max(word.end for word in group), rows))
     shown.sort(key=lambda caption: caption[0])
     found = []
     for index, (start, end, text_rows) in enumerate(shown):
@@ -92,7 +93,7 @@ def _turns(line: Sequence[Word], columns: int) -> list[list[Word]]:
     turns: list[list[Word]] = [[]]
     for word in line:
         group = [*turns[-1], word]
-        if turns[-1] and len(_rows([plain(one.text) for one in group], columns)) > MAX_ROWS:
+        if turns[-1] and len(_rows([drawable(one.text) for one in group], columns)) > MAX_ROWS:
             turns.append([word])
         else:
             turns[-1] = group
@@ -112,9 +113,11 @@ def _rows(texts: Sequence[str], columns: int) -> list[str]:
     return rows
 
 
-def plain(text: str) -> str:
-    """The text without control characters and line ends, its white space as single spaces."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def _kept(rows: Sequence[str]) -> tuple[str, ...]:
+    """As many rows as are shown; a dot, dot, dot tells of a word that is longer than that."""
+    if len(rows) <= MAX_ROWS:
+        return tuple(rows)
+    return (*rows[: MAX_ROWS - 1], rows[MAX_ROWS - 1][:-1] + "…")
 
 
 def escaped(text: str) -> str:

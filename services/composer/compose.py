@@ -46,7 +46,7 @@ from services.composer.timeline import Segment, joins, segments
 from services.composer.together import together
 from services.composer.tools import Tools
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever what this module makes of the same inputs changes."""
 
 SEGMENTS, SOUND, JOINED = 0.30, 0.32, 0.40

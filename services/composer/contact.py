@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -65,7 +66,11 @@ def contact_sheet(
 def headline(title: str, analysis: Analysis, duration: float) -> str:
     """The song in a few words, its title first if it is known."""
     name = drawable(title)
-    named = [name if len(name) <= LONGEST_TITLE else name[: LONGEST_TITLE - 1].rstrip() + "…"] if name else []
+    if len(name) > LONGEST_TITLE:
+        name = name[: LONGEST_TITLE - 1].rstrip() + "…"
+    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in name):
+        name = f"\u2068{name}\u2069"  # isolated: what follows it stays where it is
+    named = [name] if name else []
     tempo = [f"{analysis.tempo.bpm:.0f} bpm"] if analysis.beats else []
     return BETWEEN.join([*named, clock(duration), *tempo, f"{analysis.key.tonic} {analysis.key.mode}"])
 

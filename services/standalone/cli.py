@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 something is missing (doctor), 2 bad input, 3 failed, 130 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import traceback
@@ -22,7 +23,10 @@ Command = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code. Errors become two lines for people, never a traceback."""
+    """Run a command; returns its exit code. Errors become two lines for people, never a traceback.
+
+    With --json stdout gets them as an object too, in place of the result.
+    """
     arguments = parser().parse_args(argv)
     command: Command = arguments.command
     try:
@@ -32,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except BeatloomError as error:
-        complain(error)
-        return exit_code_of(error)
     except Exception as error:
-        complain(unexpected(error))
-        return FAILED
+        known = error if isinstance(error, BeatloomError) else unexpected(error)
+        complain(known)
+        if getattr(arguments, "json", False):
+            sys.stdout.write(json.dumps({"error": told(known)}) + "\n")
+        return exit_code_of(known)
 
 
 def exit_code_of(error: BeatloomError) -> int:
@@ -47,8 +51,13 @@ def exit_code_of(error: BeatloomError) -> int:
 
 def unexpected(error: Exception) -> BeatloomError:
     """What is told of an error that nobody foresaw."""
-    told = f"{type(error).__name__}: {error}"
-    return Retryable("unexpected", told, hint="Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
+    message = f"{type(error).__name__}: {error}"
+    return Retryable("unexpected", message, hint="Set BEATLOOM_LOG_LEVEL=debug to see where, and report it.")
+
+
+def told(error: BeatloomError) -> dict[str, str]:
+    """The error as it stands in JSON."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
 def complain(error: BeatloomError) -> None:

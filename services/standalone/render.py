@@ -27,7 +27,7 @@ from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
 from libs.runtime.workers import WorkerPool
 from libs.telemetry import logging, tracing
-from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of, unexpected
+from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of, told, unexpected
 from services.standalone.client import ApiClient
 from services.standalone.data_dir import renders_dir
 from services.standalone.fetch import fetch_kept, fetch_results
@@ -76,13 +76,13 @@ def render(arguments: argparse.Namespace) -> int:
     except BeatloomError as error:
         code = exit_code_of(error)
         outcome.status = "refused" if code == BAD_INPUT else "failed"
-        outcome.error = _told(error)
+        outcome.error = told(error)
         complain(error)
     except BrokenPipeError:
         raise
     except Exception as error:
         code = FAILED
-        outcome.status, outcome.error = "failed", _told(unexpected(error))
+        outcome.status, outcome.error = "failed", told(unexpected(error))
         complain(unexpected(error))
     if arguments.json:
         sys.stdout.write(json.dumps(msgspec.to_builtins(outcome)) + "\n")  # takes names that are no UTF-8
@@ -211,7 +211,3 @@ def _cancelled_by_signals() -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
-
-
-def _told(error: BeatloomError) -> dict[str, str]:
-    return {"code": error.code, "message": error.message, "hint": error.hint}

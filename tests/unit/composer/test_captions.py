@@ -4,12 +4,13 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from libs.contracts.analysis import Word
-from services.composer.captions import Caption, beside, captions, escaped, layout, plain, script, within
+from libs.type.coverage import drawable
+from services.composer.captions import Caption, beside, captions, escaped, layout, script, within
 from tests.storyboards import scene
 from tests.unit.composer.builders import line
 
@@ -38,6 +39,7 @@ def test_guessed_times_are_not_shown() -> None:
     assert captions(line("maybe here", 1.0, confidence=0.2), 40) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.builds(
@@ -59,9 +61,10 @@ def test_captions_never_overlap_and_fit(words: list[Word], columns: int) -> None
     assert all(len(row) <= columns for one in found for row in one.rows)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_can_command(text: str) -> None:
-    shown = escaped(plain(text))
+    shown = escaped(drawable(text))
     assert "\n" not in shown and "\r" not in shown
     for at, char in enumerate(shown):
         if char in "{}":
@@ -120,3 +123,13 @@ def test_a_caption_in_another_script_names_its_face() -> None:
 def test_wide_letters_need_more_room() -> None:
     (one,) = captions(line("夜に駆ける物語の始まり", 1.0), 40)
     assert all(len(row) <= 17 for row in one.rows)
+
+
+def test_a_word_longer_than_the_caption_is_cut() -> None:
+    (one,) = captions(line("A" * 10_000, 1.0), 20)
+    assert one.rows == ("A" * 20, "A" * 19 + "…")
+
+
+def test_emoji_that_no_face_has_are_left_out() -> None:
+    shown = captions(line("🎉🎉 party", 1.0) + line("🎉", 4.0, number=1), 20)
+    assert [one.rows for one in shown] == [("party",)]

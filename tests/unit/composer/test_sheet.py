@@ -162,6 +162,7 @@ def test_a_title_stands_first_and_leaves_room_for_the_rest() -> None:
     assert headline("", song, 60).split("   ·   ") == ["1:00", "120 bpm", "C minor"]
     assert headline("Ein Lied\n", song, 60).split("   ·   ") == ["Ein Lied", "1:00", "120 bpm", "C minor"]
     assert len(headline("long " * 60, song, 60)) < 90
+    assert headline("مرحبا", song, 60).startswith("\u2068مرحبا\u2069")
 
 
 def test_clocks() -> None:

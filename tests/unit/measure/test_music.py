@@ -87,3 +87,8 @@ def test_what_does_not_change_or_is_too_short_has_no_correlation(music: Music) -
     assert follow(FRAMES[:60], pulses()[:60], [], music).onsets is None
     silent = hear(np.zeros(20 * RATE, np.float32), RATE)
     assert follow(FRAMES, pulses(), [], silent).onsets is None
+
+
+def test_a_moment_of_sound_can_be_heard() -> None:
+    assert hear(np.zeros(700, np.float32), RATE).onsets.size == 1
+    assert hear(np.zeros(0, np.float32), RATE).onsets.size == 1

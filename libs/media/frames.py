@@ -48,11 +48,6 @@ def frame_at(seconds: float, fps: Fraction) -> int:
     return math.floor(Fraction(seconds) * fps + Fraction(1, 2))
 
 
-def seconds_at(frame: int, fps: Fraction) -> float:
-    """The time in seconds at which a frame begins."""
-    return float(frame / fps)
-
-
 def frame_size(aspect: str, height: int) -> tuple[int, int]:
     """Width and height in pixels, both even, of an aspect whose shorter side is `height`."""
     ratio = ASPECTS.get(aspect)

@@ -111,14 +111,6 @@ def spans(planned: Sequence[Planned], frames: int) -> list[Span]:
     return [Span(0, split, early), Span(split, None, tuple(planned[len(early) :]))]
 
 
-def measure_picture(
-    path: str, fps_text: str, planned: Sequence[Planned], expected_frames: int, wanted: Shots = NO_SHOTS
-) -> PictureMeasure:
-    """The whole picture, one part after the other."""
-    parts = [watch_span(path, fps_text, span, expected_frames, wanted) for span in spans(planned, expected_frames)]
-    return whole(fps_text, parts, wanted)
-
-
 def whole(fps_text: str, parts: Sequence[PartMeasure], wanted: Shots = NO_SHOTS) -> PictureMeasure:
     """What was seen in all, from the parts in order."""
     fps, first = Fraction(fps_text), parts[0]

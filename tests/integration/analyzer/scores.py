@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Storyboard
-from libs.media.frames import parse_fps, seconds_at
+from libs.media.frames import parse_fps
 
 Times = npt.NDArray[np.float64]
 Truth = dict[str, Any]
@@ -77,7 +77,7 @@ def downbeats_f(truth: Truth, analysis: Analysis) -> float | None:
 def cut_distances(truth: Truth, storyboard: Storyboard) -> Times:
     """Seconds from each cut to the nearest true beat, where the truth counts."""
     fps = parse_fps(storyboard.fps)
-    cuts = np.array([seconds_at(scene.start_frame, fps) for scene in storyboard.scenes[1:]])
+    cuts = np.array([float(scene.start_frame / fps) for scene in storyboard.scenes[1:]])
     cuts = cuts[cuts >= float(truth.get("eval_from", 0.0))]
     distances: Times = np.abs(cuts[:, None] - np.array(truth["beats"])[None, :]).min(axis=1)
     return distances

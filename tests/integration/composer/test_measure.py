@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from services.composer.changes import Planned
 from services.composer.hearing import measure_sound
 from services.composer.join import join
 from services.composer.judge import problems
-from services.composer.measure import Shots, Span, measure_picture, spans, watch_span, whole
+from services.composer.measure import PictureMeasure, Shots, Span, spans, watch_span, whole
 from services.composer.timeline import joins
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.pictures import HEIGHT, WIDTH, numbered, shown, storyboard
@@ -36,9 +37,13 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "video.mp4", song
 
 
+def measured(video: Path, planned: Sequence[Planned], frames: int) -> PictureMeasure:
+    return whole("30", [watch_span(str(video), "30", span, frames) for span in spans(planned, frames)])
+
+
 def judged(video: Path, song: Path) -> tuple[str, ...]:
     planned = [Planned(one.frame, one.frames) for one in joins(BOARD)]
-    picture = measure_picture(str(video), BOARD.fps, planned, BOARD.frames)
+    picture = measured(video, planned, BOARD.frames)
     return problems(BOARD, picture, measure_sound(str(video), str(song)))
 
 
@@ -49,7 +54,7 @@ def test_a_good_one_has_no_problems(good: tuple[Path, Path]) -> None:
 def test_cuts_are_found_on_the_frame_where_they_are(good: tuple[Path, Path]) -> None:
     for shift in (-2, -1, 0, 1, 3):
         planned = [Planned(45 + shift, 0), Planned(105, 8)]
-        assert measure_picture(str(good[0]), "30", planned, 150).found == (45, 105)
+        assert measured(good[0], planned, 150).found == (45, 105)
 
 
 DEFECTS = {
@@ -110,7 +115,7 @@ async def test_a_frame_that_is_lost_where_parts_meet_is_missed(long_video: Path,
     broken = tmp_path / "broken.mp4"
     args = ["-i", str(long_video), "-vf", rf"select=not(eq(n\,{lost}))", "-fps_mode", "passthrough"]
     await run_ffmpeg([*args, "-preset", "ultrafast", str(broken)], timeout_s=30)
-    found = measure_picture(str(broken), "30", LONG, 700)
+    found = measured(broken, LONG, 700)
     assert found.frames == 699 and not found.steps_ok
 
 

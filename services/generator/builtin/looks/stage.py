@@ -127,7 +127,11 @@ class Moment:
 
 
 class Drawing(Protocol):
-    """A shot as a look draws it. Frames may be asked for in any order."""
+    """A shot as a look draws it. Frames may be asked for in any order.
+
+    One that shows the theme picture keeps its `view` or `photo`, one in which a cut subject stands its `figure`:
+    lyrics that are set over it then keep clear of the subject.
+    """
 
     def frame(self, moment: Moment) -> Frame:
         """The frame at a moment."""

@@ -26,7 +26,7 @@ from services.composer.settings import ComposerSettings
 from services.composer.timeline import Segment
 from services.composer.tools import Tools
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever the same order gives other bytes."""
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from libs.runtime.workers import WorkerPool
 from services.generator.backend import ClipOrder, Progress, RenderedClip
 from services.generator.builtin.render import render_clip
 
-VERSION = "4"
+VERSION = "5"
 """Raised whenever the same order gives another clip."""
 
 

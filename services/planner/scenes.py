@@ -11,39 +11,18 @@ from libs.contracts.looks import MOTIFS, LookEntry
 from libs.contracts.storyboard import Camera, Scene
 from libs.media.frames import parse_fps
 from libs.picture.facts import PictureFacts
+from services.planner.camera import camera_moves
 from services.planner.casting import is_type
 from services.planner.cuts import Loudness
 from services.planner.grounds import choose_grounds
 from services.planner.looks import choose_looks, means_of
 from services.planner.lyrics import choose_lyrics
 from services.planner.palette import choose_palette, on_ground
+from services.planner.prompts import NEGATIVE, scene_prompt
 from services.planner.seeds import choice, derived
 from services.planner.structure import Spot, placed
 from services.planner.transitions import choose_transitions
 from services.planner.words import hook_text, known_words, title_text
-
-NEGATIVE = (
-    "text, watermark, logo, signature, frame, border, blurry, low resolution, jpeg artifacts, "
-    "deformed hands, extra fingers, distorted face"
-)
-_MOVES: dict[str, tuple[str, ...]] = {
-    "intro": ("push", "tilt_up", "pan_right"),
-    "verse": ("pan_left", "pan_right", "push", "handheld"),
-    "chorus": ("push", "pull", "orbit", "handheld"),
-    "bridge": ("orbit", "tilt_up", "tilt_down", "pull"),
-    "outro": ("pull", "tilt_up", "pan_left"),
-    "part": ("push", "pan_left", "pull", "pan_right"),
-}
-_PLACES = {
-    "intro": "establishing shot, wide, quiet opening",
-    "verse": "medium shot, unfolding story",
-    "chorus": "striking hero shot, bold composition",
-    "bridge": "unexpected angle, change of scenery",
-    "outro": "wide closing shot, fading away",
-    "part": "medium shot",
-}
-_MOODS = ((0.35, "calm, soft light"), (0.65, "steady, warm contrast"), (0.85, "lively, vivid light"))
-_LOUDEST = "intense, dramatic light, high energy"
 
 
 def make_scenes(
@@ -155,26 +134,3 @@ def section_of(analysis: Analysis, start: int, end: int, fps: Fraction) -> Secti
         key=lambda section: min(right, section.end) - max(left, section.start),
         default=_WHOLE,
     )
-
-
-def camera_moves(kinds: list[tuple[str, int]], seed: int) -> list[str]:
-    """A move for each scene, given its (label, group): a group begins with the same move, neighbours differ."""
-    moves: list[str] = []
-    place = 0
-    for i, (label, group) in enumerate(kinds):
-        place = place + 1 if i and kinds[i - 1] == kinds[i] else 0
-        family = _MOVES.get(label, _MOVES["part"])
-        start = derived(seed, "camera", label, group)
-        move = family[(start + place) % len(family)]
-        if moves and move == moves[-1]:
-            place += 1
-            move = family[(start + place) % len(family)]
-        moves.append(move)
-    return moves
-
-
-def scene_prompt(wish: str, label: str, energy: float, *, has_image: bool) -> str:
-    """What the picture shows, for a model that draws from text."""
-    mood = next((text for limit, text in _MOODS if energy < limit), _LOUDEST)
-    subject = wish.strip() or ("the theme picture's subject" if has_image else "abstract music visual")
-    return f"{subject}, {_PLACES.get(label, _PLACES['part'])}, {mood}"

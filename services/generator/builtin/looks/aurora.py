@@ -10,7 +10,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, Table, bgr_of, mix, solid
 from services.generator.builtin.paint.grading import key_of
-from services.generator.builtin.paint.light import glow, graded
+from services.generator.builtin.paint.light import glow, gradient
 from services.generator.builtin.paint.motif import outline
 from services.generator.builtin.paint.noise import Field, dither, periodic_line
 from services.generator.builtin.paint.shapes import Points, closed_below, disc, fill
@@ -66,7 +66,7 @@ class Aurora:
         self.above, self.below, self.wood, self.light = _scheme(stage.inks)
         self.shore = (0.80, 0.84, 0.77)[stage.variant % 3]
         stops = [(0.0, self.above), (self.shore, self.below), (1.0, mix(self.above, self.below, 0.4))]
-        self.sky = graded(stage.width, stage.height, stops, random)
+        self.sky = gradient(stage.width, stage.height, stops, random)
         self.night = key_of(stage.inks) != "paper"
         self.width, self.height = stage.grid(SHORT)
         self.x = (np.arange(self.width) + 0.5) / self.width

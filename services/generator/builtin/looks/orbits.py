@@ -11,7 +11,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
 from services.generator.builtin.paint.grading import key_of
-from services.generator.builtin.paint.light import glow, graded
+from services.generator.builtin.paint.light import glow, gradient
 from services.generator.builtin.paint.motif import outline
 from services.generator.builtin.paint.shapes import Points, disc, fill, stroke
 
@@ -112,7 +112,7 @@ class Orbits:
             )
             for k, ring in enumerate(rings)
         ]
-        self.sky = graded(stage.width, stage.height, [(0.0, scheme.above), (1.0, scheme.below)], random)
+        self.sky = gradient(stage.width, stage.height, [(0.0, scheme.above), (1.0, scheme.below)], random)
         self._strew(random)
         at = (self.centre[0] * stage.width, self.centre[1] * stage.height)
         night = key_of(stage.inks) == "night"

@@ -12,7 +12,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
 from services.generator.builtin.paint.grading import key_of
-from services.generator.builtin.paint.light import graded
+from services.generator.builtin.paint.light import gradient
 from services.generator.builtin.paint.noise import periodic_line
 from services.generator.builtin.paint.shapes import Points, fill
 
@@ -62,7 +62,7 @@ class Ribbons:
         self.stage = stage
         (above, below), self.stripes = _scheme(stage.inks)
         self.haze = below
-        self.ground = graded(stage.width, stage.height, [(0.0, above), (1.0, below)], random)
+        self.ground = gradient(stage.width, stage.height, [(0.0, above), (1.0, below)], random)
         self.count = (3, 4, 3)[stage.variant % 3] + stage.finale
         self.winds = [[periodic_line(random, LINE, 3.5, 9.0) for _ in range(2)] for _ in range(self.count)]
         self.places = random.permutation(self.count)

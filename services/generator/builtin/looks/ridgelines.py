@@ -10,7 +10,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
 from services.generator.builtin.paint.grading import key_of
-from services.generator.builtin.paint.light import bloom, glow, graded
+from services.generator.builtin.paint.light import bloom, glow, gradient
 from services.generator.builtin.paint.motif import outline, unit_outline
 from services.generator.builtin.paint.noise import Field, periodic
 from services.generator.builtin.paint.shapes import closed_below, fill
@@ -65,7 +65,7 @@ class Ridgelines:
         above, self.haze, self.ground, self.far, self.near, self.sun = _scheme(stage.inks)
         self.horizon = (0.40, 0.46, 0.36)[stage.variant % 3]
         stops = [(0.0, above), (self.horizon, self.haze), (1.0, self.haze)]
-        self.sky = graded(stage.width, stage.height, stops, random)
+        self.sky = gradient(stage.width, stage.height, stops, random)
         self.points = max(24, round(stage.width / (7.0 * stage.unit)))
         side = min(stage.width, stage.height)
         self.sun_at = 0.5 + 0.16 * float(random.uniform(-1, 1))

@@ -10,7 +10,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
 from services.generator.builtin.paint.grading import key_of
-from services.generator.builtin.paint.light import bloom, glow, graded
+from services.generator.builtin.paint.light import bloom, glow, gradient
 from services.generator.builtin.paint.motif import outline
 from services.generator.builtin.paint.shapes import Points, closed_below, disc, fill
 
@@ -59,7 +59,7 @@ class Waves:
         self.stage = stage
         (above, below), self.sun, self.stripes, self.haze = _scheme(stage.inks)
         self.horizon = (0.50, 0.44, 0.56)[stage.variant % 3]
-        self.sky = graded(
+        self.sky = gradient(
             stage.width, stage.height, [(0.0, above), (self.horizon + 0.1, below), (1.0, below)], random
         )
         self.side = float(min(stage.width, stage.height))

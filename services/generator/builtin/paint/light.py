@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from libs.picture.load import Image
 from services.generator.builtin.paint.colour import Lab, bgr_of
 from services.generator.builtin.paint.noise import dither
 
-Picture: TypeAlias = npt.NDArray[np.uint8]
-"""Height x width x 3, BGR."""
 SMALL = 8
 """Pixels of the frame for one of a bloom."""
 
 
-def graded(width: int, height: int, stops: Sequence[tuple[float, Lab]], random: np.random.Generator) -> Picture:
+def gradient(width: int, height: int, stops: Sequence[tuple[float, Lab]], random: np.random.Generator) -> Image:
     """A ground that goes through the stops (place 0..1 from the top, colour), mixed in OKLab and dithered."""
     places = [place for place, _ in stops]
     colours = np.array([colour for _, colour in stops])
@@ -28,7 +26,7 @@ def graded(width: int, height: int, stops: Sequence[tuple[float, Lab]], random: 
     return np.asarray(np.clip(np.rint(rows + dither(random, height, width)[..., None]), 0, 255), dtype=np.uint8)
 
 
-def bloom(image: Picture, share: float, least: int = 0) -> None:
+def bloom(image: Image, share: float, least: int = 0) -> None:
     """Add light around what is brighter than `least` (0..255), in place; `share` of it, blurred wide."""
     height, width = image.shape[:2]
     size = (max(1, width // SMALL), max(1, height // SMALL))
@@ -40,7 +38,7 @@ def bloom(image: Picture, share: float, least: int = 0) -> None:
     cv2.add(image, glow, dst=image)
 
 
-def glow(image: Picture, at: tuple[float, float], radius: float, colour: Lab, strength: float) -> None:
+def glow(image: Image, at: tuple[float, float], radius: float, colour: Lab, strength: float) -> None:
     """Mix a round soft light into a picture, in place. Costs too much for every frame: for what is made once."""
     height, width = image.shape[:2]
     left, right = (int(np.clip(at[0] + side * radius, 0, width)) for side in (-1.0, 1.0))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import cv2.data
 import numpy as np
 
 from libs.picture.load import Gray, Image
@@ -41,7 +42,7 @@ class Face(NamedTuple):
 @cache
 def _cascade() -> cv2.CascadeClassifier | None:
     """None where OpenCV was built without its data."""
-    path = Path(getattr(cv2, "data").haarcascades) / "haarcascade_frontalface_default.xml"  # noqa: B009
+    path = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
     found = cv2.CascadeClassifier(str(path)) if path.is_file() else None
     return None if found is None or found.empty() else found
 

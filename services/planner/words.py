@@ -22,14 +22,13 @@ _ASIDE = re.compile(
 )
 """What shops and labels add to a title."""
 
-_SLIGHT = frozenset(
-    """
+_SLIGHT_WORDS = """
     a an and are as at be been but by can could did do does for from had has have he her him his i i'm if in
     into is it it's its just like me my no not of oh on or our out she so than that the their them then
     there they this to too up us was we were what when where who will with would yeah you you're your de la
     le les un une des et en el los las y que una der das und ein eine ich du il lo gli e di che o os um uma
-    """.split()  # noqa: SIM905
-)
+"""
+_SLIGHT = frozenset(_SLIGHT_WORDS.split())
 """Words that say little alone. They may stand inside a hook; one doesn't end in them or consist of them."""
 
 

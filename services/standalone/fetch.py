@@ -21,9 +21,13 @@ async def fetch_results(client: ApiClient, job: dict[str, Any], video: Path, rep
         await client.download(f"{files}/{SHEET}", sheet)
         await client.download(job["links"]["download"], video)
     except BaseException:
-        report.unlink(missing_ok=True)  # noqa: ASYNC240
-        sheet.unlink(missing_ok=True)  # noqa: ASYNC240
+        _forget(report, sheet)
         raise
+
+
+def _forget(*paths: Path) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 async def fetch_kept(client: ApiClient, job_id: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -65,7 +66,7 @@ class Area:
         return self.right - self.left
 
 
-class LyricLayer:
+class LyricLayer(ABC):
     """What the styles share. A style says how words are set and where, and draws one phrase."""
 
     ahead = 0.0
@@ -99,13 +100,13 @@ class LyricLayer:
         self.scrim = lru_cache(maxsize=4)(self._scrim)
         self.density = lru_cache(maxsize=4)(self._density)
 
+    @abstractmethod
     def set_in(self, stage: Stage) -> Style:
         """How this style sets its words at the frame's size."""
-        raise NotImplementedError
 
+    @abstractmethod
     def places(self) -> Sequence[Place]:
         """Where this style's blocks may stand, the best place first."""
-        raise NotImplementedError
 
     def most_width(self, place: Place) -> float:
         """The longest row at a place, in pixels."""
@@ -166,9 +167,9 @@ class LyricLayer:
                 usual, now = self.density(run), self.inks.needed(frame, self.box(run), self.weakest)
                 self.scrim(run).lay(frame, self.inks.scrim, here * max(usual, now))
 
+    @abstractmethod
     def draw_phrase(self, frame: Frame, time: float, phrase: Phrase, block: Block, origin: tuple[int, int]) -> None:
         """Draw the phrase as it is at a time."""
-        raise NotImplementedError
 
     def left(self, phrase: Phrase, time: float) -> float:
         """0..1: how far the phrase is gone."""

@@ -76,6 +76,7 @@ def streams(plan: Topology) -> list[StreamConfig]:
             allow_rollup_hdrs=True,
             deny_delete=True,
             allow_direct=True,
+            allow_msg_ttl=True,
         ),
     ]
 

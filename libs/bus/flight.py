@@ -7,19 +7,16 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal
 
 from nats.aio.msg import Msg
 
 from libs.bus.connection import TRANSIENT
-from libs.bus.handler import Handler, TaskContext
+from libs.bus.handler import Handler, TaskContext, Why
 from libs.bus.settle import Done, Ended, Failed, GivenBack, Outcome
 from libs.contracts.facts import Usage, WorkFact
 from libs.contracts.tasks import Task
 
 log = logging.getLogger(__name__)
-
-Why = Literal["ended", "stopped"]
 
 CLEAN_UP_S = 8.0
 """How long a cancelled handler may take to kill its children and remove its files."""
@@ -43,7 +40,7 @@ class Flight:
     def end_early(self, why: Why) -> None:
         """Cancel the handler: the run has ended, or the process stops. The first reason stands."""
         if self._why is None:
-            self._why = why
+            self._why = self.context.cancelled = why
             self._early.set()
 
     async def run(self, handler: Handler) -> Outcome:
@@ -84,11 +81,13 @@ class Flight:
 
 @asynccontextmanager
 async def heartbeats(every_s: float, flight: Flight) -> AsyncIterator[None]:
-    """Tell the server each `every_s` that the flight's message is still being worked on."""
+    """Tell the server each `every_s` that the message is still being worked on, while the context is alive."""
 
     async def beat() -> None:
         while True:
             await asyncio.sleep(every_s)
+            if not flight.context.alive():
+                continue
             try:
                 await flight.message.in_progress()
             except TRANSIENT as error:

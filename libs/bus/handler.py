@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from libs.contracts.facts import WorkFact
 from libs.contracts.messages import Progress
 from libs.contracts.tasks import Task
 
 PROGRESS_EVERY_S = 0.25
+
+Why = Literal["ended", "stopped"]
+"""Why a handler is cancelled: its run has ended, or the process stops and somebody else goes on with the work."""
 
 
 class TaskContext:
@@ -21,6 +25,10 @@ class TaskContext:
         self.task = task
         self.cpu_seconds = 0.0
         self.reused = False
+        self.cancelled: Why | None = None
+        """Set before the handler is cancelled. What it has elsewhere is called off only when the run `ended`."""
+        self.alive: Callable[[], bool] = lambda: True
+        """Asked before each heartbeat: False holds it back. After a while without, another worker gets the task."""
         self._emit = emit
         self._sent_at = -PROGRESS_EVERY_S
         self._waiting: Progress | None = None
@@ -71,3 +79,7 @@ Handler = Callable[[Task, TaskContext], Awaitable[list[WorkFact]]]
 """Takes a task, returns the facts of its success, or raises an error of `libs.contracts.errors`.
 
 It may be called twice for the same task, at the same time too, and may be cancelled at any await."""
+
+
+Abandon = Callable[[Task], Awaitable[None]]
+"""Calls off what an earlier worker left elsewhere for a task whose run has ended. May raise, may be slow."""

@@ -13,7 +13,7 @@ from libs.bus import headers as head
 from libs.bus.connection import TRANSIENT, Bus, backoff
 from libs.bus.control import ControlFollower
 from libs.bus.flight import CLEAN_UP_S, Flight, heartbeats
-from libs.bus.handler import Handler, TaskContext
+from libs.bus.handler import Abandon, Handler, TaskContext
 from libs.bus.lanes import Lane
 from libs.bus.loops import Loops, OnDeath
 from libs.bus.pull import Puller
@@ -55,11 +55,13 @@ class Worker:
         grace_s: float = 20.0,
         metrics: WorkMetrics | None = None,
         on_death: OnDeath | None = None,
+        abandon: Abandon | None = None,
     ) -> None:
         """handlers: one for each kind that is taken. concurrency: tasks of one kind at a time.
 
         ack_wait_s: as the consumers have it; default: the bus's. grace_s: how long work in flight may go on at
-        a stop. on_death: called once when a loop dies, which should end the process.
+        a stop. on_death: called once when a loop dies, which should end the process. abandon: called instead of the
+        handler when the task's run has ended already.
         """
         self._bus = bus
         self._handlers = handlers
@@ -67,6 +69,7 @@ class Worker:
         self._ack_wait_s = min(ack_wait_s or bus.ack_wait_s, bus.ack_wait_s)
         self._grace_s = grace_s
         self._metrics = metrics
+        self._abandon = abandon
         self._loops = Loops(bus, on_death)
         self._control = ControlFollower(bus, self._loops, self._on_end)
         self._lanes: list[Lane] = []
@@ -180,6 +183,7 @@ class Worker:
         task = flight.task
         if task.kind not in RUN_INDEPENDENT and self._control.ended(task.job_id, task.run):
             flight.end_early("ended")
+            await self._call_off(task)
         if self._metrics is not None:
             self._metrics.started(task.kind, redelivered=flight.message.metadata.num_delivered > 1)
         log.info("begins", extra=_fields(delivery))
@@ -204,6 +208,15 @@ class Worker:
         finally:
             self._ended(outcome, delivery, flight.usage)
         await self._tell(flight.message, settlement)
+
+    async def _call_off(self, task: Task) -> None:
+        if self._abandon is None:
+            return
+        try:
+            async with asyncio.timeout(CLEAN_UP_S):
+                await self._abandon(task)
+        except Exception as error:
+            log.warning("what is left of %s could not be called off: %s", task.message_id, error)
 
     def _ended(self, outcome: Outcome, delivery: Delivery, usage: Usage) -> None:
         name = _outcome_name(outcome, usage)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
-from libs.bus.handler import Handler
+from libs.bus.connection import Bus
+from libs.bus.handler import Abandon, Handler
 from libs.bus.worker import Worker
 from libs.contracts.tasks import TaskKind
 from libs.runtime.app import Check, service_app
@@ -26,13 +27,16 @@ def worker_app(
     concurrency: int,
     checks: Mapping[str, Check] | None = None,
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
+    over_bus: Sequence[Callable[[Bus], AbstractAsyncContextManager[Any]]] = (),
+    abandon: Abandon | None = None,
     registry: CollectorRegistry | None = None,
 ) -> Litestar:
     """A worker service as an ASGI app, which connects in its lifespan.
 
     handlers: one for each kind of task that it takes. concurrency: tasks of one kind at a time. checks: what has
     to hold for it to be ready, besides the bus and its consumers. resources: opened before the first task is
-    taken, closed after the last one ended, in reverse. registry: of the service's own metrics, if it has any.
+    taken, closed after the last one ended, in reverse. over_bus: the same, for what needs the bus. abandon: see
+    Worker. registry: of the service's own metrics, if it has any.
     """
     registry = registry or CollectorRegistry()
     metrics = WorkMetrics(registry)
@@ -45,6 +49,8 @@ def worker_app(
             for resource in resources:
                 await stack.enter_async_context(resource)
             bus = await stack.enter_async_context(link)
+            for make in over_bus:
+                await stack.enter_async_context(make(bus))
             worker = Worker(
                 bus,
                 handlers,
@@ -52,6 +58,7 @@ def worker_app(
                 ack_wait_s=shared.ack_wait_s,
                 grace_s=shared.shutdown_grace_s,
                 metrics=metrics,
+                abandon=abandon,
             )
             stack.push_async_callback(worker.stop)
             await worker.start()

@@ -38,6 +38,7 @@ class Hands:
     def __init__(self) -> None:
         self.began: list[Task] = []
         self.cancelled: list[Task] = []
+        self.why: list[str | None] = []
         self.at_once = 0
         self.most_at_once = 0
         self.go_on = asyncio.Event()
@@ -57,6 +58,7 @@ class Hands:
             await self.go_on.wait()
         except asyncio.CancelledError:
             self.cancelled.append(task)
+            self.why.append(context.cancelled)
             raise
         finally:
             self.at_once -= 1
@@ -187,6 +189,25 @@ async def test_heartbeats_keep_a_long_task(bus: Bus, connect: Connect, employ: E
     assert len(await facts(bus)) == 1
 
 
+async def test_work_without_a_sign_of_life_goes_to_another_worker(
+    bus: Bus, connect: Connect, employ: Employ, hands: Hands
+) -> None:
+    stuck = asyncio.Event()
+
+    async def handler(task: Task, context: TaskContext) -> list[WorkFact]:
+        context.alive = lambda: False
+        stuck.set()
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    await employ(bus, handler).start()
+    await bus.publish_task(order())
+    await stuck.wait()
+    await employ(await connect(), hands.work).start()
+    await until(lambda: none_left(bus))
+    assert len(hands.began) == len(await facts(bus)) == 1
+
+
 async def test_a_task_that_comes_again_while_in_work_is_one_piece_of_work(
     connect: Connect, employ: Employ, hands: Hands
 ) -> None:
@@ -262,7 +283,7 @@ async def test_cancel_reaches_the_task_in_work(bus: Bus, employ: Employ, hands: 
     await until(lambda: len(hands.began) == 3)
     await bus.publish_control(ended("j1"))
     await until(lambda: len(hands.cancelled) == 1, seconds=2)
-    assert (hands.cancelled[0].job_id, hands.cancelled[0].run) == ("j1", 1)
+    assert (hands.cancelled[0].job_id, hands.cancelled[0].run, hands.why) == ("j1", 1, ["ended"])
     hands.go_on.set()
     await until(lambda: none_left(bus))
     assert sorted((fact.job_id, fact.run) for fact in await facts(bus)) == [("j1", 2), ("j2", 1)]
@@ -274,9 +295,15 @@ async def test_queued_tasks_of_ended_runs_never_begin(bus: Bus, employ: Employ, 
     await bus.publish_task(order("old0"))
     await bus.publish_task(order("old299"))
     await bus.publish_task(order("new"))
-    await employ(bus, hands.work).start()
+    called_off: list[str] = []
+
+    async def abandon(task: Task) -> None:
+        called_off.append(task.job_id)
+        raise ValueError("it can't be reached")
+
+    await employ(bus, hands.work, abandon=abandon).start()
     await until(lambda: none_left(bus))
-    assert hands.jobs == ["new"]
+    assert (hands.jobs, called_off) == (["new"], ["old0", "old299"])
     assert [fact.job_id for fact in await facts(bus)] == ["new"]
 
 
@@ -354,6 +381,7 @@ async def test_stop_gives_back_what_does_not_finish(connect: Connect, employ: Em
     await until(lambda: bool(hands.began))
     before = time.monotonic()
     await worker.stop()
+    assert hands.why == ["stopped"]
     assert time.monotonic() - before < 1.5
     assert len(hands.cancelled) == 1
     hands.go_on.set()

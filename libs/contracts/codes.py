@@ -59,6 +59,23 @@ CODES: dict[str, Code] = {
     "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),
     "conflict": Code(409, "Somebody else changed this at the same time.", "Read it again and repeat."),
     "no_video_stream": Code(422, "The file holds no moving picture.", "Give a video."),
+    # What a GPU server is asked to run.
+    "workflow_unknown": Code(422, "There is no such workflow.", "`beatloom workflows list` shows them."),
+    "workflow_invalid": Code(
+        422, "The workflow can't be used.", "See comfyui-workflows/README.md for what a graph needs."
+    ),
+    "workflow_value": Code(422, "A value doesn't fit the workflow.", "`beatloom workflows list` shows its limits."),
+    "workflow_missing_model": Code(
+        503, "No server has a model file of the workflow.", "Put the file there; see `beatloom workflows check`."
+    ),
+    "workflow_unsupported": Code(
+        503, "No server can run the workflow.", "See `beatloom workflows check`; a newer ComfyUI may help."
+    ),
+    "clip_too_long": Code(
+        422,
+        "The workflow can't make a clip that long.",
+        "Choose one that begins with a picture, or shorter scenes.",
+    ),
     # What happened during the work.
     "input_missing": Code(500, "An input of the work is gone.", "It is made again; no action is needed."),
     "media_tool_failed": Code(500, "ffmpeg failed.", "The details are in the job's error."),

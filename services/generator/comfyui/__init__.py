@@ -1,0 +1,1 @@
+"""The backend that renders on ComfyUI servers."""

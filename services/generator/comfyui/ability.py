@@ -1,0 +1,121 @@
+"""Which workflows a server can run, and what it lacks for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from libs.contracts.errors import Permanent
+from services.generator.comfyui.graph import Graph, Place, model_files, set_input
+from services.generator.comfyui.validate import Flaw, flaws
+from services.generator.comfyui.workflow import FULL, Workflow
+
+FOLDERS: Mapping[str, str] = {
+    "ckpt_name": "checkpoints",
+    "unet_name": "diffusion_models",
+    "vae_name": "vae",
+    "clip_name": "text_encoders",
+    "clip_name1": "text_encoders",
+    "clip_name2": "text_encoders",
+    "clip_name3": "text_encoders",
+    "text_encoder": "text_encoders",
+    "lora_name": "loras",
+    "control_net_name": "controlnet",
+    "style_model_name": "style_models",
+    "gligen_name": "gligen",
+    "audio_encoder_name": "audio_encoders",
+    "CLIPVisionLoader.clip_name": "clip_vision",
+    "UpscaleModelLoader.model_name": "upscale_models",
+    "LatentUpscaleModelLoader.model_name": "latent_upscale_models",
+    "FrameInterpolationModelLoader.model_name": "frame_interpolation",
+    "ModelPatchLoader.name": "model_patches",
+}
+"""Where the files of an input belong, by class and input or by input alone; below ComfyUI's folder `models`."""
+
+GB = 10**9
+
+
+class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server said of itself."""
+
+    object_info: Mapping[str, Any]
+    version: str = ""
+    """Of ComfyUI; "": not known."""
+    vram: int | None = None
+    """Bytes of GPU memory; None: not known."""
+
+
+class Lack(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a server lacks for a workflow."""
+
+    kind: Literal["class", "input", "model", "memory"]
+    what: str
+    """The node class, the input, the file; or words."""
+    folder: str = ""
+    """Where a model file belongs, below ComfyUI's folder `models`."""
+    gb: float = 0.0
+    url: str = ""
+    message: str
+
+
+def profile_graph(workflow: Workflow, profile: str) -> Graph:
+    """The graph with the settings of a profile, its parameters as they were written."""
+    graph = workflow.graph
+    for setting in workflow.profiles[profile].set:
+        graph = set_input(graph, setting.place, setting.class_type, setting.value)
+    return graph
+
+
+def can(workflow: Workflow, facts: ServerFacts, *, profile: str = FULL) -> tuple[Lack, ...]:
+    """What the server lacks to run the workflow; nothing, if it can.
+
+    The version isn't held against the workflow: its node classes and inputs are, which is what counts.
+    """
+    graph = profile_graph(workflow, profile)
+    found = [_lack(workflow, graph, flaw) for flaw in flaws(graph, facts.object_info) if flaw.kind != "extra"]
+    least = workflow.profiles[profile].vram_gb
+    if facts.vram is not None and facts.vram < least * GB:
+        text = f"The GPU has {facts.vram / GB:.0f} GB of memory; the profile {profile} needs {least:g} GB."
+        found.append(Lack(kind="memory", what=f"{least:g} GB", message=text))
+    return tuple({(lack.kind, lack.what): lack for lack in found}.values())
+
+
+def best_profile(workflow: Workflow, facts: ServerFacts) -> str | None:
+    """The largest profile that the server can run; None if it can run none."""
+    return next((name for name in workflow.by_memory if not can(workflow, facts, profile=name)), None)
+
+
+def missing_model(workflow: Workflow, lacks: tuple[Lack, ...]) -> Permanent:
+    """The error for work that no server can do, naming what is missing."""
+    models = [lack for lack in lacks if lack.kind == "model"]
+    if not models:
+        return Permanent("workflow_unsupported", f"{workflow.name}: {' '.join(lack.message for lack in lacks)}")
+    files = ", ".join(f"models/{lack.folder or '?'}/{lack.what}" for lack in models)
+    return Permanent("workflow_missing_model", f"{workflow.name}: no server has {files}.")
+
+
+def folder_of(graph: Graph, place: Place) -> str:
+    """Where the file that an input names belongs; "" where that is not known."""
+    class_type = graph[place.node].class_type
+    return FOLDERS.get(f"{class_type}.{place.input}") or FOLDERS.get(place.input, "")
+
+
+def _lack(workflow: Workflow, graph: Graph, flaw: Flaw) -> Lack:
+    if flaw.kind == "class":
+        return Lack(kind="class", what=flaw.class_type, message=flaw.message)
+    if flaw.kind != "file":
+        return Lack(kind="input", what=f"{flaw.class_type}.{flaw.input}", message=flaw.message)
+    place = Place(flaw.node, flaw.input)
+    file = model_files(graph)[place]
+    model = next((entry for entry in workflow.models if entry.file == file), None)
+    folder = folder_of(graph, place) if model is None else model.folder
+    return Lack(
+        kind="model",
+        what=file,
+        folder=folder,
+        gb=0.0 if model is None else model.gb,
+        url="" if model is None else model.url,
+        message=f"models/{folder or '?'}/{file} is missing.",
+    )

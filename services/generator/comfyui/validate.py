@@ -1,0 +1,180 @@
+"""A graph held against the node classes of a server, before it is sent there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Literal
+
+import msgspec
+
+from services.generator.comfyui.graph import MODEL_FILE, Graph, Link, Node, link_of
+from services.generator.comfyui.nodes import COMBO, Input, NodeClass, node_class
+
+Kind = Literal["class", "input", "link", "type", "range", "choice", "file", "extra", "output"]
+
+
+class Flaw(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server would refuse, or (`extra`) pass over."""
+
+    kind: Kind
+    node: str
+    class_type: str = ""
+    input: str = ""
+    value: object = None
+    message: str
+
+
+def flaws(graph: Graph, object_info: Mapping[str, Any]) -> list[Flaw]:
+    """Everything that is wrong with the graph on a server that answers GET /object_info with this.
+
+    A model file that the server doesn't list is a flaw of the kind `file`. Files that a client uploads aren't held
+    against the list.
+    """
+    classes = {
+        node.class_type: node_class(node.class_type, object_info[node.class_type])
+        for node in graph.values()
+        if node.class_type in object_info
+    }
+    found = [
+        _flaw("class", name, node, "", f"The server has no node class {node.class_type}.")
+        for name, node in graph.items()
+        if node.class_type not in classes
+    ]
+    outputs = [
+        name for name, node in graph.items() if node.class_type in classes and classes[node.class_type].is_output
+    ]
+    if not outputs:
+        found.append(Flaw(kind="output", node="", message="No node of the graph saves anything."))
+    for name in _reached(graph, outputs):
+        if graph[name].class_type in classes:
+            found += _node_flaws(graph, name, classes)
+    circle = _circle(graph)
+    if circle:
+        found.append(_flaw("link", circle, graph[circle], "", f"Node {circle} is linked to itself in a circle."))
+    return found
+
+
+def _reached(graph: Graph, outputs: Iterable[str]) -> list[str]:
+    """The nodes that outputs need: a server looks at no others."""
+    open_, reached = list(outputs), dict.fromkeys(outputs)
+    while open_:
+        for value in graph[open_.pop()].inputs.values():
+            link = link_of(value)
+            if link is not None and link.node in graph and link.node not in reached:
+                reached[link.node] = None
+                open_.append(link.node)
+    return list(reached)
+
+
+def _circle(graph: Graph) -> str:
+    """A node that needs its own output, or ""."""
+    needs = {
+        name: {link.node for link in map(link_of, node.inputs.values()) if link} for name, node in graph.items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return str(next(name for name in error.args[1] if name in graph))
+    return ""
+
+
+def _node_flaws(graph: Graph, name: str, classes: Mapping[str, NodeClass]) -> Iterator[Flaw]:
+    node = graph[name]
+    known = classes[node.class_type]
+    inputs = {entry.name: entry for entry in known.inputs(node.inputs)}
+    for entry in inputs.values():
+        if entry.name not in node.inputs:
+            if entry.required and not entry.hidden:
+                yield _flaw("input", name, node, entry.name, f"{_at(name, node, entry.name)} is missing.")
+        else:
+            yield from _input_flaws(graph, name, entry, classes)
+    for key in node.inputs.keys() - inputs.keys():
+        yield _flaw("extra", name, node, key, f"{_at(name, node, key)} is not known.")
+
+
+def _input_flaws(graph: Graph, name: str, entry: Input, classes: Mapping[str, NodeClass]) -> Iterator[Flaw]:
+    node = graph[name]
+    value = node.inputs[entry.name]
+    at = _at(name, node, entry.name)
+    link = link_of(value)
+    if link is not None:
+        given = _given(graph, link, classes, depth=0)
+        if given is None:
+            yield _flaw(
+                "link", name, node, entry.name, f"{at} is linked to output {link.slot} of {link.node}: none."
+            )
+        elif not _fits(given, entry.type):
+            yield _flaw("link", name, node, entry.name, f"{at} takes {entry.type}, its link gives {given}.")
+    elif entry.type == COMBO:
+        yield from _choice_flaws(name, node, entry, value)
+    elif not _is_a(value, entry.type):
+        yield _flaw("type", name, node, entry.name, f"{at} takes {entry.type}, not {value!r}.")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        if entry.least is not None and value < entry.least:
+            yield _flaw("range", name, node, entry.name, f"{at} is {value}; the least is {entry.least}.")
+        if entry.most is not None and value > entry.most:
+            yield _flaw("range", name, node, entry.name, f"{at} is {value}; the most is {entry.most}.")
+
+
+def _choice_flaws(name: str, node: Node, entry: Input, value: object) -> Iterator[Flaw]:
+    at = _at(name, node, entry.name)
+    if entry.uploads:
+        if not isinstance(value, str):
+            yield _flaw("type", name, node, entry.name, f"{at} takes the name of a file, not {value!r}.")
+    elif value not in entry.options and (entry.options or _is_model(value)):
+        text = "the server has no such file" if _is_model(value) else "it is not in the list"
+        yield _flaw("file" if _is_model(value) else "choice", name, node, entry.name, f"{at} is {value!r}: {text}.")
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, str) and MODEL_FILE.search(value) is not None
+
+
+def _given(graph: Graph, link: Link, classes: Mapping[str, NodeClass], *, depth: int) -> str | None:
+    """The type that a link gives; `*` where it can't be told, None where there is no such output."""
+    node = graph.get(link.node)
+    if node is None:
+        return None
+    known = classes.get(node.class_type)
+    if known is None:
+        return "*"
+    if not 0 <= link.slot < len(known.outputs):
+        return None
+    match = known.output_matches[link.slot]
+    if not match:
+        return known.outputs[link.slot]
+    for entry in known.inputs(node.inputs):
+        source = link_of(node.inputs.get(entry.name)) if entry.match == match else None
+        if source is not None and depth < len(graph):
+            return _given(graph, source, classes, depth=depth + 1)
+    return "*"
+
+
+def _fits(given: str, taken: str) -> bool:
+    gives, takes = set(given.split(",")), set(taken.split(","))
+    return "*" in gives | takes or bool(gives & takes)
+
+
+def _is_a(value: object, kind: str) -> bool:
+    """Whether a plain value can stand in an input of this type; those of models and pictures take links."""
+    kinds = set(kind.split(","))
+    if isinstance(value, bool):
+        return bool(kinds & {"BOOLEAN", "*"})
+    if isinstance(value, int):
+        return bool(kinds & {"INT", "FLOAT", "COLOR", "*"})
+    if isinstance(value, float):
+        return bool(kinds & {"FLOAT", "*"})
+    if isinstance(value, str):
+        return bool(kinds & {"STRING", "COLOR", "*"})
+    return not kinds & {"BOOLEAN", "INT", "FLOAT", "STRING"}
+
+
+def _flaw(kind: Kind, name: str, node: Node, key: str, message: str) -> Flaw:
+    return Flaw(
+        kind=kind, node=name, class_type=node.class_type, input=key, value=node.inputs.get(key), message=message
+    )
+
+
+def _at(name: str, node: Node, key: str) -> str:
+    return f"Input {key} of node {name} ({node.class_type})"

@@ -1,0 +1,160 @@
+"""What is known of a workflow: what it takes and makes, with which models, within which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from services.generator.comfyui.graph import Graph, Place, model_files
+from services.generator.comfyui.limits import Limits
+
+Task = Literal[
+    "imagine", "edit", "animate", "flf", "performance", "upscale", "interpolate", "music", "control", "selftest"
+]
+"""What a workflow is for: stills from text; stills from references; clips; clips between two stills; clips that
+move to a sound; larger; smoother; songs; stills after a pose or a depth map; and the pool's own checks."""
+TASKS: tuple[Task, ...] = get_args(Task)
+
+Media = Literal["image", "video", "audio"]
+Kind = Literal["text", "int", "float", "file"]
+
+PARAMETERS: Mapping[str, Kind] = {
+    "prompt": "text",
+    "negative": "text",
+    "lyrics": "text",
+    "seed": "int",
+    "width": "int",
+    "height": "int",
+    "frames": "int",
+    "fps": "float",
+    "seconds": "float",
+    "strength": "float",
+    "factor": "int",
+    "image": "file",
+    "image2": "file",
+    "image3": "file",
+    "last_image": "file",
+    "control": "file",
+    "audio": "file",
+    "video": "file",
+}
+"""What can be told to a workflow. A file is the name that the server gave to an upload."""
+
+FULL = "full"
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"class_type": "class"}):
+    """An input that takes a value: node id, its class, the input's name."""
+
+    node: str
+    class_type: str
+    input: str
+
+    @property
+    def place(self) -> Place:
+        """Where it is in the graph."""
+        return Place(self.node, self.input)
+
+
+class Setting(Target, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"class_type": "class"}):
+    """An input that a profile sets to something else."""
+
+    value: str | int | float | bool
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"class_type": "class"}):
+    """The node that saves the result, and the ending of the files that count."""
+
+    node: str
+    class_type: str
+    media: Media
+    types: tuple[str, ...]
+    """Without the dot, lower case: other files of the node are passed over."""
+
+
+class Optional(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a graph does without a file: nodes that go, and nodes in whose place comes what leads to one input."""
+
+    drop: tuple[str, ...] = ()
+    bypass: Mapping[str, str] = {}
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model file."""
+
+    file: str
+    folder: str
+    """Below ComfyUI's folder `models`."""
+    gb: Annotated[float, Meta(gt=0)]
+    """Size in units of 10^9 bytes, rounded."""
+    licence: str
+    checked: bool = False
+    """Whether the licence was read where the model is published."""
+    url: str = ""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to run the workflow, for GPUs of at least `vram_gb`."""
+
+    vram_gb: Annotated[float, Meta(ge=0)]
+    """GPU memory that it needs, estimated."""
+    set: tuple[Setting, ...] = ()
+    max_pixels: int | None = None
+    max_frames: int | None = None
+
+
+class Workflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A graph and all that is known of it."""
+
+    name: str
+    graph: Graph
+    title: str
+    task: Task
+    output: Output
+    parameters: Mapping[str, tuple[Target, ...]]
+    prefix: tuple[Target, ...]
+    """The inputs that take the beginning of the file's name."""
+    about: str = ""
+    min_comfyui: str = "0.0.0"
+    optional: Mapping[str, Optional] = {}
+    limits: Limits = Limits()
+    continue_with: str = ""
+    """The workflow that makes the next piece of a clip from the last frame of this one; "": none."""
+    models: tuple[Model, ...] = ()
+    profiles: Mapping[str, Profile] = {FULL: Profile(vram_gb=0)}
+
+    def takes(self, parameter: str) -> bool:
+        """Whether it can be told this."""
+        return parameter in self.parameters
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The files and texts that it can't do without."""
+        return frozenset(
+            name
+            for name in self.parameters
+            if name not in self.optional and (name == "prompt" or PARAMETERS[name] == "file")
+        )
+
+    @property
+    def by_memory(self) -> list[str]:
+        """The names of the profiles, the largest first."""
+        return sorted(self.profiles, key=lambda name: -self.profiles[name].vram_gb)
+
+    def limits_of(self, profile: str) -> Limits:
+        """The limits within a profile."""
+        found = self.profiles[profile]
+        return msgspec.structs.replace(
+            self.limits,
+            max_pixels=found.max_pixels or self.limits.max_pixels,
+            max_frames=found.max_frames or self.limits.max_frames,
+        )
+
+    def models_of(self, profile: str) -> list[Model]:
+        """The model files that a profile loads, as far as the binding names them."""
+        replaced = {setting.place: setting.value for setting in self.profiles[profile].set}
+        files = {replaced.get(place, file) for place, file in model_files(self.graph).items()}
+        return [model for model in self.models if model.file in files]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -50,7 +51,7 @@ class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Lack(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a server lacks for a workflow."""
 
-    kind: Literal["class", "input", "model", "memory"]
+    kind: Literal["version", "class", "input", "model", "memory"]
     what: str
     """The node class, the input, the file; or words."""
     folder: str = ""
@@ -69,17 +70,28 @@ def profile_graph(workflow: Workflow, profile: str) -> Graph:
 
 
 def can(workflow: Workflow, facts: ServerFacts, *, profile: str = FULL) -> tuple[Lack, ...]:
-    """What the server lacks to run the workflow; nothing, if it can.
-
-    The version isn't held against the workflow: its node classes and inputs are, which is what counts.
-    """
+    """What the server lacks to run the workflow; nothing, if it can."""
     graph = profile_graph(workflow, profile)
-    found = [_lack(workflow, graph, flaw) for flaw in flaws(graph, facts.object_info) if flaw.kind != "extra"]
+    found = [*_old(workflow, facts.version)]
+    found += [_lack(workflow, graph, flaw) for flaw in flaws(graph, facts.object_info) if flaw.kind != "extra"]
     least = workflow.profiles[profile].vram_gb
     if facts.vram is not None and facts.vram < least * GB:
         text = f"The GPU has {facts.vram / GB:.0f} GB of memory; the profile {profile} needs {least:g} GB."
         found.append(Lack(kind="memory", what=f"{least:g} GB", message=text))
     return tuple({(lack.kind, lack.what): lack for lack in found}.values())
+
+
+def _old(workflow: Workflow, version: str) -> Iterator[Lack]:
+    """An old server may have all node classes and yet not know a new kind of model. Odd versions count as new."""
+    have, least = _numbers(version), _numbers(workflow.min_comfyui)
+    if have and have < least:
+        text = f"ComfyUI is {version}; the workflow needs {workflow.min_comfyui}."
+        yield Lack(kind="version", what=workflow.min_comfyui, message=text)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def best_profile(workflow: Workflow, facts: ServerFacts) -> str | None:

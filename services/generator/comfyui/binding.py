@@ -31,6 +31,7 @@ from services.generator.comfyui.workflow import (
     Target,
     Task,
     Workflow,
+    plain_profiles,
 )
 
 Values = Mapping[str, str | int | float]
@@ -54,7 +55,7 @@ class BindingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limits: Limits = Limits()
     continue_with: str = ""
     models: list[Model] = []
-    profiles: dict[str, Profile] = {FULL: Profile(vram_gb=0)}
+    profiles: dict[str, Profile] = msgspec.field(default_factory=plain_profiles)
 
 
 def read_binding(name: str, graph: Graph, text: str) -> Workflow:

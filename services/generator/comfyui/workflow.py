@@ -79,7 +79,7 @@ class Optional(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How a graph does without a file: nodes that go, and nodes in whose place comes what leads to one input."""
 
     drop: tuple[str, ...] = ()
-    bypass: Mapping[str, str] = {}
+    bypass: dict[str, str] = {}
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +106,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_frames: int | None = None
 
 
+def plain_profiles() -> dict[str, Profile]:
+    """The profiles of a workflow that names none."""
+    return {FULL: Profile(vram_gb=0)}
+
+
 class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     """A graph and all that is known of it."""
 
@@ -119,12 +124,12 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs that take the beginning of the file's name."""
     about: str = ""
     min_comfyui: str = "0.0.0"
-    optional: Mapping[str, Optional] = {}
+    optional: Mapping[str, Optional] = msgspec.field(default_factory=dict)
     limits: Limits = Limits()
     continue_with: str = ""
     """The workflow that makes the next piece of a clip from the last frame of this one; "": none."""
     models: tuple[Model, ...] = ()
-    profiles: Mapping[str, Profile] = {FULL: Profile(vram_gb=0)}
+    profiles: Mapping[str, Profile] = msgspec.field(default_factory=plain_profiles)
 
     def takes(self, parameter: str) -> bool:
         """Whether it can be told this."""

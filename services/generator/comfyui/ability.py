@@ -9,31 +9,10 @@ from typing import Any, Literal
 import msgspec
 
 from libs.contracts.errors import Permanent
-from services.generator.comfyui.graph import Graph, Place, model_files, set_input
+from services.generator.comfyui.folders import folder_of
+from services.generator.comfyui.graph import Graph, Place, model_files
 from services.generator.comfyui.validate import Flaw, flaws
 from services.generator.comfyui.workflow import FULL, Workflow
-
-FOLDERS: Mapping[str, str] = {
-    "ckpt_name": "checkpoints",
-    "unet_name": "diffusion_models",
-    "vae_name": "vae",
-    "clip_name": "text_encoders",
-    "clip_name1": "text_encoders",
-    "clip_name2": "text_encoders",
-    "clip_name3": "text_encoders",
-    "text_encoder": "text_encoders",
-    "lora_name": "loras",
-    "control_net_name": "controlnet",
-    "style_model_name": "style_models",
-    "gligen_name": "gligen",
-    "audio_encoder_name": "audio_encoders",
-    "CLIPVisionLoader.clip_name": "clip_vision",
-    "UpscaleModelLoader.model_name": "upscale_models",
-    "LatentUpscaleModelLoader.model_name": "latent_upscale_models",
-    "FrameInterpolationModelLoader.model_name": "frame_interpolation",
-    "ModelPatchLoader.name": "model_patches",
-}
-"""Where the files of an input belong, by class and input or by input alone; below ComfyUI's folder `models`."""
 
 GB = 10**9
 
@@ -61,17 +40,9 @@ class Lack(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def profile_graph(workflow: Workflow, profile: str) -> Graph:
-    """The graph with the settings of a profile, its parameters as they were written."""
-    graph = workflow.graph
-    for setting in workflow.profiles[profile].set:
-        graph = set_input(graph, setting.place, setting.class_type, setting.value)
-    return graph
-
-
 def can(workflow: Workflow, facts: ServerFacts, *, profile: str = FULL) -> tuple[Lack, ...]:
     """What the server lacks to run the workflow; nothing, if it can."""
-    graph = profile_graph(workflow, profile)
+    graph = workflow.graph_of(profile)
     found = [*_old(workflow, facts.version)]
     found += [_lack(workflow, graph, flaw) for flaw in flaws(graph, facts.object_info) if flaw.kind != "extra"]
     least = workflow.profiles[profile].vram_gb
@@ -108,12 +79,6 @@ def missing_model(workflow: Workflow, lacks: tuple[Lack, ...]) -> Permanent:
     return Permanent("workflow_missing_model", f"{workflow.name}: no server has {files}.")
 
 
-def folder_of(graph: Graph, place: Place) -> str:
-    """Where the file that an input names belongs; "" where that is not known."""
-    class_type = graph[place.node].class_type
-    return FOLDERS.get(f"{class_type}.{place.input}") or FOLDERS.get(place.input, "")
-
-
 def _lack(workflow: Workflow, graph: Graph, flaw: Flaw) -> Lack:
     if flaw.kind == "class":
         return Lack(kind="class", what=flaw.class_type, message=flaw.message)
@@ -122,7 +87,7 @@ def _lack(workflow: Workflow, graph: Graph, flaw: Flaw) -> Lack:
     place = Place(flaw.node, flaw.input)
     file = model_files(graph)[place]
     model = next((entry for entry in workflow.models if entry.file == file), None)
-    folder = folder_of(graph, place) if model is None else model.folder
+    folder = folder_of(flaw.class_type, flaw.input) if model is None else model.folder
     return Lack(
         kind="model",
         what=file,

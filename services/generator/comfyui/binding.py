@@ -122,9 +122,7 @@ def _check_targets(workflow: Workflow, targets: tuple[Target, ...]) -> None:
 
 
 def _check_models(workflow: Workflow, profile: str) -> None:
-    graph = workflow.graph
-    for setting in workflow.profiles[profile].set:
-        graph = set_input(graph, setting.place, setting.class_type, setting.value)
+    graph = workflow.graph_of(profile)
     named = {model.file for model in workflow.models}
     nameless = set(model_files(graph).values()) - named
     if nameless:
@@ -147,9 +145,7 @@ def bind(workflow: Workflow, values: Values, *, prefix: str, profile: str = FULL
         raise _bad(workflow, f"there is no profile {profile}")
     found = _completed(workflow, values)
     _check_values(workflow, found, workflow.limits_of(profile))
-    graph = workflow.graph
-    for setting in workflow.profiles[profile].set:
-        graph = set_input(graph, setting.place, setting.class_type, setting.value)
+    graph = workflow.graph_of(profile)
     for name, targets in workflow.parameters.items():
         for target in targets if name in found else ():
             graph = set_input(graph, target.place, target.class_type, found[name])

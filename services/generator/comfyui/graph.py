@@ -6,13 +6,13 @@ In API format a graph is an object of nodes by id; an input is either a plain va
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from libs.contracts.errors import Permanent
+from services.generator.comfyui.folders import is_model_file
 
 Value = object
 """What stands in an input: text, a number, a truth value, a link, or what a custom node makes of JSON."""
@@ -21,7 +21,6 @@ HOW_TO_EXPORT = (
     "In ComfyUI open the menu Workflow and choose Export (API); older versions: Settings, Enable dev mode options, "
     "then Save (API format)."
 )
-MODEL_FILE = re.compile(r"\.(safetensors|sft|ckpt|pt|pt2|pth|bin|gguf|onnx|pkl)$", re.IGNORECASE)
 SEEDS = ("seed", "noise_seed")
 
 
@@ -182,7 +181,7 @@ def model_files(graph: Graph) -> dict[Place, str]:
         Place(name, key): value
         for name, node in graph.items()
         for key, value in node.inputs.items()
-        if isinstance(value, str) and "\n" not in value and MODEL_FILE.search(value)
+        if is_model_file(value)
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.generator.comfyui.graph import MODEL_FILE, Graph, Link, Node, link_of
+from services.generator.comfyui.folders import is_model_file
+from services.generator.comfyui.graph import Graph, Link, Node, link_of
 from services.generator.comfyui.nodes import COMBO, Input, NodeClass, node_class
 
 Kind = Literal["class", "input", "link", "type", "range", "choice", "file", "extra", "output"]
@@ -122,13 +123,11 @@ def _choice_flaws(name: str, node: Node, entry: Input, value: object) -> Iterato
     if entry.uploads:
         if not isinstance(value, str):
             yield _flaw("type", name, node, entry.name, f"{at} takes the name of a file, not {value!r}.")
-    elif value not in entry.options and (entry.options or _is_model(value)):
-        text = "the server has no such file" if _is_model(value) else "it is not in the list"
-        yield _flaw("file" if _is_model(value) else "choice", name, node, entry.name, f"{at} is {value!r}: {text}.")
-
-
-def _is_model(value: object) -> bool:
-    return isinstance(value, str) and MODEL_FILE.search(value) is not None
+    elif value not in entry.options and (entry.options or is_model_file(value)):
+        text = "the server has no such file" if is_model_file(value) else "it is not in the list"
+        yield _flaw(
+            "file" if is_model_file(value) else "choice", name, node, entry.name, f"{at} is {value!r}: {text}."
+        )
 
 
 def _given(graph: Graph, link: Link, classes: Mapping[str, NodeClass], *, depth: int) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from services.generator.comfyui.graph import Graph, Place, model_files
+from services.generator.comfyui.graph import Graph, Place, model_files, set_input
 from services.generator.comfyui.limits import Limits
 
 Task = Literal[
@@ -158,8 +158,14 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
             max_frames=found.max_frames or self.limits.max_frames,
         )
 
+    def graph_of(self, profile: str) -> Graph:
+        """The graph with the settings of a profile, its parameters as they were written."""
+        graph = self.graph
+        for setting in self.profiles[profile].set:
+            graph = set_input(graph, setting.place, setting.class_type, setting.value)
+        return graph
+
     def models_of(self, profile: str) -> list[Model]:
         """The model files that a profile loads, as far as the binding names them."""
-        replaced = {setting.place: setting.value for setting in self.profiles[profile].set}
-        files = {replaced.get(place, file) for place, file in model_files(self.graph).items()}
+        files = set(model_files(self.graph_of(profile)).values())
         return [model for model in self.models if model.file in files]

@@ -16,7 +16,7 @@ def captured(name: str) -> Any:
 
 
 def frames(name: str) -> list[str | bytes]:
-    """The frames of a websocket transcript, as they came; binary ones that were kept without their bytes left out."""
+    """The frames of a websocket transcript, as they came; binary ones without their bytes left out."""
     lines = [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
     return [
         json.dumps(line["json"]) if line["kind"] == "text" else base64.b64decode(line["base64"])

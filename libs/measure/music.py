@@ -27,7 +27,6 @@ SLOW_SECONDS = 1.3
 DECAY_SECONDS = 0.2
 """How long a hit is felt."""
 
-_WINDOW = 1024
 _LEAST_SECONDS = 4.0
 _EVEN = 1e-6
 """Standard deviation below which nothing changes in a scene."""
@@ -56,54 +55,16 @@ class Followed(NamedTuple):
     beats: float | None = None
 
 
-def hear(samples: npt.NDArray[np.float32], rate: int) -> Music:
-    """Onsets and energy of mono samples at `rate` Hz."""
-    hop = round(rate / RATE / 2)
-    count = max(samples.size // hop, 1)
-    padded = np.pad(samples, (_WINDOW // 2, _WINDOW // 2 + hop))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop][:count]
-    shape = np.hanning(_WINDOW).astype(np.float32)
-    bands = _bands(rate)
-    flux, power = np.zeros(count), np.zeros(count)
-    before = np.zeros((2, bands.shape[1]), np.float32)
-    for first in range(0, count, 500):
-        block = windows[first : first + 500]
-        spectrum = np.abs(np.fft.rfft(block * shape, axis=1)).astype(np.float32)
-        level = np.log1p(10 * (spectrum @ bands))
-        rise = np.maximum(level - np.concatenate([before, level])[: len(level)], 0)
-        flux[first : first + len(block)] = rise.mean(axis=1)
-        power[first : first + len(block)] = np.square(block).mean(axis=1)
-        before = level[-2:] if len(level) > 1 else np.concatenate([before[1:], level])
-    felt = _decayed(_resampled(flux, rate / hop), DECAY_SECONDS)
-    return Music(felt, np.power(np.maximum(smooth(_resampled(power, rate / hop), SLOW_SECONDS / 4), 0), 0.3))
-
-
 def with_beats(music: Music, times: Series, strengths: Series) -> Music:
     """The same music with its beats at these seconds, of strengths 0..1."""
     hits = np.zeros(music.onsets.size)
     steps = np.rint(times * RATE).astype(int)
     inside = (steps >= 0) & (steps < hits.size)
     np.add.at(hits, steps[inside], 0.3 + 0.7 * strengths[inside])
-    return music._replace(beats=_decayed(hits, DECAY_SECONDS)[: hits.size])
+    return music._replace(beats=decayed(hits, DECAY_SECONDS)[: hits.size])
 
 
-def _bands(rate: int) -> npt.NDArray[np.float32]:
-    """(bins, 24): triangles of equal width in octaves from 60 Hz to 9 kHz."""
-    hz = np.fft.rfftfreq(_WINDOW, 1 / rate)
-    edges = np.geomspace(60, min(9000, rate / 2), 26)
-    up = (hz[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    down = (edges[2:] - hz[:, None]) / (edges[2:] - edges[1:-1])
-    bands = np.maximum(np.minimum(up, down), 0)
-    even: npt.NDArray[np.float32] = (bands / np.maximum(bands.sum(axis=0), 1)).astype(np.float32)
-    return even
-
-
-def _resampled(values: Series, rate: float) -> Series:
-    at = np.arange(max(int(values.size / rate * RATE), 1)) / RATE
-    return np.interp(at, np.arange(values.size) / rate, smooth(values, 0.4 / RATE, rate))
-
-
-def _decayed(values: Series, seconds: float) -> Series:
+def decayed(values: Series, seconds: float) -> Series:
     """Each value is felt for a while, less and less."""
     kernel = np.exp(-np.arange(round(6 * seconds * RATE)) / (seconds * RATE))
     return np.convolve(values, kernel)[: values.size]

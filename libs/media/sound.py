@@ -91,21 +91,18 @@ def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
             raise Permanent("no_audio_stream")
         stream = container.streams.audio[0]
         stream.thread_type = "NONE"
-        for chunk in resampled(decoded(container, stream), rate):
-            yield chunk.mean(axis=1, dtype=np.float32)
+        yield from mono(resampled(decoded(container, stream), rate))
 
 
 def decode_mono(path: Path, rate: int) -> Samples:
     """The whole first audio stream as mono float32 at `rate` Hz, shape (n,), -1..1: see `mono_chunks`."""
-    return joined(mono_chunks(path, rate))
+    return np.concatenate([np.zeros(0, np.float32), *mono_chunks(path, rate)])
 
 
-def joined(chunks: Iterable[Samples]) -> Samples:
-    """One after the other, in memory that grows in place: a list of them would need twice as much."""
-    samples = bytearray()
+def mono(chunks: Iterable[Samples]) -> Iterator[Samples]:
+    """Chunks of shape (n,), each the mean of the channels of one of shape (n, channels)."""
     for chunk in chunks:
-        samples += chunk.data.cast("B")
-    return np.frombuffer(samples, np.float32)
+        yield chunk.mean(axis=1, dtype=np.float32)
 
 
 def sound_starts(path: Path) -> Fraction:

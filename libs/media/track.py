@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-import numpy as np
 
 from libs.measure.bits import BitMeter
 from libs.media.loudness import Loudness, LoudnessMeter
-from libs.media.sound import Samples, decoded, joined, open_media, resampled
+from libs.media.sound import Samples, decoded, mono, open_media, resampled
 
 
 class Track(NamedTuple):
     """The first audio stream."""
 
     codec: str
-    samples: Samples
-    """Mono, at the rate that was asked for."""
+    seconds: float
+    """How long it sounds."""
     start: float
     """Seconds on the file's own clock at which the first sample is heard."""
     begins: float
@@ -29,8 +28,11 @@ class Track(NamedTuple):
     bits: BitMeter
 
 
-def hear_track(path: Path, rate: int) -> Track | None:
-    """The sound track, mono at `rate` Hz; None when there is none. Raises Permanent("not_media")."""
+def hear_track(path: Path, rate: int, listen: Callable[[Samples], None]) -> Track | None:
+    """The sound track; None when there is none. `listen` is given it chunk by chunk, mono at `rate` Hz.
+
+    Raises Permanent("not_media").
+    """
     with open_media(path) as container:
         if not container.streams.audio:
             return None
@@ -51,9 +53,12 @@ def hear_track(path: Path, rate: int) -> Track | None:
                 yield frame
 
         frames = watched(before_the_break(decoded(container, stream, weigh)))
-        samples = joined(chunk.mean(axis=1, dtype=np.float32) for chunk in resampled(frames, rate))
+        size = 0
+        for chunk in mono(resampled(frames, rate)):
+            listen(chunk)
+            size += chunk.size
         start = starts[0] if starts else 0.0
-        return Track(stream.codec_context.name, samples, start, beginning(container), meter.loudness(), bits)
+        return Track(stream.codec_context.name, size / rate, start, beginning(container), meter.loudness(), bits)
 
 
 def before_the_break(frames: Iterator[Any]) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import pytest
 from libs.contracts.analysis import Analysis, Beat, Key, Tempo
 from libs.contracts.report import Report, Stretch
 from libs.measure.bits import BitRate
-from libs.measure.music import hear
+from libs.measure.ear import hear
 from libs.media.loudness import Loudness
 from services.composer.hearing import SoundMeasure
 from services.composer.judge import make_report, problems

@@ -5,7 +5,7 @@ import pytest
 
 from libs.measure.align import offset
 from libs.measure.beats import at_least, by_chance, nearness, to_beats
-from libs.measure.music import hear
+from libs.measure.ear import hear
 
 BEATS = np.arange(0.25, 30, 0.5)
 TOLERANCES = (0.04, 1 / 30)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from libs.measure.music import Music, follow, hear, with_beats
+from libs.measure.ear import hear
+from libs.measure.music import Music, follow, with_beats
 
 RATE = 22050
 BEATS = np.arange(0.5, 20, 0.5)

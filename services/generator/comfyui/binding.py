@@ -19,7 +19,7 @@ from services.generator.comfyui.graph import (
     set_input,
     without,
 )
-from services.generator.comfyui.limits import Limits
+from services.generator.comfyui.limits import Limits, why_not
 from services.generator.comfyui.workflow import (
     FULL,
     PARAMETERS,
@@ -189,25 +189,9 @@ def _check_values(workflow: Workflow, found: Values, limits: Limits) -> None:
             raise _bad(workflow, f"{name} takes a value of the kind {PARAMETERS[name]}, not {value!r}")
     if not 0 <= int(found["seed"]) <= MAX_SEED:
         raise _bad(workflow, f"the seed is not from 0 to {MAX_SEED}")
-    frames, width, height = (
-        found.get(name) if workflow.takes(name) else None for name in ("frames", "width", "height")
-    )
-    if isinstance(frames, int) and not limits.allows(frames):
-        raise _bad(workflow, f"it can't make {frames} frames; see its limits")
-    for side in (width, height):
-        if isinstance(side, int) and (
-            side % limits.size_multiple or not limits.min_side <= side <= limits.max_side
-        ):
-            raise _bad(workflow, f"no side can have {side} pixels; see its limits")
-    if (
-        isinstance(width, int)
-        and isinstance(height, int)
-        and width * height > (limits.max_pixels or width * height)
-    ):
-        raise _bad(workflow, f"{width}x{height} is over {limits.max_pixels} pixels")
-    seconds = found.get("seconds")
-    if limits.max_seconds is not None and isinstance(seconds, (int, float)) and seconds > limits.max_seconds:
-        raise _bad(workflow, f"{seconds} s is over {limits.max_seconds} s")
+    reason = why_not(limits, {name: value for name, value in found.items() if workflow.takes(name)})
+    if reason:
+        raise _bad(workflow, f"it can't make {reason}; see its limits")
 
 
 def _is_a(value: object, kind: Kind) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated
 
@@ -40,6 +41,28 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The least allowed number of frames that is not below `frames`; may be over `max_frames`."""
         frames = max(frames, self.min_frames)
         return frames + (self.frame_rest - frames) % self.frame_step
+
+
+def why_not(limits: Limits, values: Mapping[str, object]) -> str:
+    """What of `width`, `height`, `frames` and `seconds` the limits don't allow, in words; "" if they allow all."""
+    width, height, frames = (values.get(name) for name in ("width", "height", "frames"))
+    for side in (width, height):
+        if isinstance(side, int) and (
+            side % limits.size_multiple or not limits.min_side <= side <= limits.max_side
+        ):
+            return f"a side of {side} pixels"
+    if (
+        isinstance(width, int)
+        and isinstance(height, int)
+        and width * height > (limits.max_pixels or width * height)
+    ):
+        return f"{width}x{height} pixels"
+    if isinstance(frames, int) and not limits.allows(frames):
+        return f"{frames} frames"
+    seconds = values.get("seconds")
+    if isinstance(seconds, (int, float)) and seconds > (limits.max_seconds or seconds):
+        return f"{seconds:g} seconds"
+    return ""
 
 
 def fit_size(limits: Limits, width: int, height: int) -> tuple[int, int]:

@@ -1,0 +1,148 @@
+"""What a server would refuse, and what it lacks."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from services.generator.comfyui.ability import ServerFacts, best_profile, can, missing_model
+from services.generator.comfyui.graph import Place, graph_of, set_input
+from services.generator.comfyui.library import load_library
+from services.generator.comfyui.validate import flaws
+from tests.fakes.comfyui.catalogue import bare, known_models, object_info
+from tests.unit.generator.comfyui.captures import captured
+
+GRAPH = graph_of(
+    {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "probe.png"}},
+        "2": {"class_type": "EmptyImage", "inputs": {"width": 256, "height": 144, "batch_size": 1, "color": 5}},
+        "3": {
+            "class_type": "ImageScale",
+            "inputs": {
+                "image": ["1", 0],
+                "upscale_method": "lanczos",
+                "width": 256,
+                "height": 144,
+                "crop": "center",
+            },
+        },
+        "4": {
+            "class_type": "ImageBlend",
+            "inputs": {"image1": ["2", 0], "image2": ["3", 0], "blend_factor": 0.5, "blend_mode": "normal"},
+        },
+        "9": {"class_type": "SaveImage", "inputs": {"images": ["4", 0], "filename_prefix": "x"}},
+    }
+)
+
+
+def everything() -> dict[str, Any]:
+    return object_info(known_models(), [], [])
+
+
+def test_a_good_graph_has_no_flaws() -> None:
+    assert flaws(GRAPH, bare()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "kind"),
+    [
+        (Place("4", "blend_mode"), "nope", "choice"),
+        (Place("4", "blend_factor"), 5, "range"),
+        (Place("2", "width"), 0, "range"),
+        (Place("2", "width"), "wide", "type"),
+        (Place("2", "width"), 1.5, "type"),
+        (Place("4", "image1"), ["77", 0], "link"),
+        (Place("4", "image1"), ["1", 1], "link"),
+        (Place("4", "image1"), ["1", 2], "link"),
+        (Place("4", "image1"), "a.png", "type"),
+        (Place("3", "image"), ["4", 0], "link"),
+        (Place("1", "image"), 5, "type"),
+    ],
+)
+def test_what_a_real_server_refused_is_a_flaw(place: Place, value: object, kind: str) -> None:
+    graph = set_input(GRAPH, place, GRAPH[place.node].class_type, value)
+    assert kind in {flaw.kind for flaw in flaws(graph, bare())}
+
+
+def test_the_verdicts_are_those_of_a_real_server() -> None:
+    judged = 0
+    for name, case in captured("prompt_responses").items():
+        sent, answer = case["request"].get("json"), case["json"]
+        graph = sent.get("prompt") if isinstance(sent, dict) else None
+        if not graph or case["status"] == 500 or name in ("no_class_type", "missing_input_file"):
+            continue
+        found = {flaw.node for flaw in flaws(graph_of(graph), bare())} - {""}
+        named = set(answer.get("node_errors") or {})
+        if answer.get("error") and answer["error"]["type"] == "missing_node_type":
+            named = {answer["error"]["extra_info"]["node_id"]}
+        assert found <= named and bool(found) == bool(named), name
+        judged += 1
+    assert judged > 15
+
+
+def test_missing_inputs_unknown_classes_and_graphs_that_save_nothing_are_flaws() -> None:
+    inputs = {key: value for key, value in GRAPH["4"].inputs.items() if key != "blend_mode"}
+    lacking = {**GRAPH, "4": type(GRAPH["4"])("ImageBlend", inputs)}
+    assert [(flaw.kind, flaw.input) for flaw in flaws(lacking, bare())] == [("input", "blend_mode")]
+    unknown = {**GRAPH, "4": type(GRAPH["4"])("NoSuchNode", GRAPH["4"].inputs)}
+    assert [(flaw.kind, flaw.class_type) for flaw in flaws(unknown, bare())] == [("class", "NoSuchNode")]
+    assert [flaw.kind for flaw in flaws({"2": GRAPH["2"]}, bare())] == ["output"]
+
+
+def test_a_node_that_no_output_needs_is_not_looked_at() -> None:
+    assert flaws({**GRAPH, "5": type(GRAPH["4"])("ImageScale", {})}, bare()) == []
+
+
+def test_inputs_that_come_with_a_choice_are_known() -> None:
+    nodes: dict[str, Any] = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
+        "2": {
+            "class_type": "ResizeImageMaskNode",
+            "inputs": {"input": ["1", 0], "resize_type": "scale by multiplier", "scale_method": "area"},
+        },
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["2", 0], "filename_prefix": "x"}},
+    }
+    assert [flaw.input for flaw in flaws(graph_of(nodes), bare())] == ["resize_type.multiplier"]
+    nodes["2"]["inputs"]["resize_type.multiplier"] = 2.0
+    assert flaws(graph_of(nodes), bare()) == []
+    masked = copy.deepcopy(nodes)
+    masked["2"]["inputs"]["input"] = ["1", 1]
+    assert [flaw.kind for flaw in flaws(graph_of(masked), bare())] == ["link"], "a mask stays a mask"
+
+
+@pytest.mark.parametrize("workflow", list(load_library()), ids=lambda workflow: str(workflow.name))
+def test_a_server_with_all_files_can_and_a_bare_one_names_what_it_lacks(workflow: Any) -> None:
+    rich = ServerFacts(object_info=everything(), version="0.33.0", vram=48 * 10**9)
+    poor = ServerFacts(object_info=bare(), version="0.33.0", vram=48 * 10**9)
+    assert can(workflow, rich) == ()
+    assert best_profile(workflow, rich) == "full"
+    lacks = can(workflow, poor)
+    assert {lack.what: (lack.folder, lack.url) for lack in lacks} == {
+        model.file: (model.folder, model.url) for model in workflow.models_of("full")
+    }
+
+
+def test_a_small_gpu_gets_the_small_profile_and_an_old_server_is_told() -> None:
+    workflow = load_library().get("wan22-i2v")
+    small = ServerFacts(object_info=everything(), version="0.33.0", vram=17 * 10**9)
+    tiny = ServerFacts(object_info=everything(), version="0.33.0", vram=6 * 10**9)
+    old = ServerFacts(object_info=everything(), version="v0.3.9")
+    odd = ServerFacts(object_info=everything(), version="nightly")
+    assert best_profile(workflow, small) == "small"
+    assert best_profile(workflow, tiny) is None
+    assert [lack.kind for lack in can(workflow, tiny)] == ["memory"]
+    assert [lack.kind for lack in can(workflow, old)] == ["version"]
+    assert can(workflow, odd) == ()
+
+
+def test_the_error_names_the_file_and_where_it_belongs() -> None:
+    workflow = load_library().get("sdxl")
+    error = missing_model(workflow, can(workflow, ServerFacts(object_info=bare())))
+    assert error.code == "workflow_missing_model"
+    assert "models/checkpoints/sd_xl_base_1.0.safetensors" in error.message
+    lacking = {name: info for name, info in everything().items() if name != "KSampler"}
+    error = missing_model(workflow, can(workflow, ServerFacts(object_info=lacking)))
+    assert error.code == "workflow_unsupported"
+    assert "KSampler" in error.message

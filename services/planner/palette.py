@@ -30,6 +30,8 @@ _ONE_COLOURED = 45.0
 """Degrees within which ground and accent are one colour, so that the middle ink has to be another."""
 _FUCHSIA = (305.0, 350.0)
 """Hues that are loud enough with less chroma."""
+_GREEN = (138.0, 182.0)
+"""Hues that glare with all their chroma."""
 _PAPER = 82.0
 _LIME = (80.0, 152.0)
 """Hues that are mustard and lime even where it is lighter."""
@@ -161,6 +163,8 @@ def _clean(lightness: float, chroma: float, hue: float) -> Colour:
         hue = _LIME[0] - 4.0 if hue < sum(_LIME) / 2.0 else _LIME[1] + 8.0
     if _between(hue, _FUCHSIA):
         chroma *= 0.85
+    elif _between(hue, _GREEN):
+        chroma *= 0.72
     if 0.66 < lightness < 0.8:
         lightness += 0.08 * max(0.0, 1.0 - abs(hue - 88.0) / 30.0)
     return Colour(lightness, chroma, hue)

@@ -38,6 +38,9 @@ LOST = 0.16
 """Parts of a row that may be all but gone: of seven letters one."""
 SMALLER = 4
 """Pixels of the frame for one of the sketch on which a place is looked for."""
+BELOW = 1.8
+"""Width by height from which a whole thing hangs below the letters: over them, a wordmark would spoil both."""
+BENEATH = 0.76
 TALL = (0.90, 0.82, 0.74, 0.66, 0.58, 0.5)
 MIDDLES = (0.5, 0.44, 0.56, 0.37, 0.63, 0.28, 0.72, 0.79)
 
@@ -159,6 +162,8 @@ def placed(cut: Cut, hook: Hook, stage: Stage) -> Figure:
     small = cut.resized(min(1.0, 240.0 / max(cut.mask.shape)))
     rows = hook.rows[: hook.first]
     wide, level = (1.15, 0.64) if stage.height > stage.width else (0.8, LEVEL)
+    if cut.mask.shape[1] > BELOW * cut.mask.shape[0]:
+        level = BENEATH
     best = (np.inf, TALL[-1], MIDDLES[0])
     for tall in TALL:
         for middle in MIDDLES if stage.width > stage.height else MIDDLES[:1]:

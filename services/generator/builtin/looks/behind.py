@@ -6,6 +6,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.cutout.cut import cut_out
 from services.generator.builtin.cutout.halo import Halo
 from services.generator.builtin.cutout.hook import Hook, placed, type_inks
+from services.generator.builtin.cutout.mark import is_mark, marked
 from services.generator.builtin.cutout.standing import aired, breathing, lay
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.glow import Glow, glow_of
@@ -44,9 +45,12 @@ class Behind:
         loud, quiet = type_inks(inks)
         tall = stage.height > stage.width
         self.hook = Hook(stage, stage.text, most=0.40 if tall else 0.52, loud=loud, quiet=quiet)
-        self.figure = placed(cut_out(stage.theme, stage.cutout), self.hook, stage)
-        table = graded(inks, key, inks.ground if key == "colour" else inks.by_lightness[2])
-        plain = self.figure.inked(table, stage.unit, natural=stage.visit % 2 == 0)
+        cut = cut_out(stage.theme, stage.cutout)
+        flat = is_mark(cut)
+        self.figure = placed(cut, self.hook, stage)
+        body = inks.ground if key == "colour" else inks.by_lightness[2]
+        table = marked(inks, key) if flat else graded(inks, key, body)
+        plain = self.figure.inked(table, stage.unit, natural=stage.visit % 2 == 0 and not flat)
         self.layer, self.air = self.figure.outlined(plain, inks.ground, GAP * stage.unit)
         self.halo = Halo(self.figure, (inks.accent, inks.mid), stage) if stage.finale else None
         self.ground = Glow(stage, inks.ground, glow_of(inks), (0.5, 1.0), 0.85)

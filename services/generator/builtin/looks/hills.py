@@ -32,6 +32,9 @@ LAYERS = 7
 LINE = 4096
 STARS = 120
 BIRDS = 7
+CLOUDS = 5
+CLOUD = ((0.0, 0.0, 1.0), (0.16, 1.6, 0.55), (-0.22, 3.0, 0.34), (0.30, -1.6, 0.42))
+"""The bars of a cloud: how far aside in parts of its width, how high in parts of a bar, how wide."""
 TREES = 2
 """Layers, the nearest ones, that have woods on them."""
 STRIP = 3
@@ -51,6 +54,7 @@ class Scheme:
     far: Lab
     near: Lab
     haze: Lab
+    cloud: Lab
     sun: Lab
 
 
@@ -60,12 +64,28 @@ def _scheme(inks: Inks) -> Scheme:
     match key_of(inks):
         case "night":
             far = mix(low, mid, 0.85)
-            return Scheme(above=dark, far=far, near=_shade(dark, far), haze=mix(far, high, 0.4), sun=light)
+            return Scheme(
+                above=dark,
+                far=far,
+                near=_shade(dark, far),
+                haze=mix(far, high, 0.4),
+                cloud=mix(far, light, 0.3),
+                sun=light,
+            )
         case "colour":
             far = mix(mid, high, 0.5)
-            return Scheme(above=low, far=far, near=_shade(dark, far), haze=mix(high, light, 0.45), sun=light)
+            return Scheme(
+                above=low,
+                far=far,
+                near=_shade(dark, far),
+                haze=mix(high, light, 0.45),
+                cloud=mix(far, light, 0.4),
+                sun=light,
+            )
         case "paper":
-            return Scheme(above=light, far=high, near=low, haze=mix(high, light, 0.6), sun=mid)
+            return Scheme(
+                above=light, far=high, near=low, haze=mix(high, light, 0.6), cloud=mix(light, mid, 0.3), sun=mid
+            )
 
 
 def make(stage: Stage) -> Drawing:
@@ -87,6 +107,7 @@ class Hills:
         shares = np.linspace(0.0, 1.0, LAYERS) ** 0.8
         self.colours = [mix(scheme.far, scheme.near, float(share)) for share in shares]
         self.haze, self.sun = scheme.haze, scheme.sun
+        self.cloud = solid(scheme.cloud)
         self.sun_at = (float(random.uniform(0.28, 0.72)), self.horizon - float(random.uniform(0.10, 0.2)))
         self.night = key_of(stage.inks) == "night"
         self.sky = self._sky(scheme.above, scheme.far)
@@ -97,6 +118,7 @@ class Hills:
         self.flown = float(random.uniform(0.0, 0.6))
         self.flock = random.uniform(-1.0, 1.0, (BIRDS + 6 * stage.finale, 3))
         self.step_x = max(2, round(3 * stage.unit))
+        self.clouds = random.uniform(0.0, 1.0, (CLOUDS, 4))
 
     def _sky(self, above: Lab, below: Lab) -> Frame:
         """The sky, a margin taller than the frame, so that it can slide."""
@@ -152,6 +174,7 @@ class Hills:
         slide = round((0.1 + 0.09 * np.sin(0.7 * moment.time)) * height)
         image = self.sky[slide : slide + height].copy()
         lift = pose.scale - 1.0 - pose.down - 0.008 * stage.depth * moment.pulse
+        self._clouds(image, moment, lift)
         self._sun(image, moment, lift)
         for layer in range(LAYERS):
             if layer == 2:
@@ -174,6 +197,27 @@ class Hills:
         for grow, share in ((2.3, 0.10), (1.6, 0.17)):
             self._halo(image, (x, y), radius * grow * (1.0 + 0.14 * beat), share)
         fill(image, outline(stage.motif, radius * (1.0 + 0.05 * beat), (x, y)), solid(self.sun))
+
+    def _clouds(self, image: Frame, moment: Moment, lift: float) -> None:
+        """Long flat clouds behind the sun; the nearer one is, the lower it hangs and the faster it goes."""
+        stage = self.stage
+        hazy = image.copy()
+        run = 0.6 * moment.count + 0.4 * moment.step
+        for number, (start, size, rise, row) in enumerate(self.clouds):
+            near = (number + 0.5) / CLOUDS
+            wide = (0.26 + 0.26 * size) * max(stage.width, 0.7 * stage.height)
+            tall = (0.005 + 0.006 * rise) * stage.height
+            place = (start - self.way * (0.012 + 0.016 * near) * stage.pace * run) % 1.0
+            x = place * (stage.width + 2.0 * wide) - wide
+            y = (self.horizon * (0.35 + 0.62 * near + 0.06 * row) + 0.4 * lift) * stage.height
+            for part, (aside, high, share) in enumerate(CLOUD):
+                half = 0.5 * wide * share
+                middle = x + aside * wide * (1.0 if row < 0.5 else -1.0)
+                level = y - high * tall + 0.1 * tall * sin(0.7 * moment.time + part)
+                ends = np.array([[middle - half, level], [middle + half, level]])
+                stroke(hazy, ends, self.cloud, 2.0 * tall)
+        top = slice(0, min(stage.height, round((self.horizon + 0.1) * stage.height)))
+        cv2.addWeighted(image[top], 0.55, hazy[top], 0.45, 0.0, dst=image[top])
 
     def _halo(self, image: Frame, at: tuple[float, float], radius: float, share: float) -> None:
         """Mix some haze into the sky in the sun's shape."""

@@ -23,7 +23,7 @@ LOOK = LookEntry(
     mark=5.0,
     sections=("intro", "verse", "bridge", "outro"),
     texture="soft",
-    movement="beat",
+    movement="drift",
 )
 
 SHORT = 216

@@ -40,6 +40,8 @@ SHINING = 97.0
 """Percentile of the picture above which it shines: where all is detail, only the brightest of it does."""
 NEAR = 0.30
 """How much nearer than the ground the nearest lights come over a shot."""
+SPARED = 0.94
+"""How light a subject is that keeps its tones."""
 FLOATING = 120
 """Lights that are added, so that a picture without any has some."""
 
@@ -56,6 +58,8 @@ class Lights:
         self.stage = stage
         self.view = View(stage, picture, closeness=1.16)
         self.back, self.own = parted(self.view.framing.tone, stage.unit * self.view.framing.scale)
+        if self.view.framing.mask is not None:
+            self._spare(self.view.framing.tone, self.view.framing.mask)
         self.near = self._floating()
         self.table, self.glow = tables_of(stage.inks)
         self.small = stage.grid(90)
@@ -67,6 +71,13 @@ class Lights:
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         self.x, self.y = columns, rows
         self.dense = np.clip(95.0 - 0.8 * float(self.back.mean()), 12.0, 80.0)
+
+    def _spare(self, tone: Gray, mask: Gray) -> None:
+        """The subject keeps its tones, and nothing of it shines: teeth that glow are uncanny."""
+        self.own = np.asarray(cv2.subtract(self.own, mask), dtype=np.uint8)
+        share = cv2.GaussianBlur(mask, (0, 0), 2.0 * self.stage.unit).astype(np.float32) / np.float32(255.0)
+        kept = cv2.convertScaleAbs(tone, alpha=SPARED)
+        self.back = np.asarray(cv2.blendLinear(kept, self.back, share, np.float32(1.0) - share), dtype=np.uint8)
 
     def _floating(self) -> Gray:
         """A frame and a third of soft lights, more where the picture is bright; a few large, faint discs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi, sin
 
+import cv2
 import numpy as np
 
 from libs.contracts.looks import LookEntry
@@ -23,12 +24,16 @@ LOOK = LookEntry(
     energy=(0.0, 0.8),
     sections=("intro", "verse", "bridge", "outro"),
     texture="flat",
-    movement="beat",
+    movement="drift",
 )
 
 RINGS = 5
 STARS = 130
 POINTS = 120
+WAVES = 4
+"""Waves of light in the plane at a time; a bar sends out two."""
+WAVE = 1.3
+"""How much of the rings' ink the innermost wave has."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ class Orbits:
         squash = self.squash * (1.0 + 0.14 * sin(0.31 * moment.time + 1.0))
         frame = _Plane(x, y, self.side * pose.scale, tilt, squash)
         beat = stage.depth * moment.pulse
+        self._waves(image, frame, moment)
         for number, ring in enumerate(self.rings):
             wide = (1.2 + 0.5 * number) * stage.unit * (1.0 + 0.9 * beat * (int(moment.count) % RINGS == number))
             stroke(image, frame.ellipse(ring), solid(self.scheme.line), wide, closed=True)
@@ -150,6 +156,19 @@ class Orbits:
             if sin(angle) >= 0.0:
                 self._body(image, frame, body, angle, beat)
         return image
+
+    def _waves(self, image: Frame, frame: _Plane, moment: Moment) -> None:
+        """Light that runs outward in the plane, hits and settles with the beat, and is gone at the last ring."""
+        last = 1.25 * self.rings[-1]
+        run = (0.6 * moment.step + 0.4 * moment.count) / 2.0
+        lit = image.copy()
+        for number in range(WAVES, -1, -1):
+            age = (number + run - np.floor(run)) / WAVES
+            if age > 1.0:
+                continue
+            ink = mix(self.scheme.below, self.scheme.line, WAVE * (1.0 - age))
+            fill(lit, frame.ellipse(self.sun + (last - self.sun) * age), solid(ink))
+        cv2.addWeighted(image, 0.4, lit, 0.6, 0.0, dst=image)
 
     def _sun(self, image: Frame, frame: _Plane, moment: Moment, beat: float) -> None:
         stage, scheme = self.stage, self.scheme

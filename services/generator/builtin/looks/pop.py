@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import cos, floor, log, pi, sin
 
 import cv2
@@ -14,6 +15,7 @@ from services.generator.builtin.looks.stencil import cut_of
 from services.generator.builtin.paint.colour import Inks, Lab, Table, mix, ramp, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.layers import blended
+from services.generator.builtin.paint.shapes import blank
 from services.generator.builtin.picture.framing import framed_near
 
 LOOK = LookEntry(
@@ -34,6 +36,8 @@ TURN = 0.35
 """Parts of a beat that it takes to ink a print anew."""
 CUTS = (64, 116, 172)
 EDGE = 9.0
+GREY = 0.75
+"""A mixture of so much of its inks' chroma, or more, is no mud."""
 
 
 def make(stage: Stage) -> Drawing:
@@ -50,52 +54,53 @@ class Pop:
         self.columns = np.linspace(0, stage.width, across + 1).round().astype(int)
         self.rows = np.linspace(0, stage.height, along + 1).round().astype(int)
         width, height = int(np.diff(self.columns).max()), int(np.diff(self.rows).max())
-        self.size = (width, height)
         self.framing = framed_near(picture, 2 * width, 2 * height, 1.4, subject=stage.subject, screened=True)
         self.tone = cut_of(self.framing, 0.010 * min(width, height))
-        self.sets = [
-            (table, np.full((height, width, 3), ground, np.uint8)) for table, ground in sets_of(stage.inks)
-        ]
         random = stage.random()
-        self.count = across * along
+        self.cells = laid_out(across, along, random)
+        self.count = len(self.cells)
+        most = max(cell.across for cell in self.cells)
+        self.sets = [
+            (table, blank(most * width + most, most * height + most, ground))
+            for table, ground in sets_of(stage.inks)
+        ]
         self.start = random.permutation(np.arange(self.count) % SETS)
         self.order = random.permutation(self.count)
-        self.across = across
 
     def frame(self, moment: Moment) -> Frame:
         stage = self.stage
         image = np.empty((stage.height, stage.width, 3), np.uint8)
-        for cell in range(self.count):
-            row, column = divmod(cell, self.across)
-            top, bottom = int(self.rows[row]), int(self.rows[row + 1])
-            left, right = int(self.columns[column]), int(self.columns[column + 1])
-            image[top:bottom, left:right] = self._print(cell, row, column, moment)[: bottom - top, : right - left]
+        for number, cell in enumerate(self.cells):
+            top, bottom = int(self.rows[cell.row]), int(self.rows[cell.row + cell.across])
+            left, right = int(self.columns[cell.column]), int(self.columns[cell.column + cell.across])
+            image[top:bottom, left:right] = self._print(number, cell, (right - left, bottom - top), moment)
         return image
 
-    def _print(self, cell: int, row: int, column: int, moment: Moment) -> Frame:
-        tone, mask = self._seen(row, column, moment)
-        before, now, part = self._inks_at(cell, moment.count)
-        edge = round(self.size[1] * (1.0 - part))
+    def _print(self, number: int, cell: Cell, size: tuple[int, int], moment: Moment) -> Frame:
+        tone, mask = self._seen(cell, size, moment)
+        before, now, part = self._inks_at(number, moment.count)
+        edge = round(size[1] * (1.0 - part))
         if edge <= 0 or before == now:
             return self._inked(tone, mask, now)
-        if edge >= self.size[1]:
+        if edge >= size[1]:
             return self._inked(tone, mask, before)
         rest = None if mask is None else (mask[:edge], mask[edge:])
         old = self._inked(tone[:edge], None if rest is None else rest[0], before)
         new = self._inked(tone[edge:], None if rest is None else rest[1], now)
         return np.vstack([old, new])
 
-    def _seen(self, row: int, column: int, moment: Moment) -> tuple[Frame, Frame | None]:
+    def _seen(self, cell: Cell, size: tuple[int, int], moment: Moment) -> tuple[Frame, Frame | None]:
         """Tone and mask of one print, through a camera of its own."""
         stage, framing = self.stage, self.framing
-        width, height = self.size
-        wave = 0.5 + 0.5 * cos(2.0 * pi * (moment.bar - 0.11 * (row + column)))
+        width, height = size
+        finer = 2.0 * framing.scale / cell.across
+        wave = 0.5 + 0.5 * cos(2.0 * pi * (moment.bar - 0.11 * (cell.row + cell.column)))
         pose = stage.pose(moment.shot)
         near = pose.scale + 0.05 * stage.depth * moment.pulse * wave + 0.035 * wave
-        step = 2.0 * framing.scale / near
-        turn = 0.5 * stage.pace * moment.time + 1.3 * (row + column)
-        middle_x = framing.centre[0] + (pose.right + 0.012 * sin(turn)) * width * 2.0 * framing.scale
-        middle_y = framing.centre[1] + (pose.down + 0.010 * cos(turn)) * height * 2.0 * framing.scale
+        step = finer / near
+        turn = 0.5 * stage.pace * moment.time + 1.3 * (cell.row + cell.column)
+        middle_x = framing.centre[0] + (pose.right + 0.012 * sin(turn)) * width * finer
+        middle_y = framing.centre[1] + (pose.down + 0.010 * cos(turn)) * height * finer
         matrix = np.array(
             [
                 [step, 0.0, middle_x - step * (width - 1) / 2.0],
@@ -103,10 +108,10 @@ class Pop:
             ]
         )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        tone = cv2.warpAffine(self.tone, matrix, self.size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        tone = cv2.warpAffine(self.tone, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         if framing.mask is None:
             return np.asarray(tone, dtype=np.uint8), None
-        mask = cv2.warpAffine(framing.mask, matrix, self.size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        mask = cv2.warpAffine(framing.mask, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(tone, dtype=np.uint8), np.asarray(mask, dtype=np.uint8)
 
     def _inks_at(self, cell: int, count: float) -> tuple[int, int, float]:
@@ -127,7 +132,30 @@ class Pop:
         printed = np.asarray(cv2.applyColorMap(tone, table), dtype=np.uint8)
         if mask is None:
             return printed
-        return blended(printed, ground[: len(printed)], mask)
+        return blended(printed, ground[: printed.shape[0], : printed.shape[1]], mask)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where a print lies on the sheet, and how many cells it is wide and high."""
+
+    row: int
+    column: int
+    across: int = 1
+
+
+def laid_out(across: int, along: int, random: np.random.Generator) -> list[Cell]:
+    """The prints of a sheet: where there is room, one in a corner is four times as large as the others."""
+    if min(across, along) < 2 or across * along < 6:
+        return [Cell(row, column) for row in range(along) for column in range(across)]
+    top, left = int(random.choice((0, along - 2))), int(random.choice((0, across - 2)))
+    small = [
+        Cell(row, column)
+        for row in range(along)
+        for column in range(across)
+        if not (0 <= row - top < 2 and 0 <= column - left < 2)
+    ]
+    return [Cell(top, left, 2), *small]
 
 
 def cells_of(stage: Stage, picture: Picture) -> tuple[int, int]:
@@ -158,7 +186,7 @@ def sets_of(inks: Inks) -> list[tuple[Table, tuple[int, int, int]]]:
     match key_of(inks):
         case "night":
             shade, top = dark, mix(high, light, 0.55)
-            grounds = [low, mid, mix(dark, low, 0.4), mix(low, mid, 0.5), mix(mid, high, 0.6)]
+            grounds = [low, mid, mix(dark, low, 0.4), clear(low, mid, 0.5), clear(mid, high, 0.6)]
         case "paper":
             shade, top = mix(dark, mid, 0.45), light
             grounds = [
@@ -170,15 +198,24 @@ def sets_of(inks: Inks) -> list[tuple[Table, tuple[int, int, int]]]:
             ]
         case "colour":
             shade, top = mix(dark, low, 0.4), light
-            grounds = [own, mix(own, mid, 0.7), mix(own, light, 0.45), mix(own, dark, 0.4), mix(own, high, 0.6)]
+            grounds = [own, clear(own, mid, 0.7), mix(own, light, 0.45), mix(own, dark, 0.4), clear(own, high, 0.6)]
     chosen: list[tuple[Lab, ...]] = [
         (shade, mid, high, top),
         (shade, mid, mix(mid, top, 0.5), top),
         (shade, low, high, mix(high, top, 0.6)),
-        (shade, mix(low, mid, 0.5), mid, mix(high, top, 0.4)),
+        (shade, clear(low, mid, 0.5), mid, mix(high, top, 0.4)),
         (low, mid, high, top),
     ]
     return [(steps(row), solid(ground)) for row, ground in zip(chosen, grounds, strict=True)]
+
+
+def clear(one: Lab, other: Lab, share: float) -> Lab:
+    """The two mixed; of opposite hues, which turn grey together, the one that has the larger share."""
+    mixed = mix(one, other, share)
+    chroma = [float(np.hypot(*ink[1:])) for ink in (mixed, one, other)]
+    if chroma[0] >= GREY * min(chroma[1:]):
+        return mixed
+    return other if share >= 0.5 else one
 
 
 def steps(row: tuple[Lab, ...]) -> Table:

@@ -9,6 +9,7 @@ import numpy as np
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.cutout.cut import cut_out
 from services.generator.builtin.cutout.halo import Halo
+from services.generator.builtin.cutout.mark import is_mark, marked
 from services.generator.builtin.cutout.standing import LEVEL, Figure, breathing, footing, lay, stand
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, Table, mix, solid
@@ -37,7 +38,12 @@ RADIUS = 0.50
 """Of the shape at most, in parts of the shorter side."""
 UPPER = 0.42
 """Parts of the subject that count as its head."""
-RINGS = 2
+WAVES = 3
+"""Waves that go out from the shape at a time."""
+REACH = 1.05
+"""How far they go, in radii of the shape."""
+QUIET = 0.65
+"""How much of the glow's ink the shape behind a logo has: it has to be quieter than the logo."""
 
 
 def make(stage: Stage) -> Drawing:
@@ -46,7 +52,7 @@ def make(stage: Stage) -> Drawing:
 
 
 class Poster:
-    """Ground, shape, rings, subject. A return stands on the other side, the last one has a halo."""
+    """Ground, waves, shape, subject. A return stands on the other side, the last one has a halo."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -61,7 +67,10 @@ class Poster:
         self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=tall, wide=wide, level=level)
         self.backing = backing(self.figure, RADIUS * min(stage.width, stage.height))
         shape, table = _inks(inks, swapped=stage.visit % 4 >= 2)
+        if is_mark(cut):
+            shape, table = mix(inks.ground, glow_of(inks), QUIET), marked(inks, key_of(inks))
         self.shape = solid(shape)
+        self.glow = glow_of(inks)
         self.layer = self.figure.inked(table, stage.unit)
         self.ground = Glow(stage, inks.ground, mix(inks.ground, glow_of(inks), 0.7), (middle, 0.75), 0.75)
         self.halo = Halo(self.figure, (inks.light, inks.accent), stage) if stage.finale else None
@@ -74,12 +83,12 @@ class Poster:
         x, y, reach = self.backing
         run = 0.4 * stage.pace * moment.time
         centre = (
-            x - 0.6 * sway.right + 0.012 * stage.width * sin(run),
-            y + 0.02 * stage.height * sin(0.7 * run + 1.0),
+            x - 0.6 * sway.right + 0.022 * stage.width * sin(1.6 * run),
+            y + 0.028 * stage.height * sin(0.9 * run + 1.0),
         )
         radius = reach * (1.0 + 0.045 * stage.depth * moment.pulse)
         turn = self.turn + 0.05 * run * (stage.motif != "arch")
-        self._rings(image, centre, radius, turn, moment)
+        self._waves(image, centre, radius, turn, moment)
         fill(image, self._outline(radius, centre, turn), self.shape)
         if self.halo is not None:
             self.halo.draw(image, sway, moment)
@@ -93,15 +102,18 @@ class Poster:
             points[-2:, 1] = 1.1 * self.stage.height
         return points
 
-    def _rings(self, image: Frame, centre: tuple[float, float], radius: float, turn: float, moment: Moment) -> None:
-        """On each bar a ring leaves the shape and thins out."""
-        for late in range(RINGS):
-            age = moment.bar_step - np.floor(moment.bar_step) + late
-            slow = moment.bar - np.floor(moment.bar) + late
-            reach = radius * (1.0 + 0.22 * age + 0.10 * slow)
-            width = 7.0 * self.stage.unit * (1.0 - slow / RINGS)
-            if width > 0.6:
-                stroke(image, self._outline(reach, centre, turn), self.shape, width, closed=True)
+    def _waves(self, image: Frame, centre: tuple[float, float], radius: float, turn: float, moment: Moment) -> None:
+        """Faint copies of the shape go out from it with the beat and fade; each bar sends out a ring that thins."""
+        run = 0.5 * (0.6 * moment.step + 0.4 * moment.count)
+        for number in range(WAVES, -1, -1):
+            age = (number + run - np.floor(run)) / WAVES
+            if age < 1.0:
+                ink = mix(self.stage.inks.ground, self.glow, 1.0 - age)
+                fill(image, self._outline(radius * (1.0 + REACH * age), centre, turn), solid(ink))
+        gone = moment.bar - np.floor(moment.bar)
+        ring = radius * (1.08 + 0.5 * (moment.bar_step - np.floor(moment.bar_step)) + 0.5 * gone)
+        width = 7.0 * self.stage.unit * (1.0 - gone) + 0.6
+        stroke(image, self._outline(ring, centre, turn), self.shape, width, closed=True)
 
 
 def backing(figure: Figure, most: float) -> tuple[float, float, float]:

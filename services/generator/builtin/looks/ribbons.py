@@ -24,7 +24,7 @@ LOOK = LookEntry(
     energy=(0.2, 0.9),
     sections=("verse", "chorus", "bridge"),
     texture="flat",
-    movement="beat",
+    movement="drift",
 )
 
 POINTS = 110

@@ -29,7 +29,7 @@ LOOK = LookEntry(
 )
 
 BANDS = 11
-THROWN = 5
+THROWN = 4
 """Bands that a beat throws."""
 REACH = (0.04, 0.13)
 """Parts of the frame's longer way along the bands that one is thrown."""

@@ -65,12 +65,12 @@ def body_of(inks: Inks, key: Key) -> Lab:
 
 def inked(inks: Inks, key: Key) -> tuple[Lab, Lab]:
     """Ink and paper of a print in one ink: far enough apart in lightness, the paper lighter."""
-    dark, _, mid, high, light = inks.by_lightness
+    dark, low, _, high, light = inks.by_lightness
     match key:
         case "night":
             return dark, mix(high, light, 0.45)
         case "paper":
-            return mix(dark, mid, 0.7), light
+            return mix(dark, low, 0.75), light
         case "colour":
             return (dark, inks.ground) if float(inks.ground[0]) >= 0.60 else (inks.ground, light)
 

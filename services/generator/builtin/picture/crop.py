@@ -27,8 +27,14 @@ HEADROOM = 0.13
 """Parts of the view above a subject that is taller than it."""
 AIR = 1.25
 """The view is so many times wider and taller than the head: the camera comes nearer over a shot."""
+WITHIN = 1.2
+"""The view aside is so many times wider than what has to be in it."""
 CROP = 1.6
 """Without a known subject no more than this is lost of the longer way, so that a portrait keeps its hair."""
+NEARER = 1.9
+"""The same where it is known what draws the eye."""
+LOWER = 0.2
+"""How far a view without a known subject follows the eye up and down: roofs and tree tops have to be in it."""
 PLAIN_UPSCALE = 2.3
 SCREENED_UPSCALE = 4.0
 """Frame pixels for one of the picture: more looks soft; a screen of dots or lines hides some of it."""
@@ -50,12 +56,14 @@ def aimed(
     closeness: float,
     *,
     subject: Subject | None = None,
+    eye: tuple[float, float] | None = None,
     aside: float = 0.0,
     screened: bool = False,
 ) -> Crop:
     """The crop of a picture (width, height) for a frame (width, height), as near as wished where that is wise.
 
-    aside: how far the view stands beside its aim, as long as no head is cropped for it.
+    eye: what draws it where no subject is known. aside: how far the view stands beside its aim, as long as no
+    head is cropped for it.
     """
     across, along = picture
     width, height = frame
@@ -63,21 +71,24 @@ def aimed(
     wide, tall = width / (across * fill), height / (along * fill)
     upscale = (SCREENED_UPSCALE if screened else PLAIN_UPSCALE) / fill
     if subject is None:
-        nearest = min(upscale, CROP * min(wide, tall))
-        return Crop(min(closeness, max(nearest, 1.04)), (FOCUS[0] + aside, FOCUS[1]))
-    left, top, right, bottom = head = head_of(subject)
+        nearest = min(upscale, (CROP if eye is None else NEARER) * min(wide, tall))
+        x, y = FOCUS if eye is None else (eye[0], FOCUS[1] + LOWER * (eye[1] - FOCUS[1]))
+        return Crop(min(closeness, max(nearest, 1.04)), (x + aside, y))
+    left, top, right, bottom = head_of(subject)
     nearest = min(upscale, wide / (AIR * (right - left)), tall / (AIR * (bottom - top)))
-    if subject.box[3] < FREE:
+    whole = subject.box[3] < FREE
+    if whole:
         across_box, along_box = subject.box[2] - subject.box[0], subject.box[3] - subject.box[1]
-        nearest = min(nearest, wide / (1.1 * across_box), tall / (1.1 * along_box))
+        nearest = min(nearest, wide / (AIR * across_box), tall / (1.1 * along_box))
     closeness = min(closeness, max(nearest, 1.04))
-    return Crop(closeness, _aim(subject.box, head, wide / closeness, tall / closeness, aside))
+    shown = (left, top, right, bottom) if not whole else (subject.box[0], top, subject.box[2], bottom)
+    return Crop(closeness, _aim(subject.box, shown, wide / closeness, tall / closeness, aside))
 
 
 def _aim(box: Box, head: Box, wide: float, tall: float, aside: float) -> tuple[float, float]:
     """The middle of a view wide x tall that has the head in it, and the whole subject where that fits."""
     left, top, right, bottom = head
-    room = max(0.0, (wide - (right - left) * 1.1) / 2.0)
+    room = max(0.0, (wide - (right - left) * WITHIN) / 2.0)
     middle = (left + right) / 2.0
     if box[2] - box[0] < 0.94 * wide:
         middle = 0.5 * (middle + (box[0] + box[2]) / 2.0)

@@ -9,6 +9,7 @@ import numpy as np
 from cv2.typing import MatLike
 
 from libs.picture.load import Gray, Image, Picture
+from libs.picture.salience import SIDE, salience
 from libs.picture.subject import Subject
 from services.generator.builtin.picture.crop import FOCUS, Box, Crop, aimed, head_of
 
@@ -24,6 +25,8 @@ FILL = 0.55
 """The strongest fill light, as an exponent."""
 PLAIN = 5.0
 """Deviation, of 255, along an edge of a picture that stands on a plain ground."""
+WINDOW = 7.0
+"""Cells of a salience field that the eye takes in at once."""
 WORTHWHILE = 0.06
 """Parts of a picture that have to be missing on either side for its ground to be carried on."""
 
@@ -73,10 +76,23 @@ def framed_near(
         (width, height),
         closeness,
         subject=subject,
+        eye=eye_of(picture) if subject is None else None,
         aside=aside,
         screened=screened,
     )
     return framed_at(picture, width, height, crop, subject)
+
+
+def eye_of(picture: Picture) -> tuple[float, float]:
+    """What draws the eye in a picture of no subject that could be cut out: a house, a tree, a crowd."""
+    places = (np.arange(SIDE) + 0.5) / SIDE
+    field = salience(picture.pixels).astype(np.float64) ** 2
+    field *= np.exp(np.minimum((1.3 * (places - 0.5) / 0.36) ** 2, 2.2))
+    found = []
+    for axis in (0, 1):
+        seen = cv2.GaussianBlur(field.sum(axis=axis), (0, 0), WINDOW).ravel()
+        found.append(0.5 * float(places[int(np.argmax(seen))] + places @ seen / max(float(seen.sum()), 1e-9)))
+    return found[0], found[1]
 
 
 def widened(picture: Picture, subject: Subject | None, shape: float) -> tuple[Picture, Subject | None]:

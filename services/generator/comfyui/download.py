@@ -112,8 +112,9 @@ class _Writing:
 
     def begin(self, tag: str, total: int | None) -> None:
         """Forget all that was written."""
-        self._out.seek(0)
-        self._out.truncate()
+        if self.size:
+            self._out.seek(0)
+            self._out.truncate()
         self.size, self.sha, self.tag, self._total = 0, hashlib.sha256(), tag, total
 
     async def take(self, part: Part) -> None:

@@ -1,7 +1,7 @@
 """One ComfyUI server over HTTP: the only place that knows its routes.
 
 `comfy-api-client` does what it does well (one prompt's history, deleting it, freeing memory); the rest is ours: see
-docs/adr/0013. Every call has a time limit and raises errors of `errors.py`, never those of httpx. Nothing is tried
+docs/adr/0014. Every call has a time limit and raises errors of `errors.py`, never those of httpx. Nothing is tried
 again here but the pieces of a download: a POST that broke off may have been done, and only the caller can find out.
 """
 

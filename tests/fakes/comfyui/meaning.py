@@ -128,6 +128,9 @@ def _reshaped(node_class: str, inputs: Mapping[str, Any], media: Media) -> Media
         media = media._replace(seconds=seconds)
     if count := _number(inputs, "frames_number"):
         media = media._replace(seconds=count / (_number(inputs, "frame_rate") or 25.0))
+    if node_class == "CreateVideo":  # sound that only steered the picture is not heard
+        heard = inputs.get("audio")
+        media = media._replace(seconds=heard.seconds if isinstance(heard, Media) else 0.0)
     steps_told = inputs.get("steps")
     return media._replace(
         fps=_number(inputs, "fps", "frame_rate") or media.fps,

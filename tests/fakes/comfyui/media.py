@@ -110,8 +110,8 @@ def _encode(file: Path, media: Media, metadata: dict[str, Any], look: Look) -> N
             sound = container.add_stream("aac", RATE)
             sound.layout = "stereo"
         for frame in frames(media, look):
-            picture = np.ascontiguousarray(frame[: stream.height, : stream.width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            picture: Any = cv2.cvtColor(frame[: stream.height, : stream.width], cv2.COLOR_RGB2YUV_I420)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "yuv420p")))
         container.mux(stream.encode(None))
         if sound is not None:
             _encode_sound(container, sound, media, min(media.seconds, media.frames / float(rate)))

@@ -40,6 +40,25 @@ class TakeRendered(msgspec.Struct, frozen=True, kw_only=True, tag="take.rendered
     clip: Clip
     backend: str
     seed: int
+    workflow: str = ""
+    """What made it on a GPU server."""
+    fallback: bool = False
+    """True when it was made by another means than was wanted, since that failed."""
+
+
+class SoundtrackMixed(msgspec.Struct, frozen=True, kw_only=True, tag="soundtrack.mixed"):
+    """The video's sound is ready for `compose` to find."""
+
+    copied: bool
+    """True: it is the song's own packets, so that there was nothing to make."""
+
+
+class SceneConformed(msgspec.Struct, frozen=True, kw_only=True, tag="scene.conformed"):
+    """All segments of a scene are ready for `compose` to find."""
+
+    scene_id: str
+    encoded: int
+    """How many of them are files of their own; the others lie in the clip."""
 
 
 class VideoComposed(msgspec.Struct, frozen=True, kw_only=True, tag="video.composed"):
@@ -99,13 +118,23 @@ class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job.cancelled
     reason: str = ""
 
 
-WorkFact = TrackAnalyzed | StoryboardPlanned | TakeRendered | VideoComposed | DeliveryAttempted
+WorkFact = (
+    TrackAnalyzed
+    | StoryboardPlanned
+    | TakeRendered
+    | SoundtrackMixed
+    | SceneConformed
+    | VideoComposed
+    | DeliveryAttempted
+)
 """What a handler may return: the task is done."""
 
 FactBody = (
     TrackAnalyzed
     | StoryboardPlanned
     | TakeRendered
+    | SoundtrackMixed
+    | SceneConformed
     | VideoComposed
     | DeliveryAttempted
     | TaskAttemptFailed
@@ -121,6 +150,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     reused: bool = False
+    gpu_seconds: float = 0.0
+    """On GPU servers, attempts that gave nothing included."""
+    cost: float = 0.0
+    """In the currency of the budget."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,11 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
     """0 for a cut."""
 
+    @property
+    def overlap(self) -> int:
+        """Frames in which both scenes are seen, even."""
+        return self.frames - self.frames % 2 if self.kind == "crossfade" else 0
+
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True):
     """A camera's move over a scene."""

@@ -60,7 +60,29 @@ class Compose(msgspec.Struct, frozen=True, kw_only=True, tag="compose"):
     clips: tuple[Clip, ...]
     options: JobOptions
     usage: tuple[StageUsage, ...] = ()
-    """For the report; does not change the picture and is no part of the result's key."""
+    """For the report; does not change the picture and is no part of the result's key. That of `composing` is what
+    was done ahead."""
+
+
+class Mix(msgspec.Struct, frozen=True, kw_only=True, tag="mix"):
+    """Make the video's soundtrack of the song, ahead of `compose`. Done: `soundtrack.mixed`."""
+
+    song: Blob
+    options: JobOptions
+
+
+class Conform(msgspec.Struct, frozen=True, kw_only=True, tag="conform"):
+    """Encode what a scene's clip doesn't hold as the video shows it, ahead of `compose`. Done: `scene.conformed`.
+
+    That is the crossfade into the scene, captions, and all of a clip that another encoder made.
+    """
+
+    scene_id: str
+    analysis: Blob
+    storyboard: Blob
+    clips: tuple[Clip, ...]
+    """The scene's own, and that of the scene before when the two crossfade."""
+    options: JobOptions
 
 
 class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
@@ -78,9 +100,12 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     error_message: str = ""
 
 
-TaskBody = Analyze | Plan | Animate | Compose | Notify
-TaskKind = Literal["analyze", "plan", "animate", "compose", "notify"]
-TASK_KINDS: tuple[TaskKind, ...] = ("analyze", "plan", "animate", "compose", "notify")
+TaskBody = Analyze | Plan | Animate | Mix | Conform | Compose | Notify
+TaskKind = Literal["analyze", "plan", "animate", "mix", "conform", "compose", "notify"]
+TASK_KINDS: tuple[TaskKind, ...] = ("analyze", "plan", "animate", "mix", "conform", "compose", "notify")
+
+AHEAD: frozenset[TaskKind] = frozenset({"mix", "conform"})
+"""Kinds that only spare `compose` work: it finds what they made, and makes what it doesn't find."""
 
 RUN_INDEPENDENT: frozenset[TaskKind] = frozenset({"notify"})
 """Kinds that go on after their run has ended."""
@@ -92,7 +117,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: analyze, plan, animate.s003, compose, notify."""
+    """Natural key within the run: analyze, mix, plan, animate.s003, conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""
     owner: str

@@ -9,22 +9,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
+from functools import partial
 
 import msgspec
 
 from libs.artifacts.results import find_blob, keep_blob
-from libs.artifacts.store import ArtifactStore
+from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import InputMissing, Permanent
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Clip, Storyboard
 from libs.media.encoding import Encoding
 from services.composer.encode import Input, Text, head_args, segment_args
 from services.composer.parts import Head, Part, misfit, read_head
-from services.composer.settings import ComposerSettings
-from services.composer.timeline import Segment
-from services.composer.tools import Tools
+from services.composer.shown import Shown, shown_captions
+from services.composer.suite import Suite
+from services.composer.timeline import Segment, segments
+from services.composer.together import together
 
 VERSION = "3"
 """Raised whenever the same order gives other bytes."""
@@ -52,55 +55,56 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Cutter:
-    """Makes the pieces of one video. `encoders` bounds the ffmpeg processes of all videos together."""
+    """Makes the pieces of one video. `open_cutter` makes one."""
 
-    def __init__(
-        self,
-        encoding: Encoding,
-        owner: str,
-        *,
-        store: ArtifactStore,
-        tools: Tools,
-        settings: ComposerSettings,
-        encoders: asyncio.Semaphore,
-        folder: Path,
-        fonts: Path,
-    ) -> None:
+    def __init__(self, suite: Suite, analysis: Analysis, encoding: Encoding, head: Head, shown: Shown) -> None:
+        self.board = shown.board
+        """As it is encoded: a preview is smaller than planned."""
+        self.analysis = analysis
+        self.head = head
+        self._suite = suite
         self._encoding = encoding
-        self._owner = owner
-        self._store = store
-        self._tools = tools
-        self._settings = settings
-        self._encoders = encoders
-        self._folder = folder
-        self._fonts = fonts
+        self._shown = shown
 
-    async def head(self) -> Head:
-        """What all parts of the video have in common."""
-        output = self._folder / "head.mp4"
-        await self._tools.ffmpeg(head_args(self._encoding, output), self._settings.segment_timeout_s)
-        return await asyncio.to_thread(read_head, str(output))
+    async def pieces(
+        self, clips: Sequence[Clip], *, scene_id: str = "", tell: Callable[[float], None] = lambda _: None
+    ) -> list[Piece]:
+        """The pieces of all segments, or of those of one scene, found or made, several in work at once.
 
-    async def piece(self, cut: Cut, head: Head, tell: Callable[[float], None]) -> Piece:
-        """The segment's piece, found or made. tell: called with the frames that are done."""
-        piece = await self._copied(cut, head)
+        tell: called with the share that is done, 0..1.
+        """
+        found = segments(self.board, clips, scene_id)
+        frames = max(sum(one.frames for one in found), 1)
+        done: dict[int, float] = {}
+
+        def tell_one(number: int, frames_done: float) -> None:
+            done[number] = frames_done
+            tell(sum(done.values()) / frames)
+
+        cuts = [Cut(number, segment, self._shown.script(segment)) for number, segment in enumerate(found)]
+        return await together(*(self._piece(cut, partial(tell_one, cut.number)) for cut in cuts))
+
+    async def _piece(self, cut: Cut, tell: Callable[[float], None]) -> Piece:
+        piece = await self._copied(cut)
         if piece is None:
-            blob = await find_blob(self._store, self._key(cut)) or await self._encoded(cut, head, tell)
+            key = self._key(cut)
+            async with self._suite.studio.alone(key):
+                blob = await find_blob(self._suite.store, key) or await self._encoded(cut, tell)
             piece = Piece(cut, blob, 0, False)
         tell(cut.segment.frames)
         return piece
 
-    async def opened(self, stack: AsyncExitStack, piece: Piece, head: Head) -> Part:
+    async def opened(self, stack: AsyncExitStack, piece: Piece) -> Part:
         """The piece as a local file. One that was encoded, and is gone or cut short, is made again.
 
         Raises InputMissing for a clip that is gone.
         """
         try:
-            path = await stack.enter_async_context(self._store.local(piece.blob))
+            path = await stack.enter_async_context(self._suite.store.local(piece.blob))
         except InputMissing:
             if piece.copied:
                 raise
-            path = await stack.enter_async_context(self._store.local(await self._encoded(piece.cut, head)))
+            path = await stack.enter_async_context(self._suite.store.local(await self._encoded(piece.cut)))
         return Part(str(path), piece.first, piece.cut.segment.frames)
 
     def _key(self, cut: Cut) -> str:
@@ -111,45 +115,65 @@ class Cutter:
             "frames": segment.frames,
             "picture": [encoding.width, encoding.height, str(encoding.fps), *encoding.quality],
             "text": [script, segment.start] if cut.script else None,
-            "tool": self._settings.shared.ffmpeg,
+            "tool": self._suite.settings.shared.ffmpeg,
         }
-        return result_key("segment", VERSION, self._owner, inputs)
+        return result_key("segment", VERSION, self._suite.owner, inputs)
 
-    async def _copied(self, cut: Cut, head: Head) -> Piece | None:
+    async def _copied(self, cut: Cut) -> Piece | None:
         """The segment as it lies in its clip; None when it has to be encoded."""
         if cut.script or len(cut.segment.sources) > 1:
             return None
         (source,) = cut.segment.sources
-        async with self._store.local(source.clip.blob) as path:
+        async with self._suite.store.local(source.clip.blob) as path:
             part = Part(str(path), source.first, cut.segment.frames)
-            reason = await asyncio.to_thread(misfit, part, self._encoding.fps, head)
+            reason = await asyncio.to_thread(misfit, part, self._encoding.fps, self.head)
         if reason:
             log.info("the clip of %s is encoded again: %s", source.clip.scene_id, reason)
             return None
         return Piece(cut, source.clip.blob, source.first, True)
 
-    async def _encoded(self, cut: Cut, head: Head, tell: Callable[[float], None] | None = None) -> Blob:
-        segment, encoding = cut.segment, self._encoding
-        output = self._folder / f"segment{cut.number}.mp4"
+    async def _encoded(self, cut: Cut, tell: Callable[[float], None] = lambda _: None) -> Blob:
+        segment, encoding, suite = cut.segment, self._encoding, self._suite
+        output = suite.folder / f"segment{cut.number}.mp4"
 
         def on_progress(seconds: float) -> None:
-            if tell is not None:
-                tell(min(seconds * float(encoding.fps), segment.frames))
+            tell(min(seconds * float(encoding.fps), segment.frames))
 
-        async with self._encoders, AsyncExitStack() as stack:
+        async with suite.studio.encoders, AsyncExitStack() as stack:
             inputs = [
-                Input(await stack.enter_async_context(self._store.local(one.clip.blob)), one.first)
+                Input(await stack.enter_async_context(suite.store.local(one.clip.blob)), one.first)
                 for one in segment.sources
             ]
             text = None
             if cut.script:
-                text = Text(self._folder / f"segment{cut.number}.ass", self._fonts, segment.start)
+                text = Text(suite.folder / f"segment{cut.number}.ass", self._shown.fonts, segment.start)
                 text.script.write_text(cut.script, encoding="utf-8")
             args = segment_args(encoding, inputs, segment.frames, output, text)
-            await self._tools.ffmpeg(args, self._settings.segment_timeout_s, on_progress)
-        reason = await asyncio.to_thread(misfit, Part(str(output), 0, segment.frames), encoding.fps, head)
+            await suite.tools.ffmpeg(args, suite.settings.segment_timeout_s, on_progress)
+        reason = await asyncio.to_thread(misfit, Part(str(output), 0, segment.frames), encoding.fps, self.head)
         if reason:
             raise Permanent("output_check_failed", f"A segment doesn't fit. {reason}")
-        blob = await keep_blob(self._store, self._key(cut), await self._store.put_file(output, "video/mp4"))
+        blob = await keep_blob(suite.store, self._key(cut), await suite.store.put_file(output, "video/mp4"))
         output.unlink()
         return blob
+
+
+async def open_cutter(suite: Suite, storyboard: Blob, analysis: Blob, options: JobOptions) -> Cutter:
+    """A cutter for the video of this plan. Raises InputMissing."""
+    planned = await suite.document(storyboard, Storyboard)
+    heard = await suite.document(analysis, Analysis)
+    encoding = suite.encoding(planned, preview=options.preview)
+    board = msgspec.structs.replace(planned, width=encoding.width, height=encoding.height)
+    shown = await shown_captions(suite.folder, board, heard.words if options.captions else ())
+    return Cutter(suite, heard, encoding, await _head(suite, encoding), shown)
+
+
+async def _head(suite: Suite, encoding: Encoding) -> Head:
+    """What all parts of a video have in common. Found out once for each encoding."""
+    heads = suite.studio.heads
+    async with suite.studio.alone(f"head of {encoding}"):
+        if encoding not in heads:
+            output = suite.folder / "head.mp4"
+            await suite.tools.ffmpeg(head_args(encoding, output), suite.settings.segment_timeout_s)
+            heads[encoding] = await asyncio.to_thread(read_head, str(output))
+        return heads[encoding]

@@ -33,7 +33,7 @@ def make_report(
     *,
     size: int,
     copied: bool,
-    stages: Sequence[StageUsage],
+    stages: Sequence[StageUsage] = (),
     preview: bool = False,
 ) -> Report:
     """The report on a file of `size` bytes. `problems` says what its checks found."""

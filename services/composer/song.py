@@ -60,21 +60,20 @@ def output_rate(rate: int) -> int:
     return 44100 if rate % 11025 == 0 else 48000
 
 
-def encode_args(song: Path, track: SongTrack, length: Fraction, output: Path, *, quick: bool = False) -> list[str]:
-    """Arguments that make AAC of the song, stereo, as long as the picture (`length` in seconds) to the sample.
+def encode_args(song: Path, track: SongTrack, beyond: Fraction, output: Path, *, quick: bool = False) -> list[str]:
+    """Arguments that make AAC of the song, stereo, and of `beyond` seconds of silence after it.
 
     Sample 0 is the first that decodes: the file's own clock, with its gaps and delays, is left aside.
     quick: in a third of the time, for previews.
     """
     rate = output_rate(track.rate)
-    count = round(length * rate)
     source = graph.input(str(song), f=track.demuxer, protocol_whitelist="file", threads=1)
     sound = source["a:0"].filter("asetpts", "N/SR/TB")
     if track.channels == 1:
         sound = sound.filter("channelmap", map="0|0", channel_layout="stereo")
     sound = sound.filter("aresample", rate, out_chlayout="stereo", rematrix_maxval="1.0")
     sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=rate, channel_layouts="stereo")
-    sound = sound.filter("apad", whole_len=count).filter("atrim", end_sample=count)
+    sound = sound.filter("apad", pad_len=round(beyond * rate))
     options: dict[str, Any] = {"c:a": "aac", "b:a": BIT_RATE, "threads": 1, "map_metadata": -1, "f": "mp4"}
     if quick:
         options["aac_coder"] = "fast"

@@ -29,6 +29,14 @@ class Segment(NamedTuple):
         return self.end - self.start
 
 
+class Span(NamedTuple):
+    """Frames `start` (included) to `end` (excluded) of the video, and the one or two scenes seen in them."""
+
+    start: int
+    end: int
+    scenes: tuple[Scene, ...]
+
+
 class Join(NamedTuple):
     """Where a scene begins, as planned: a cut at `frame`, or a crossfade of `frames` frames centred on it."""
 
@@ -44,31 +52,40 @@ class Join(NamedTuple):
 
 def joins(storyboard: Storyboard) -> list[Join]:
     """Every planned change of scene, in order."""
-    return [Join(scene.id, scene.start_frame, _overlap(scene)) for scene in storyboard.scenes[1:]]
+    return [Join(scene.id, scene.start_frame, scene.transition.overlap) for scene in storyboard.scenes[1:]]
 
 
-def segments(storyboard: Storyboard, clips: Iterable[Clip]) -> list[Segment]:
+def segments(storyboard: Storyboard, clips: Iterable[Clip], scene_id: str = "") -> list[Segment]:
     """The segments of the whole video, in order: they touch and add up to the storyboard's frames.
 
+    scene_id: only those of this scene, the transition into it and its body; then no other clips are needed.
     Raises `Permanent("output_check_failed")` when scenes leave a gap, transitions overlap, or a clip is missing
     or doesn't reach as far as it is needed.
     """
     by_scene = {clip.scene_id: clip for clip in clips}
+    return [
+        Segment(
+            span.start, span.end, tuple(_source(scene, by_scene, span.start, span.end) for scene in span.scenes)
+        )
+        for span in _spans(storyboard)
+        if scene_id in ("", span.scenes[-1].id)
+    ]
+
+
+def _spans(storyboard: Storyboard) -> list[Span]:
     scenes = storyboard.scenes
-    found: list[Segment] = []
+    found: list[Span] = []
     at = 0
     for index, scene in enumerate(scenes):
-        if index:
-            half = _overlap(scene) // 2
-            if half:
-                window = (scene.start_frame - half, scene.start_frame + half)
-                left = _source(scenes[index - 1], by_scene, *window)
-                found.append(_segment(*window, at, (left, _source(scene, by_scene, *window))))
-                at = window[1]
-        following = _overlap(scenes[index + 1]) // 2 if index + 1 < len(scenes) else 0
+        half = scene.transition.overlap // 2 if index else 0
+        if half:
+            window = Span(scene.start_frame - half, scene.start_frame + half, (scenes[index - 1], scene))
+            found.append(_touching(window, at))
+            at = window.end
+        following = scenes[index + 1].transition.overlap // 2 if index + 1 < len(scenes) else 0
         end = scene.end_frame - following
         if end > at or not found:
-            found.append(_segment(at, end, at, (_source(scene, by_scene, at, end),)))
+            found.append(_touching(Span(at, end, (scene,)), at))
             at = end
         elif end < at:
             raise Permanent("output_check_failed", f"The transitions of scene {scene.id} overlap.")
@@ -77,16 +94,10 @@ def segments(storyboard: Storyboard, clips: Iterable[Clip]) -> list[Segment]:
     return found
 
 
-def _overlap(scene: Scene) -> int:
-    """Frames of the crossfade with which a scene begins, even; 0 for a cut."""
-    frames = scene.transition.frames if scene.transition.kind == "crossfade" else 0
-    return frames - frames % 2
-
-
-def _segment(start: int, end: int, at: int, sources: tuple[Source, ...]) -> Segment:
-    if start != at or end <= start:
+def _touching(span: Span, at: int) -> Span:
+    if span.start != at or span.end <= span.start:
         raise Permanent("output_check_failed", f"The plan breaks at frame {at}.")
-    return Segment(start, end, sources)
+    return span
 
 
 def _source(scene: Scene, clips: Mapping[str, Clip], start: int, end: int) -> Source:

@@ -1,13 +1,16 @@
 """decide: what is due now. The whole pipeline, its fan-out and fan-in, its retries and its ends.
 
 song ─▶ analyze ─▶ plan ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
+  └───▶ mix                  └─▶ conform × scenes
              (a task that can't be tried again) ─▶ failed ──────────────▲
              (somebody ends it)                 ─▶ cancelled ───────────┘
+
+mix and conform go ahead of compose, on cores that drawing leaves idle. Nobody waits for them and they are tried
+once: compose finds what they made and makes the rest, and fails by itself if it must.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Literal
@@ -27,10 +30,11 @@ from libs.contracts.facts import (
 )
 from libs.contracts.jobs import State
 from libs.contracts.messages import Control, DeadLetter
-from libs.contracts.tasks import Analyze, Animate, Compose, Notify, Plan, StageUsage, Task, TaskBody
+from libs.contracts.tasks import AHEAD, Analyze, Animate, Compose, Mix, Notify, Plan, StageUsage, Task, TaskBody
+from services.ingest.ahead import conforms
 from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.retries import Hopeless, Remake, Try, verdict
-from services.ingest.state import STAGE_OF, Ordered, RunState, kind_of
+from services.ingest.state import CHARGED_TO, Ordered, RunState, kind_of
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +77,7 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     takes that a person waits for at the screen."""
     brief = state.brief
     yield "analyze", Analyze(song=brief.song, lyrics=brief.lyrics)
+    yield "mix", Mix(song=brief.song, options=brief.options)
     track = state.result("analyze", TrackAnalyzed)
     if track is None:
         return
@@ -95,15 +100,17 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
                 preview=brief.options.preview,
             ),
         )
-    clips = state.clips
-    if all(shot.scene.id in clips for shot in board.shots):
+    takes = state.takes
+    if any(shot.scene.id not in takes for shot in board.shots):
+        yield from conforms(brief, track, board, takes)
+    else:
         yield (
             "compose",
             Compose(
                 song=brief.song,
                 analysis=track.analysis,
                 storyboard=board.storyboard,
-                clips=tuple(clips[shot.scene.id] for shot in board.shots),
+                clips=tuple(takes[shot.scene.id].clip for shot in board.shots),
                 options=brief.options,
                 usage=_usage(state, now),
             ),
@@ -135,6 +142,8 @@ def _after_the_end(state: RunState, ending: Fact) -> dict[str, TaskBody]:
 
 def _next_step(state: RunState, tasks: Mapping[str, TaskBody], key: str, now: datetime) -> list[Decision]:
     """The first try, the next one, nothing while one is out, or the end."""
+    if kind_of(key) in AHEAD and state.task(key).attempts:
+        return []
     match verdict(state, key, tasks):
         case None:
             return []
@@ -226,17 +235,19 @@ def _own_fact(state: RunState, body: JobCompleted | JobFailed | JobCancelled, no
 
 
 def _usage(state: RunState, now: datetime) -> tuple[StageUsage, ...]:
-    """What the stages before this one cost: time from their first order to the next stage's, CPU of all tries."""
-    entered = state.entered
-    bounds = [*entered.items(), (State.COMPOSING, now)]
-    cpu = dict.fromkeys(entered, 0.0)
+    """What the stages before this one cost: time from their first order to the next stage's, CPU of all tries. Of
+    composing, the CPU of what was done ahead and of tries that failed."""
+    started = state.entered
+    started.setdefault(State.COMPOSING, now)
+    cpu = dict.fromkeys(started, 0.0)
     for key, task in state.tasks.items():
-        stage = STAGE_OF.get(kind_of(key))
+        stage = CHARGED_TO.get(kind_of(key))
         if stage in cpu:
             facts = (fact for try_ in task.attempts.values() for fact in (try_.done, try_.failed) if fact)
             cpu[stage] += sum(fact.usage.cpu_seconds for fact in facts)
+    ends = [*started.values(), now][1:]
     return tuple(
         StageUsage(stage=stage.value, wall_seconds=max((end - start).total_seconds(), 0.0), cpu_seconds=cpu[stage])
-        for (stage, start), (_, end) in itertools.pairwise(bounds)
-        if stage is not State.COMPOSING
+        for (stage, start), end in zip(started.items(), ends, strict=True)
+        if stage is not State.COMPOSING or cpu[stage]
     )

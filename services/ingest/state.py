@@ -20,6 +20,8 @@ from libs.contracts.facts import (
     JobCancelled,
     JobCompleted,
     JobFailed,
+    SceneConformed,
+    SoundtrackMixed,
     StoryboardPlanned,
     TakeRendered,
     TaskAttemptFailed,
@@ -29,11 +31,14 @@ from libs.contracts.facts import (
 )
 from libs.contracts.jobs import JobOptions, State
 from libs.contracts.storyboard import Clip
+from libs.contracts.tasks import AHEAD
 
 DONE_BY: dict[str, type[WorkFact]] = {
     "analyze": TrackAnalyzed,
     "plan": StoryboardPlanned,
     "animate": TakeRendered,
+    "mix": SoundtrackMixed,
+    "conform": SceneConformed,
     "compose": VideoComposed,
     "notify": DeliveryAttempted,
 }
@@ -45,7 +50,11 @@ STAGE_OF: dict[str, State] = {
     "animate": State.GENERATING,
     "compose": State.COMPOSING,
 }
-"""The stage that a task belongs to, in the order of the pipeline. A notify task belongs to none."""
+"""The stage that a task belongs to, in the order of the pipeline. A notify task belongs to none, and neither does
+what is done ahead of its stage."""
+
+CHARGED_TO: dict[str, State] = {**STAGE_OF, **dict.fromkeys(AHEAD, State.COMPOSING)}
+"""The stage whose cost a task is."""
 
 W = TypeVar("W", TrackAnalyzed, StoryboardPlanned, TakeRendered, VideoComposed, DeliveryAttempted)
 
@@ -175,10 +184,15 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return {stage: times[stage] for stage in STAGE_OF.values() if stage in times}
 
     @property
-    def clips(self) -> dict[str, Clip]:
-        """The clip that counts of each scene that has one. The storyboard may not be known yet."""
+    def takes(self) -> dict[str, TakeRendered]:
+        """The take that counts of each scene that has one. The storyboard may not be known yet."""
         takes = {key: self.result(key, TakeRendered) for key in self.tasks if kind_of(key) == "animate"}
-        return {key.partition(".")[2]: take.clip for key, take in takes.items() if take is not None}
+        return {key.partition(".")[2]: take for key, take in takes.items() if take is not None}
+
+    @property
+    def clips(self) -> dict[str, Clip]:
+        """The clips of these takes."""
+        return {scene_id: take.clip for scene_id, take in self.takes.items()}
 
     @property
     def scenes(self) -> tuple[int, int]:

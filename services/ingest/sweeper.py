@@ -34,6 +34,8 @@ PATIENCE: dict[TaskKind, timedelta] = {
     "analyze": timedelta(minutes=5),
     "plan": timedelta(minutes=3),
     "animate": timedelta(minutes=15),
+    "mix": timedelta(minutes=5),
+    "conform": timedelta(minutes=15),
     "compose": timedelta(minutes=30),
     "notify": timedelta(minutes=4),
 }

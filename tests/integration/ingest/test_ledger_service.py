@@ -94,7 +94,7 @@ async def test_a_job_over_the_bus(tmp_path: Path, nats: NatsServer, bus: Bus) ->
         metrics = (await client.get("/metrics")).text
         assert 'beatloom_jobs_total{state="completed"} 1.0' in metrics
     kinds = {subject.split(".")[2] for subject in await subjects_of(bus, subjects.TASKS)}
-    assert kinds == {"analyze", "plan", "animate", "compose"}
+    assert kinds == {"analyze", "mix", "plan", "animate", "compose"}
     assert f"beatloom.fact.{job_id}.job.completed" in await subjects_of(bus, subjects.FACTS)
 
 

@@ -9,6 +9,8 @@ from libs.contracts.facts import (
     DeliveryAttempted,
     Fact,
     FactBody,
+    SceneConformed,
+    SoundtrackMixed,
     StoryboardPlanned,
     TakeRendered,
     TaskAttemptFailed,
@@ -68,7 +70,9 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
             )
         case "animate":
             clip = Clip(scene_id=scene, lead=0, frames=30, blob=blob(f"clip {scene}{make}"))
-            return TakeRendered(clip=clip, backend="test", seed=1)
+            return TakeRendered(clip=clip, backend="builtin", seed=1)
+        case "mix" | "conform":
+            return SoundtrackMixed(copied=False) if kind == "mix" else SceneConformed(scene_id=scene, encoded=1)
         case "compose":
             return VideoComposed(
                 video=blob("video" + make),
@@ -120,4 +124,7 @@ def broke(
 
 
 TASKS = ("analyze", "plan", "animate.s001", "animate.s002", "animate.s003", "compose")
-"""The tasks of a job of three scenes, in order."""
+"""The tasks that a job of three scenes waits for, in order."""
+
+FIRST = ["analyze", "mix"]
+"""The tasks that a new job orders."""

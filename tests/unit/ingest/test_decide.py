@@ -35,7 +35,7 @@ def orders(decided: list[Decision]) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("happened", "expected"),
     [
-        ([], [("analyze", 1)]),
+        ([], [("analyze", 1), ("mix", 1)]),
         (["analyze"], [("plan", 1)]),
         (["analyze", "plan"], [("animate.s001", 1), ("animate.s002", 1), ("animate.s003", 1)]),
         (["analyze", "plan", "animate.s002"], []),

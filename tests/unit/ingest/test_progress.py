@@ -135,3 +135,12 @@ def test_memory_is_bounded() -> None:
         board.take(told(f"animate.s{number}", 0.1))
     assert len(board._jobs) == MAX_JOBS
     assert len(board._jobs["job1"].tasks) == MAX_TASKS
+
+
+def test_what_is_done_ahead_of_composing_counts_when_it_is_composed() -> None:
+    board = ProgressBoard()
+    board.take(told("animate.s001", 0.5))
+    before = percent(board, State.GENERATING, scenes=4)
+    board.take(told("mix", 1.0))
+    board.take(told("conform.s001", 1.0))
+    assert percent(board, State.GENERATING, scenes=4) == before

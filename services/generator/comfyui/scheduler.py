@@ -22,11 +22,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from services.generator.comfyui.fleet import Fleet, Server
+from services.generator.comfyui.endgame import share_out
+from services.generator.comfyui.fleet import SLOTS, Fleet, Server
 from services.generator.comfyui.waiting import ANYTHING, Kind, Line, ModelSet, Queue, Waiting
 
 PAYS_AFTER = 8.0
 """Models that were loaded are worked with for so many times the seconds of a load before others may push in."""
+LAST = 3.0
+"""Clips for each server that count as the last ones."""
+MOST_PAIRS = 2000
+"""Clips times servers: what can be planned as a whole within a millisecond."""
+AHEAD_S = 10.0
+"""Of the last clips, one is queued ahead only so shortly before its turn."""
 TINY = 1e-9
 
 
@@ -165,12 +172,29 @@ class Scheduler:
     def next(self, now: float) -> list[Assignment]:
         """What is to be sent where. The clips are on their servers from now on; `ended` takes them off again."""
         made: list[Assignment] = []
+        if self._few():
+            self._share_out(now, made)
+            return made
         if self._queue.lines and self._fleet.idle:
             self._go_on(now, made)
             self._join(now, made)
         if self._queue.lines and self._fleet.roomy:
             self._queue_ahead(now, made)
         return made
+
+    def _few(self) -> bool:
+        """True when so little waits that it can be planned as a whole."""
+        servers = len(self._fleet.servers)
+        return 0 < len(self._queue) <= LAST * servers and len(self._queue) * servers <= MOST_PAIRS
+
+    def _share_out(self, now: float, made: list[Assignment]) -> None:
+        servers = [server for server in self._fleet.servers.values() if not server.held]
+        plan = share_out(self._queue.clips(), servers, now, speed=self._figures.speed, switch=self._figures.switch)
+        for server in servers:
+            clip = plan.get(server.name)
+            soon = server.ends - now <= AHEAD_S and clip and clip.models == server.models
+            if clip and (server.room == SLOTS or (server.room and soon)):
+                self._assign(server, clip, now, made)
 
     def _go_on(self, now: float, made: list[Assignment]) -> None:
         """Idle servers stay with their models, or relieve another line."""

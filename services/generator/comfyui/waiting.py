@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -164,6 +165,10 @@ class Queue:
 
     def __contains__(self, clip: str) -> bool:
         return clip in self._orders
+
+    def clips(self) -> Iterator[Waiting]:
+        """All of them, in no order that means anything."""
+        return (waiting for _, waiting in self._orders.values())
 
     def add(self, waiting: Waiting) -> None:
         """Wait; one with the same id is replaced."""

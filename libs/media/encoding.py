@@ -6,7 +6,6 @@ depend on the cores), and its time base is one frame.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -18,14 +17,14 @@ BITS_A_PIXEL = 0.26
 LEAST_CAP = 2_000_000
 """Bits a second up to which small pictures may go."""
 
-COLOUR: dict[str, str] = {
-    "pix_fmt": "yuv420p",
+PIXELS = "yuv420p"
+TAGS: dict[str, str] = {
     "color_range": "tv",
     "colorspace": "bt709",
     "color_primaries": "bt709",
     "color_trc": "bt709",
 }
-"""Output options that tag every picture that we encode: BT.709, limited range."""
+"""Options that tag every picture that we encode: BT.709, limited range."""
 
 
 class Quality(NamedTuple):
@@ -79,24 +78,31 @@ def track_timescale(fps: Fraction) -> int:
     return fps.numerator if fps.denominator > 1 else fps.numerator * 1000
 
 
-def output_options(encoding: Encoding, keys: Collection[int] = ()) -> dict[str, Any]:
-    """ffmpeg's output options. keys: frames that are made IDR frames, besides those that x264 chooses."""
+def encoder_options(encoding: Encoding) -> dict[str, str]:
+    """The options of libx264, as text: for ffmpeg and for libavcodec in this process alike."""
     cap = max(LEAST_CAP, round(encoding.width * encoding.height * encoding.fps * Fraction(BITS_A_PIXEL)))
-    forced = "+".join(f"eq(n,{frame})" for frame in sorted(keys))
+    return {
+        "preset": encoding.quality.preset,
+        "crf": str(encoding.quality.crf),
+        "maxrate": str(cap),
+        "bufsize": str(2 * cap),
+        "threads": "1",
+        "g": str(LONGEST_GROUP),
+        "bf": str(B_FRAMES),
+        "x264-params": "open-gop=0:scenecut=40",
+        "forced-idr": "1",
+        **TAGS,
+    }
+
+
+def output_options(encoding: Encoding) -> dict[str, Any]:
+    """ffmpeg's output options."""
     return {
         "fps_mode": "passthrough",
         "enc_time_base": time_base(encoding.fps),
         "c:v": "libx264",
-        "preset": encoding.quality.preset,
-        "crf": encoding.quality.crf,
-        "maxrate": cap,
-        "bufsize": 2 * cap,
-        "threads": 1,
-        "g": LONGEST_GROUP,
-        "bf": B_FRAMES,
-        "x264-params": "open-gop=0:scenecut=40",
-        **({"forced-idr": 1, "force_key_frames": f"expr:{forced}"} if forced else {}),
-        **COLOUR,
+        "pix_fmt": PIXELS,
+        **encoder_options(encoding),
         "video_track_timescale": track_timescale(encoding.fps),
         "map_metadata": -1,
         "f": "mp4",

@@ -82,14 +82,14 @@ def _lacking(binary: str) -> tuple[str, ...]:
         raise Permanent("tool_missing", f"The ffmpeg at {binary!r} can't be run.") from error
 
 
-def start(argv: list[str], *, stdin: int, own_group: bool) -> subprocess.Popen[bytes]:
+def _start(argv: list[str]) -> subprocess.Popen[bytes]:
     """Started in the thread that outlives it: see `libs.runtime.spawn`."""
     return subprocess.Popen(
         argv,
-        stdin=stdin,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        process_group=0 if own_group else None,
+        process_group=0,
     )
 
 
@@ -100,7 +100,7 @@ def _reap(process: subprocess.Popen[bytes]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def attend(process: subprocess.Popen[bytes], on_line: Callable[[bytes], None] | None) -> tuple[float, bytes]:
+def _attend(process: subprocess.Popen[bytes], on_line: Callable[[bytes], None] | None) -> tuple[float, bytes]:
     """Reads both pipes to their end, then reaps: CPU seconds and the end of stderr. For a thread."""
     tail = b""
     rest = b""
@@ -126,7 +126,7 @@ _NO_SPACE = frozenset({-signal.SIGXFSZ, *(256 - number for number in FULL)})
 """How ffmpeg ends when it can't write: its exit code is the negative errno, modulo 256."""
 
 
-def failure(returncode: int, stderr_tail: bytes) -> BeatloomError:
+def _failure(returncode: int, stderr_tail: bytes) -> BeatloomError:
     """The error that a bad end of ffmpeg stands for, by its exit code or signal alone."""
     detail = stderr_tail.decode("utf-8", "replace")
     if returncode in _NO_SPACE:
@@ -174,8 +174,8 @@ async def run_ffmpeg(
 
     progress = ("-progress", "pipe:1", "-nostats") if on_progress is not None else ()
     argv = spawn.command([str(tool), *GLOBAL_OPTIONS, *progress, *args], limits=limits)
-    process = start(argv, stdin=subprocess.DEVNULL, own_group=True)
-    attending = asyncio.ensure_future(asyncio.to_thread(attend, process, on_line))
+    process = _start(argv)
+    attending = asyncio.ensure_future(asyncio.to_thread(_attend, process, on_line))
     try:
         cpu, tail = await asyncio.wait_for(asyncio.shield(attending), timeout_s)
     except TimeoutError as error:
@@ -185,5 +185,5 @@ async def run_ffmpeg(
             spawn.kill_group(process.pid)
         await _seen_through(attending)
     if process.returncode:
-        raise failure(process.returncode, tail)
+        raise _failure(process.returncode, tail)
     return ToolRun(cpu, tail.decode("utf-8", "replace"))

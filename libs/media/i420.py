@@ -5,6 +5,8 @@ It costs a quarter of what swscale takes for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,7 @@ def _matrix() -> npt.NDArray[np.float32]:
 
 
 class Converter:
-    """Converts pictures of one size, both sides even. The planes are one buffer that the next call overwrites."""
+    """Converts pictures of one size, both sides even."""
 
     def __init__(self, width: int, height: int) -> None:
         if width % 2 or height % 2:
@@ -33,17 +35,15 @@ class Converter:
         self._matrix = _matrix()
         self._full = np.empty((height, width, 3), np.uint8)
         self._half = np.empty((height // 2, width // 2, 3), np.uint8)
-        self._planes = np.empty(height * width * 3 // 2, np.uint8)
-        split = height * width, height * width * 5 // 4
-        luma, first, second = np.split(self._planes, split)
-        self._luma = luma.reshape(height, width)
-        self._chroma = [plane.reshape(height // 2, width // 2) for plane in (first, second)]
 
-    def planes(self, frame: Bytes) -> Bytes:
-        """The three planes one after the other, of a picture of shape (height, width, 3)."""
+    def convert(self, frame: Bytes, planes: Sequence[Bytes]) -> None:
+        """Fill Y of shape (height, width), U and V of half of both, from a picture of shape (height, width, 3).
+
+        Rows of the planes may be apart.
+        """
+        luma, *chroma = planes
         cv2.transform(frame, self._matrix, self._full)
-        cv2.extractChannel(self._full, 0, self._luma)
         cv2.resize(self._full, self._half.shape[1::-1], self._half, interpolation=cv2.INTER_AREA)
-        for channel, plane in enumerate(self._chroma, 1):
+        cv2.extractChannel(self._full, 0, luma)
+        for channel, plane in enumerate(chroma, 1):
             cv2.extractChannel(self._half, channel, plane)
-        return self._planes

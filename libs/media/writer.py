@@ -1,55 +1,48 @@
-"""Drawn frames into a clip: converted here, encoded by an ffmpeg at the other end of a pipe."""
+"""Drawn frames into a clip: converted and encoded in this process."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Collection
+from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-import ffmpeg as graph
+import av
 import numpy as np
 import numpy.typing as npt
+from av.video.frame import PictureType, VideoFrame
 
-from libs.media.encoding import Encoding, output_options, tagged
-from libs.media.ffmpeg import GLOBAL_OPTIONS, attend, failure, find_ffmpeg, start
+from libs.media.encoding import PIXELS, Encoding, encoder_options, track_timescale
 from libs.media.i420 import Converter
-from libs.runtime import spawn
-from libs.runtime.spawn import Limits
+from libs.runtime.disk import full_disk_is_retryable
 
 
 class FrameWriter:
     """Writes drawn frames as a clip in the final encoding: see `libs.media.encoding`.
 
-    For a child process that draws: synchronous, and ffmpeg stays in the child's process group. Use `with`: an
-    exception, or `abort()`, leaves no file; leaving the block closes the clip. The file is at `path` only once
-    it is whole. keys: frames where the clip may be parted without another encoding.
+    For a child process that draws: synchronous. An ffmpeg of the same x264 would give the same packets, but a start
+    and a pipe for each clip cost as much as drawing small pictures. Use `with`: an exception, or `abort()`, leaves
+    no file; leaving the block closes the clip. The file is at `path` only once it is whole.
+    keys: frames where the clip may be parted without another encoding.
+    Raises Retryable("no_space") from each of its methods.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        encoding: Encoding,
-        *,
-        keys: Collection[int] = (),
-        binary: str | Path = "",
-        limits: Limits | None = None,
-    ) -> None:
+    def __init__(self, path: Path, encoding: Encoding, *, keys: Collection[int] = ()) -> None:
+        width, height = encoding.width, encoding.height
         self._path = path
         self._part = path.with_name(path.name + ".part")
-        self._shape = (encoding.height, encoding.width, 3)
-        self._convert = Converter(encoding.width, encoding.height).planes
-        size = f"{encoding.width}x{encoding.height}"
-        source: Any = graph.input(
-            "pipe:0", f="rawvideo", pix_fmt="yuv420p", s=size, framerate=encoding.fps, threads=1
-        )
-        picture = tagged(source.video.filter("setsar", 1))
-        options = output_options(encoding, keys)
-        args = ["-filter_threads", "1", *picture.output(str(self._part), **options).get_args()]
-        tool = binary if isinstance(binary, Path) else find_ffmpeg(binary)
-        argv = spawn.command([str(tool), *GLOBAL_OPTIONS, *args], limits=limits)
-        self._process = start(argv, stdin=subprocess.PIPE, own_group=False)
+        self._shape = (height, width, 3)
+        self._keys = frozenset(keys)
+        self._tick = 1 / encoding.fps
+        self._converter = Converter(width, height)
+        self._picture = VideoFrame(width, height, PIXELS)
+        self._planes = [_pixels(plane) for plane in self._picture.planes]
+        with full_disk_is_retryable():
+            options = {"video_track_timescale": str(track_timescale(encoding.fps))}
+            self._file: Any = av.open(str(self._part), "w", format="mp4", options=options)
+        self._stream = _stream(self._file, encoding)
+        self._open = True
         self.frames = 0
 
     def __enter__(self) -> FrameWriter:
@@ -65,34 +58,51 @@ class FrameWriter:
         """Appends a frame of shape (height, width, 3), BGR, uint8; `times`: for how many frames it is held."""
         if frame.shape != self._shape:
             raise ValueError(f"a frame of shape {frame.shape} doesn't fit {self._shape}")
-        planes = self._convert(frame).data
-        try:
-            for _ in range(times):
-                cast(IO[bytes], self._process.stdin).write(planes)
-        except OSError:
-            self._finish()
-            raise RuntimeError("ffmpeg stopped reading frames, and ended well") from None
-        self.frames += times
+        self._converter.convert(frame, self._planes)
+        for _ in range(times):
+            self._picture.pts, self._picture.time_base = self.frames, self._tick
+            self._picture.pict_type = PictureType.I if self.frames in self._keys else PictureType.NONE
+            self._encode(self._picture)
+            self.frames += 1
 
     def close(self) -> None:
-        """Ends the clip. Raises what `failure` says when ffmpeg ends badly; then there is no file."""
-        if self._process.returncode is None:
-            self._finish()
-            self._part.replace(self._path)
+        """Ends the clip."""
+        if not self._open:
+            return
+        try:
+            self._encode(None)
+            with full_disk_is_retryable():
+                self._file.close()
+        except BaseException:
+            self.abort()
+            raise
+        self._open = False
+        self._part.replace(self._path)
 
     def abort(self) -> None:
         """Stops at once and leaves no file."""
-        if self._process.returncode is None:
-            self._process.kill()
-            with contextlib.suppress(OSError):
-                cast(IO[bytes], self._process.stdin).close()
-            attend(self._process, None)
-        self._part.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        with contextlib.suppress(OSError):
-            cast(IO[bytes], self._process.stdin).close()
-        _, tail = attend(self._process, None)
-        if self._process.returncode:
+        if self._open:
+            self._open = False
+            with contextlib.suppress(av.error.FFmpegError):
+                self._file.close()
             self._part.unlink(missing_ok=True)
-            raise failure(cast(int, self._process.returncode), tail)
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        """Hand a picture to the encoder, which has copied it when this returns; None: there are no more."""
+        with full_disk_is_retryable():
+            self._file.mux(self._stream.encode(picture))
+
+
+def _stream(file: Any, encoding: Encoding) -> Any:
+    stream = file.add_stream("libx264", rate=encoding.fps)
+    context = stream.codec_context
+    context.width, context.height, context.pix_fmt = encoding.width, encoding.height, PIXELS
+    context.time_base, context.sample_aspect_ratio = 1 / encoding.fps, Fraction(1)
+    context.options = encoder_options(encoding)
+    return stream
+
+
+def _pixels(plane: Any) -> npt.NDArray[np.uint8]:
+    """The pixels of a plane, whose rows are padded, where they lie."""
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width]

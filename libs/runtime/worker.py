@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -20,11 +21,17 @@ from libs.runtime import channel
 from libs.runtime.channel import Kind
 from libs.telemetry import logging
 
+PROGRESS_EVERY_S = 0.25
+"""What is said sooner after the word before is left out: nobody reads it, and each word costs on its way."""
+
 _reporter: ContextVar[Callable[[float, str], None] | None] = ContextVar("reporter", default=None)
 
 
 def report(fraction: float, message: str = "") -> None:
-    """Say from within a call how far it is (0..1). Elsewhere, or from another thread, it does nothing."""
+    """Say from within a call how far it is (0..1), as often as you like: at most four words a second are passed on.
+
+    Elsewhere, or from another thread, it does nothing.
+    """
     reporter = _reporter.get()
     if reporter is not None:
         reporter(min(max(fraction, 0.0), 1.0), message)
@@ -46,12 +53,17 @@ def resident_bytes() -> int:
 
 def serve(sock: socket.socket) -> None:
     """Take calls until the other side is gone."""
+    due = 0.0
 
     def tell(fraction: float, message: str) -> None:
-        channel.send(sock, Kind.PROGRESS, channel.dumps((fraction, message)))
+        nonlocal due
+        if (now := time.monotonic()) >= due:
+            due = now + PROGRESS_EVERY_S
+            channel.send(sock, Kind.PROGRESS, channel.dumps((fraction, message)))
 
     _reporter.set(tell)
     while True:
+        due = 0.0
         frame = channel.receive(sock)
         if frame is None:
             return

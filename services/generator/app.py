@@ -21,7 +21,6 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     shared = settings.shared
     backend = BuiltinBackend(
         place.pool,
-        ffmpeg=shared.ffmpeg,
         timeout_s=settings.shot_timeout_s,
         quality=Quality(shared.preset, shared.crf),
     )

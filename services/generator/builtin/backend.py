@@ -16,9 +16,8 @@ class BuiltinBackend:
 
     name = "builtin"
 
-    def __init__(self, pool: WorkerPool, *, ffmpeg: str, timeout_s: float, quality: Quality = USUAL) -> None:
+    def __init__(self, pool: WorkerPool, *, timeout_s: float, quality: Quality = USUAL) -> None:
         self._pool = pool
-        self._ffmpeg = ffmpeg
         self._timeout_s = timeout_s
         self._quality = quality
 
@@ -28,9 +27,9 @@ class BuiltinBackend:
         return f"{VERSION}-{self._quality.preset}-{self._quality.crf}"
 
     async def render(self, order: ClipOrder, progress: Progress) -> RenderedClip:
-        """Draw and encode the shot in a child, which is killed with its ffmpeg when the await is cancelled."""
+        """Draw and encode the shot in a child, which is killed when the await is cancelled."""
         work = await self._pool.run(
-            render_clip, order, self._ffmpeg, self._quality, timeout_s=self._timeout_s, on_progress=progress
+            render_clip, order, self._quality, timeout_s=self._timeout_s, on_progress=progress
         )
         return RenderedClip(frames=work.value, seed=order.shot.scene.seed, cpu_seconds=work.cpu_seconds)
 

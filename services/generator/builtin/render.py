@@ -18,11 +18,8 @@ from libs.runtime.worker import report
 from services.generator.backend import ClipOrder
 from services.generator.builtin.painter import Painter
 
-REPORT_EVERY = 6
-"""Frames between two words on how far it is."""
 
-
-def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
+def render_clip(order: ClipOrder, quality: Quality) -> int:
     """Draw the order's shot and encode it to `order.out`; returns the frames written.
 
     It is encoded for good: the video takes the part between the transitions as it is.
@@ -49,11 +46,10 @@ def render_clip(order: ClipOrder, ffmpeg: str, quality: Quality) -> int:
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)
     hold = preview_hold(encoding.fps) if order.preview else 1
-    with FrameWriter(order.out, encoding, keys=borders(shot), binary=ffmpeg) as writer:
+    with FrameWriter(order.out, encoding, keys=borders(shot)) as writer:
         for index in range(0, shot.frames, hold):
             writer.write(painter.frame(index), min(hold, shot.frames - index))
-            if index % REPORT_EVERY == 0:
-                report(writer.frames / shot.frames, message)
+            report(writer.frames / shot.frames, message)
     return writer.frames
 
 

@@ -1,4 +1,4 @@
-"""A server's files become the shot's clip: its frames, size and rate exactly, and nothing that is broken.
+"""A server's files are looked at, and become the shot's clip: its frames, size and rate exactly.
 
 For a worker child. What is wrong with a file is returned, not raised: another seed is tried for it.
 """
@@ -47,7 +47,6 @@ class ConformOrder(NamedTuple):
     shot: Shot
     encoding: Encoding
     out: Path
-    ffmpeg: str = ""
 
 
 class Conformed(msgspec.Struct, frozen=True):
@@ -74,7 +73,7 @@ def conform(order: ConformOrder) -> Conformed:
     """
     watch, encoding, frames = _Watch(), order.encoding, order.shot.frames
     try:
-        with FrameWriter(order.out, encoding, keys=borders(order.shot), binary=order.ffmpeg) as writer:
+        with FrameWriter(order.out, encoding, keys=borders(order.shot)) as writer:
             seen = watch.over(model_frames(order.files, order.cutting))
             for frame, times in held(seen, shown(order.cutting, frames, encoding.fps)):
                 writer.write(filling(frame, encoding.width, encoding.height), times)
@@ -84,6 +83,29 @@ def conform(order: ConformOrder) -> Conformed:
     except Faulty as error:
         return Conformed(0, error.fault, str(error))
     return Conformed(frames)
+
+
+def inspect(path: Path, frames: int) -> Conformed:
+    """Whether a file has so many frames at least, and they show something that moves. One is a still."""
+    watch, seen = _Watch(), 0
+    try:
+        for _ in watch.over(_decoded(path) if frames > 1 else _still(path)):
+            seen += 1
+        if seen < frames:
+            raise Faulty("too_short", f"The file has {seen} of {frames} frames.")
+        watch.judge()
+    except Faulty as error:
+        return Conformed(seen, error.fault, str(error))
+    return Conformed(seen)
+
+
+def last_frame(path: Path, number: int, out: Path) -> None:
+    """Write frame `number` of a video that was inspected as a PNG: what the next piece begins with."""
+    for place, frame in enumerate(_decoded(path)):
+        if place == number:
+            cv2.imwrite(str(out), frame)
+            return
+    raise Faulty("too_short", f"The file has no frame {number}.")
 
 
 def shown(cutting: Cutting, frames: int, fps: Fraction) -> list[int]:
@@ -134,6 +156,13 @@ def _decoded(file: Path) -> Iterator[Frame]:
                 yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
     except (Permanent, av.error.FFmpegError, ValueError) as error:
         raise Faulty("unreadable", f"The file can't be decoded: {error}") from error
+
+
+def _still(file: Path) -> Iterator[Frame]:
+    picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise Faulty("unreadable", "The picture can't be decoded.")
+    yield np.asarray(picture, np.uint8)
 
 
 def filling(frame: Frame, width: int, height: int) -> Frame:

@@ -37,9 +37,10 @@ def burn_in_a_child_of_its_own(seconds: float) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def tell(steps: int) -> str:
+def tell(steps: int, every_s: float = 0.0) -> str:
     for step in range(steps):
         report(step / steps, f"step {step}")
+        time.sleep(every_s)
     return "told"
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from libs.contracts.errors import BeatloomError, InputMissing, Permanent, Retryable
 from libs.runtime.channel import CallFailed
+from libs.runtime.worker import PROGRESS_EVERY_S
 from libs.runtime.workers import WorkerPool
 from tests.integration.runtime import calls
 from tests.paths import ROOT
@@ -58,10 +59,22 @@ async def test_cpu_time_is_told_with_that_of_grandchildren(pool: WorkerPool) -> 
 async def test_progress_is_heard_in_order(pool: WorkerPool) -> None:
     heard: list[tuple[float, str]] = []
     work = await pool.run(
-        calls.tell, 4, timeout_s=SOON_S, on_progress=lambda part, text: heard.append((part, text))
+        calls.tell,
+        4,
+        1.2 * PROGRESS_EVERY_S,
+        timeout_s=SOON_S,
+        on_progress=lambda part, text: heard.append((part, text)),
     )
     assert work.value == "told"
     assert heard == [(0.0, "step 0"), (0.25, "step 1"), (0.5, "step 2"), (0.75, "step 3")]
+
+
+async def test_chatter_is_left_out_but_never_the_first_word_of_a_call(pool: WorkerPool) -> None:
+    heard: list[str] = []
+    for _ in range(2):
+        await pool.run(calls.tell, 1000, timeout_s=SOON_S, on_progress=lambda _, text: heard.append(text))
+    assert heard[0] == "step 0" and heard.count("step 0") == 2
+    assert len(heard) < 20
 
 
 async def test_progress_needs_no_listener(pool: WorkerPool) -> None:
@@ -106,6 +119,7 @@ async def test_a_limit_on_file_size_is_inherited_and_means_a_full_disk(tmp_path:
     script = f"""
 import asyncio, resource
 from libs.contracts.errors import Retryable
+from libs.runtime.worker import PROGRESS_EVERY_S
 from libs.runtime.workers import WorkerPool
 from tests.integration.runtime import calls
 
@@ -253,6 +267,7 @@ async def test_children_and_grandchildren_die_with_a_killed_parent(tmp_path: Pat
     note = tmp_path / "note"
     script = f"""
 import asyncio
+from libs.runtime.worker import PROGRESS_EVERY_S
 from libs.runtime.workers import WorkerPool
 from tests.integration.runtime import calls
 

@@ -93,6 +93,19 @@ CODES: dict[str, Code] = {
     "malformed_message": Code(500, "A message could not be read.", "Look at the dead letter."),
     "superseded": Code(409, "A newer run took over.", "Follow the newer run."),
     "unexpected": Code(500, "Something unexpected went wrong.", "It is tried again; the log has the details."),
+    # What happened on GPU servers.
+    "no_gpu_server": Code(
+        503, "No ComfyUI server answers.", "Check BEATLOOM_GENERATOR_COMFYUI_URLS and the servers; work waits."
+    ),
+    "gpu_unreachable": Code(502, "The ComfyUI server stopped answering.", "It is tried on another one."),
+    "gpu_lost": Code(502, "The ComfyUI server has lost the prompt.", "It is sent again."),
+    "gpu_stalled": Code(504, "The prompt got no further.", "It is tried on another server; look at this one."),
+    "gpu_interrupted": Code(500, "Somebody stopped the prompt.", "It is sent again."),
+    "gpu_out_of_memory": Code(
+        500, "The GPU has too little memory.", "A smaller profile is tried, then a larger server."
+    ),
+    "gpu_failed": Code(500, "A node of the workflow failed.", "The take's history names the node and its error."),
+    "gpu_bad_output": Code(500, "What the server made is of no use.", "It is tried again with another seed."),
     # What is missing on the machine.
     "tool_missing": Code(500, "A tool is missing on this machine.", "Run `beatloom doctor`."),
     "data_dir_in_use": Code(409, "Another process uses this data directory.", "Stop it, or choose another one."),

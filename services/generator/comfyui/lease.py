@@ -26,11 +26,15 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
     server: str
     workflow: str
+    profile: str
+    vram: int
+    """Bytes of the server's GPU memory."""
     code: str
     message: str
     at: datetime
     gpu_seconds: float = 0.0
-    """What it has cost all the same."""
+    cost: float = 0.0
+    """What it has taken all the same; cost in the currency of the budget."""
     infrastructure: bool = False
     """The server's fault, not the order's."""
 
@@ -91,20 +95,9 @@ def opened(
     )
 
 
-def closed(
-    lease: Lease, *, code: str, message: str, at: datetime, gpu_seconds: float, infrastructure: bool
-) -> Lease:
+def closed(lease: Lease, end: EndedAttempt) -> Lease:
     """The lease when its attempt has ended badly."""
-    attempt = EndedAttempt(
-        server=lease.server,
-        workflow=lease.workflow,
-        code=code,
-        message=message,
-        at=at,
-        gpu_seconds=gpu_seconds,
-        infrastructure=infrastructure,
-    )
-    return msgspec.structs.replace(lease, open=False, ended=(*lease.ended, attempt))
+    return msgspec.structs.replace(lease, open=False, ended=(*lease.ended, end))
 
 
 class Leases(Records[Lease]):

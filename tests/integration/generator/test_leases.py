@@ -11,12 +11,15 @@ import pytest
 from libs.bus.connection import Bus
 from libs.bus.records import Outrun
 from services.generator.comfyui import slots
-from services.generator.comfyui.lease import Lease, Leases, closed, opened, prompt_id_of
+from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed, opened, prompt_id_of
 from services.generator.comfyui.slots import Slots
 from tests.servers.nats import MakeNats
 from tests.waiting import until
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+END = EndedAttempt(
+    server="http://a", workflow="w", profile="full", vram=0, code="gpu_out_of_memory", message="m", at=NOW
+)
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def test_the_prompt_counts_ended_attempts_and_its_id_follows() -> None:
     assert lease.prompt_id == prompt_id_of("j/1/animate.s001/1", 1) == str(lease.prompt_id).lower()
     with pytest.raises(ValueError, match="still stands"):
         opened(lease, work=lease.work, workflow="w", profile="full", seed=7, server="b", epoch="e", at=NOW)
-    ended = closed(lease, code="gpu_out_of_memory", message="m", at=NOW, gpu_seconds=3.0, infrastructure=False)
+    ended = closed(lease, END)
     assert (ended.attempt, ended.open, ended.ended[0].server) == (1, False, "http://a")
     again = opened(ended, work=lease.work, workflow="w", profile="small", seed=8, server="b", epoch="e", at=NOW)
     assert (again.attempt, again.prompt_id != lease.prompt_id) == (2, True)

@@ -1,0 +1,234 @@
+"""The pool: who of those that wait gets which server, and when.
+
+It tells the scheduler what happens and does what it says. A server is given to one piece of work at a time, plus
+one queued ahead; with several generators, the slots in the bus's bucket keep them to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from libs.contracts.errors import Permanent, Retryable
+from services.generator.comfyui.errors import ComfyError
+from services.generator.comfyui.learned import Learned
+from services.generator.comfyui.members import Members
+from services.generator.comfyui.roster import Roster
+from services.generator.comfyui.scheduler import Assignment, Scheduler
+from services.generator.comfyui.server import Server
+from services.generator.comfyui.slots import RENEW_S, SLOTS, Slots
+from services.generator.comfyui.waiting import Waiting
+from services.generator.comfyui.workflow import Workflow
+
+LOOK_AGAIN_S = 2.0
+"""How often it is looked whether what waits can still be done, and whether others' slots have come free."""
+PATIENCE_S = 600.0
+"""How long work waits while no server is there at all."""
+
+log = logging.getLogger(__name__)
+
+
+class Pool:
+    """An async context manager; made and used in one loop. workflows: those that may be asked for.
+
+    process: any text that no other process has.
+    """
+
+    def __init__(
+        self,
+        members: Members,
+        workflows: Mapping[str, Workflow],
+        slots: Slots,
+        *,
+        process: str,
+        learned: Learned | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.learned = learned or Learned()
+        self.roster = Roster(members, workflows, process)
+        self.roster.on_came = self._came
+        self.roster.on_went = self._went
+        self.roster.on_looked = self._looked
+        self._slots = slots
+        self._scheduler = Scheduler(self.learned)
+        self._wanted: dict[str, tuple[Waiting, asyncio.Future[Server]]] = {}
+        self._held: dict[str, str] = {}
+        """Works that hold a slot, and on which server."""
+        self._epochs: dict[str, str] = {}
+        """Servers that the scheduler knows, with the epoch that they had when it was told."""
+        self._patience_s = patience_s
+        self._alone_since: float | None = time.monotonic()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.roster.__aenter__()
+        self._loops = [self._start(self._dispatch(), "dispatch"), self._start(self._renew(), "slots")]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.roster.__aexit__(kind, error, trace)
+
+    async def check(self) -> None:
+        """Readiness. Raises Retryable("no_gpu_server") while no server answers."""
+        if not self.roster.present:
+            raise Retryable("no_gpu_server")
+        if any(loop.done() for loop in self._loops):
+            raise Retryable("unexpected", "A loop of the pool has died.")
+
+    # What work asks for.
+
+    async def acquire(self, waiting: Waiting) -> Server:
+        """Wait for a server, with a slot on it: to be given back by `release`.
+
+        Raises Permanent("workflow_missing_model") and the like when no server could ever do it, and
+        Retryable("no_gpu_server") when none has been there for a long while.
+        """
+        given: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+        self._wanted[waiting.id] = waiting, given
+        self._scheduler.add(waiting)
+        self._wake.set()
+        try:
+            while not given.done():
+                self._must_be_possible(waiting)
+                await asyncio.wait((given,), timeout=LOOK_AGAIN_S)
+            return given.result()
+        except BaseException:
+            self._scheduler.remove(waiting.id)
+            if given.done() and not given.cancelled():
+                await self.release(waiting.id)
+            given.cancel()
+            raise
+        finally:
+            del self._wanted[waiting.id]
+
+    async def adopt(self, waiting: Waiting, name: str) -> Server | None:
+        """The server where the work's prompt is already; None when it doesn't belong to the pool."""
+        server = self.roster.servers.get(name)
+        if server is None:
+            return None
+        await self._slots.take(name, waiting.id)
+        self._held[waiting.id] = name
+        if name in self._epochs:
+            self._scheduler.adopt(waiting, name, time.monotonic())
+        return server
+
+    async def release(self, work: str, *, keep_slot: bool = False) -> None:
+        """The work needs its server no more. keep_slot: another generator goes on with it there."""
+        self._scheduler.ended(work, time.monotonic())
+        name = self._held.pop(work, None)
+        self._wake.set()
+        if name is not None and not keep_slot:
+            try:
+                await asyncio.shield(self._slots.free(name, work))
+            except Retryable as error:
+                log.warning("a slot of %s comes free only when it runs out: %s", name, error)
+
+    def started(self, work: str) -> None:
+        """Its prompt runs from now on."""
+        self._scheduler.started(work, time.monotonic())
+        self._wake.set()
+
+    def refuse(self, server: Server, ability: str, error: Permanent) -> None:
+        """The server said no to what it seemed able to do."""
+        self.roster.refuse(server, ability, error)
+
+    def failed(self, server: Server, error: ComfyError) -> None:
+        """An attempt on it has ended badly."""
+
+    def _must_be_possible(self, waiting: Waiting) -> None:
+        reason = self.roster.why_not(waiting.need.ability)
+        if reason is not None:
+            raise reason
+        now = time.monotonic()
+        if self.roster.present:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+        elif now - self._alone_since > self._patience_s:
+            raise Retryable("no_gpu_server")
+
+    # What servers tell.
+
+    def _came(self, server: Server) -> None:
+        """Tell the scheduler what it is. What it was given stays its own, unless it was started anew."""
+        lost = self._scheduler.server_up(
+            server.name, cls=server.cls, vram=server.vram, abilities=self.roster.abilities(server.name)
+        )
+        if self._epochs.get(server.name) == server.epoch:
+            for waiting in lost:
+                self._scheduler.adopt(waiting, server.name, time.monotonic())
+        self._epochs[server.name] = server.epoch
+        if not server.present:
+            self._scheduler.hold(server.name)
+        self._wake.set()
+
+    def _went(self, server: Server) -> None:
+        if server.name in self.roster.servers:
+            self._scheduler.hold(server.name)
+        else:
+            self._scheduler.server_down(server.name)
+            self._epochs.pop(server.name, None)
+
+    def _looked(self, server: Server) -> None:
+        """Prompts in its queue that are not ours, other generators' and people's, take their place too."""
+        ours = sum(prompt in server.watches for prompt in (*server.queue.running, *server.queue.pending))
+        others = len(server.queue.running) + len(server.queue.pending) - ours
+        self._scheduler.occupied(server.name, min(others, SLOTS))
+        self._wake.set()
+
+    # Giving out.
+
+    async def _dispatch(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for assignment in self._scheduler.next(time.monotonic()):
+                self._start(self._grant(assignment), f"grants {assignment.id}")
+
+    async def _grant(self, assignment: Assignment) -> None:
+        work, name = assignment.id, assignment.server
+        waiting, given = self._wanted.get(work, (None, None))
+        server = self.roster.servers.get(name)
+        taken = False
+        if waiting is not None and server is not None:
+            try:
+                taken = await self._slots.take(name, work)
+            except Retryable as error:
+                log.warning("no slot of %s can be taken: %s", name, error)
+        if taken:
+            self._held[work] = name
+        if waiting is None or given is None or given.done():
+            await self.release(work)
+        elif taken and server is not None:
+            given.set_result(server)
+        else:
+            self._scheduler.ended(work, time.monotonic())
+            self._scheduler.occupied(name, SLOTS)
+            self._scheduler.add(waiting)
+
+    async def _renew(self) -> None:
+        """Keep our slots; those of a generator that does so no more come free."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            for work, name in list(self._held.items()):
+                try:
+                    await self._slots.take(name, work)
+                except Retryable as error:
+                    log.warning("a slot of %s can't be renewed: %s", name, error)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"pool {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

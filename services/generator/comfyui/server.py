@@ -1,0 +1,184 @@
+"""One server of the pool while it is used: what it can do, whether it is there, and our prompts on it.
+
+Its queue and history are asked each second while prompts of ours are open, at once when the websocket says that
+one has ended or that it is connected anew, and now and then otherwise. What the websocket says is taken for
+progress only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from services.generator.comfyui import events
+from services.generator.comfyui.ability import GB, ServerFacts
+from services.generator.comfyui.address import Address, client_id
+from services.generator.comfyui.answers import Queue, SystemStats
+from services.generator.comfyui.errors import ComfyError
+from services.generator.comfyui.gateway import Gateway
+from services.generator.comfyui.stream import EventStream
+from services.generator.comfyui.truth import Sighting
+from services.generator.comfyui.watch import Watch
+
+BUSY_S = 1.0
+"""How often a server is asked while prompts of ours are open."""
+IDLE_S = 5.0
+AWAY_AFTER = 2
+"""Calls in a row without an answer, after which it counts as away."""
+
+log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Told, in the loop, what changes about a server."""
+
+    def came(self, server: Server) -> None:
+        """It answers, for the first time, again, or as one that was started anew: its facts are there."""
+
+    def went(self, server: Server) -> None:
+        """It doesn't answer."""
+
+    def looked(self, server: Server) -> None:
+        """It was asked, and answered."""
+
+
+class Server:
+    """The server at `address`. An async context manager; made and used in one loop.
+
+    process: see `address.client_id`.
+    """
+
+    def __init__(self, address: Address, process: str, listener: Listener) -> None:
+        self.address = address
+        self.name = address.name
+        self.gateway = Gateway(address, client_id(process, address))
+        self.facts: ServerFacts | None = None
+        self.stats: SystemStats | None = None
+        self.epoch = ""
+        self.queue = Queue()
+        self.present = False
+        """Whether it answered last time."""
+        self.watches: dict[str, Watch] = {}
+        self.changed = asyncio.Event()
+        """Set, and replaced by another one, whenever something about a watch changes."""
+        self._events = EventStream(address, self.gateway.client_id, self._on_event)
+        self._listener = listener
+        self._failures = 0
+        self._hurry = asyncio.Event()
+        self._asking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._events.__aenter__()
+        self._asking = asyncio.create_task(self._ask(), name=f"asks {self.name}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        await self._events.__aexit__(kind, error, trace)
+        await self.gateway.close()
+
+    @property
+    def cls(self) -> str:
+        """The name of its device, for what is learned about servers of that kind."""
+        if self.stats is None or not self.stats.devices:
+            return "unknown"
+        name = self.stats.devices[0].name
+        return " ".join(name.replace("cuda:0 ", "").partition(" : ")[0].split()) or "unknown"
+
+    @property
+    def vram(self) -> int:
+        """Bytes of memory of its largest device; that of the machine where it has no GPU."""
+        if self.stats is None:
+            return 0
+        gpus = [device.vram_total for device in self.stats.devices if device.type != "cpu"]
+        return max(gpus, default=self.stats.ram_total)
+
+    def open(self, prompt_id: str, epoch: str) -> Watch:
+        """Watch a prompt from now on. epoch: the server's when the prompt was sent."""
+        watch = self.watches.setdefault(prompt_id, Watch(prompt_id, epoch, time.monotonic()))
+        self.hurry()
+        return watch
+
+    def close(self, prompt_id: str) -> None:
+        """Watch it no more."""
+        self.watches.pop(prompt_id, None)
+
+    def hurry(self) -> None:
+        """Ask the server soon."""
+        self._hurry.set()
+
+    # Asking.
+
+    async def _ask(self) -> None:
+        while True:
+            self._hurry.clear()
+            try:
+                await self._look()
+            except ComfyError as error:
+                self._missed(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BUSY_S if self.watches or not self.present else IDLE_S):
+                    await self._hurry.wait()
+
+    async def _look(self) -> None:
+        queue = await self.gateway.queue()
+        absent = [watch for watch in list(self.watches.values()) if watch.prompt_id not in queue]
+        epoch = self.epoch
+        if absent or not self.present or not epoch:
+            epoch = await self.gateway.epoch()
+        if not self.present or epoch != self.epoch:
+            await self._learn()
+        self.queue, self._failures = queue, 0
+        anew = not self.present or epoch != self.epoch
+        self.present, self.epoch = True, epoch
+        if anew:
+            self._listener.came(self)
+        changed = False
+        for watch in list(self.watches.values()):
+            there = watch.prompt_id in queue
+            entry = None if there else await self.gateway.history(watch.prompt_id)
+            changed |= watch.saw(Sighting(queue=queue, history=entry), epoch, time.monotonic())
+        if changed:
+            self._tell()
+        self._listener.looked(self)
+
+    async def _learn(self) -> None:
+        """What it is and can: asked when it comes, since a restart may have changed it."""
+        self.stats = await self.gateway.stats()
+        info = await self.gateway.object_info()
+        self.facts = ServerFacts(object_info=info, version=self.stats.version, vram=self.vram)
+        log.info("%s: %s, %.0f GB, ComfyUI %s", self.name, self.cls, self.vram / GB, self.stats.version)
+
+    def _missed(self, error: ComfyError) -> None:
+        self._failures += 1
+        if self._failures >= AWAY_AFTER and self.present:
+            log.warning("%s does not answer: %s", self.name, error)
+            self.present = False
+            self._listener.went(self)
+        self._tell()
+
+    # Listening.
+
+    def _on_event(self, event: events.Event) -> None:
+        now = time.monotonic()
+        match event:
+            case events.Connected() | events.Finished():
+                self.hurry()
+            case events.Executing(prompt_id=prompt_id) if prompt_id in self.watches:
+                self.watches[prompt_id].began(now)
+                self._tell()
+            case events.Progress(prompt_id=prompt_id, value=value, maximum=maximum) if prompt_id in self.watches:
+                self.watches[prompt_id].stepped(value, maximum, now)
+                self._tell()
+
+    def _tell(self) -> None:
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()

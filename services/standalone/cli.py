@@ -114,6 +114,12 @@ def _dead(arguments: argparse.Namespace) -> int:
     return dead(arguments)
 
 
+def _workflows(arguments: argparse.Namespace) -> int:
+    from services.standalone.workflows import workflows
+
+    return workflows(arguments)
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(
@@ -178,6 +184,8 @@ def parser() -> argparse.ArgumentParser:
     dead.add_argument("action", choices=("list", "show", "replay", "drop"))
     dead.add_argument("id", nargs="?", default="", metavar="ID")
     dead.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
+
+    _add_workflows(commands.add_parser("workflows", help="ComfyUI workflows, and which server can run which"))
     return top
 
 
@@ -195,3 +203,20 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         choices=get_args(LyricsStyle),
         help="how lyrics are shown: as captions, as type in the picture (line, stack, sweep), or not at all",
     )
+
+
+def _add_workflows(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(command=_workflows)
+    command.add_argument("action", choices=("list", "check"))
+    command.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
+    command.add_argument(
+        "--server", action="append", default=[], metavar="URL", help="a ComfyUI server to check; may be repeated"
+    )
+    command.add_argument(
+        "--object-info",
+        type=Path,
+        metavar="F.json",
+        help="check against what a server answered to GET /object_info",
+    )
+    command.add_argument("--folder", type=Path, metavar="DIR", help="workflows of your own, besides ours")
+    command.add_argument("--json", action="store_true", help="one object on stdout")

@@ -1,0 +1,186 @@
+"""`beatloom workflows list|check`: the workflows there are, and which of them which ComfyUI server can run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from libs.contracts.errors import Permanent, Retryable
+from services.generator.comfyui.ability import Lack, ServerFacts, best_profile, can
+from services.generator.comfyui.address import Address
+from services.generator.comfyui.errors import ComfyError
+from services.generator.comfyui.gateway import Gateway
+from services.generator.comfyui.library import Library, load_library
+from services.generator.comfyui.workflow import FULL, Workflow
+
+DONE, MISSING = 0, 1
+
+
+class Ability(msgspec.Struct, frozen=True):
+    """What became of holding one workflow against one server."""
+
+    workflow: str
+    profile: str | None
+    """The largest that the server can run; None: none."""
+    lacks: tuple[Lack, ...]
+    """For the profile that lacks least."""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A server and all that was asked about it."""
+
+    server: str
+    version: str
+    abilities: tuple[Ability, ...]
+    error: str = ""
+    """Why it could not be asked."""
+
+
+def workflows(arguments: argparse.Namespace) -> int:
+    """`beatloom workflows list` or `check`."""
+    library = load_library(arguments.folder)
+    chosen = [library.get(name) for name in arguments.names] or list(library)
+    if arguments.action == "list":
+        return show_list(library, chosen, as_json=arguments.json)
+    judged = asyncio.run(ask(arguments.server, arguments.object_info, chosen))
+    return show_check(library, chosen, judged, as_json=arguments.json, asked_for=bool(arguments.names))
+
+
+async def ask(servers: Sequence[str], object_info: Path | None, chosen: Sequence[Workflow]) -> list[Judged]:
+    """Hold the workflows against each server, and against a file of what one answered to GET /object_info."""
+    if not servers and object_info is None:
+        raise Permanent("bad_request", "No server is named.", hint="Name one: --server http://HOST:8188.")
+    found = list(await asyncio.gather(*(_ask_one(server, chosen) for server in servers)))
+    if object_info is not None:
+        found.append(judge(str(object_info), ServerFacts(object_info=_read(object_info)), chosen))
+    return found
+
+
+async def _ask_one(url: str, chosen: Sequence[Workflow]) -> Judged:
+    try:
+        address = Address(url)
+    except ValueError as error:
+        raise Permanent("bad_request", f"{error}.", hint="Addresses look like http://HOST:8188.") from error
+    async with Gateway(address, "beatloom-workflows") as gateway:
+        try:
+            stats, info = await asyncio.gather(gateway.stats(), gateway.object_info())
+        except ComfyError as error:
+            return Judged(address.name, "", (), str(error).rstrip("."))
+    memory = max((device.vram_total for device in stats.devices if device.type != "cpu"), default=None)
+    return judge(address.name, ServerFacts(object_info=info, version=stats.version, vram=memory), chosen)
+
+
+def judge(server: str, facts: ServerFacts, chosen: Iterable[Workflow]) -> Judged:
+    """What a server can do."""
+    found = []
+    for workflow in chosen:
+        profile = best_profile(workflow, facts)
+        lacks = () if profile else min((can(workflow, facts, profile=name) for name in workflow.by_memory), key=len)
+        found.append(Ability(workflow.name, profile, lacks))
+    return Judged(server, facts.version, tuple(found))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError as error:
+        raise Permanent("not_found", f"{path} can't be read: {error.strerror}.", hint="Check the path.") from error
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        hint = "Save what GET /object_info of a ComfyUI server answers."
+        raise Permanent("bad_request", f"{path} is no object_info: {error}.", hint=hint) from error
+
+
+def show_list(library: Library, chosen: Sequence[Workflow], *, as_json: bool) -> int:
+    """The workflows as a table, or as JSON."""
+    if as_json:
+        told = [described(workflow) for workflow in chosen]
+        _write({"workflows": told, "refused": {name: error.message for name, error in library.refused.items()}})
+        return MISSING if library.refused else DONE
+    rows = [("workflow", "for", "GPU memory", "models", "longest", "what"), *map(_row, chosen)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        sys.stdout.write("  ".join(map(str.ljust, row, widths)).rstrip() + "\n")
+    return _show_refused(library)
+
+
+def _row(workflow: Workflow) -> tuple[str, ...]:
+    memory = " or ".join(f"{workflow.profiles[name].vram_gb:g}" for name in workflow.by_memory)
+    gb = sum(model.gb for model in workflow.models_of(FULL))
+    return (
+        workflow.name,
+        workflow.task,
+        f"{memory} GB" if workflow.models else "any",
+        f"{gb:.1f} GB" if workflow.models else "-",
+        longest(workflow),
+        workflow.title,
+    )
+
+
+def longest(workflow: Workflow) -> str:
+    """The longest clip or sound, for people; "" where there is no limit."""
+    limits = workflow.limits
+    if limits.max_seconds is not None:
+        return f"{limits.max_seconds:g} s"
+    if limits.max_frames is None or limits.fps is None:
+        return ""
+    return f"{limits.max_frames / limits.fps:.1f} s"
+
+
+def described(workflow: Workflow) -> dict[str, Any]:
+    """All that is known of a workflow but its graph."""
+    told: dict[str, Any] = msgspec.to_builtins(workflow)
+    del told["graph"]
+    return told
+
+
+def show_check(
+    library: Library, chosen: Sequence[Workflow], judged: Sequence[Judged], *, as_json: bool, asked_for: bool
+) -> int:
+    """Who can do what; 1 when a workflow that was asked for by name runs nowhere, or a file is no workflow.
+
+    Raises Retryable when no server answers.
+    """
+    if judged and all(server.error for server in judged):
+        told = "; ".join(server.error for server in judged) + "."
+        raise Retryable("no_gpu_server", told)
+    able = {ability.workflow for server in judged for ability in server.abilities if ability.profile}
+    nowhere = [workflow.name for workflow in chosen if workflow.name not in able] if asked_for else []
+    if as_json:
+        refused = {name: error.message for name, error in library.refused.items()}
+        _write({"servers": msgspec.to_builtins(judged), "refused": refused})
+        return MISSING if nowhere or refused else DONE
+    for server in judged:
+        sys.stdout.write("\n".join(_told(server)) + "\n")
+    return max(_show_refused(library), MISSING if nowhere else DONE)
+
+
+def _told(server: Judged) -> Iterator[str]:
+    yield f"{server.server}  ComfyUI {server.version}" if server.version else server.server
+    if server.error:
+        yield f"  does not answer: {server.error}"
+    for ability in server.abilities:
+        yield (
+            f"  ok       {ability.workflow} ({ability.profile})"
+            if ability.profile
+            else f"  missing  {ability.workflow}"
+        )
+        for lack in ability.lacks:
+            size = f"  {lack.gb:g} GB" if lack.gb else ""
+            yield f"           {lack.message}{size}  {lack.url}".rstrip()
+
+
+def _show_refused(library: Library) -> int:
+    for name, error in library.refused.items():
+        sys.stdout.write(f"refused  {name}: {error.message} {error.hint}\n")
+    return MISSING if library.refused else DONE
+
+
+def _write(told: object) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")

@@ -25,6 +25,8 @@ class Made(msgspec.Struct, frozen=True):
 
     facts: list[WorkFact]
     usage: Usage
+    lasting: bool = True
+    """False when a later request of the same shall be made anew: it is not recorded."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaita
         if record is not None:
             return Found(record.facts, record.usage, True)
     made = await make()
+    if not made.lasting:
+        return Found(made.facts, made.usage, False)
     ours = _Record(facts=made.facts, usage=made.usage, blobs=sorted({blob.sha256 for blob in _blobs(made.facts)}))
     data = msgspec.json.encode(ours)
     for _ in range(_RACES):

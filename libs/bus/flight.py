@@ -75,6 +75,8 @@ class Flight:
         return Usage(
             wall_seconds=time.monotonic() - self._began,
             cpu_seconds=self.context.cpu_seconds,
+            gpu_seconds=self.context.gpu_seconds,
+            cost=self.context.cost,
             reused=self.context.reused,
         )
 

@@ -24,6 +24,8 @@ class TaskContext:
         """emit: takes each progress message that is let through; None drops them."""
         self.task = task
         self.cpu_seconds = 0.0
+        self.gpu_seconds = 0.0
+        self.cost = 0.0
         self.reused = False
         self.cancelled: Why | None = None
         """Set before the handler is cancelled. What it has elsewhere is called off only when the run `ended`."""
@@ -55,6 +57,11 @@ class TaskContext:
     def spend(self, cpu_seconds: float) -> None:
         """Add CPU time, of children too."""
         self.cpu_seconds += cpu_seconds
+
+    def spend_gpu(self, seconds: float, cost: float) -> None:
+        """Add time on a GPU server, and what it costs in the currency of the budget."""
+        self.gpu_seconds += seconds
+        self.cost += cost
 
     def mark_reused(self) -> None:
         """The result existed; nothing was done."""

@@ -8,7 +8,9 @@ from libs.media.encoding import Quality
 from libs.runtime.worker_app import worker_app
 from libs.runtime.workers import WorkerPool
 from libs.runtime.workplace import Workplace
+from services.generator.backend import Backend
 from services.generator.builtin.backend import BuiltinBackend
+from services.generator.comfyui.build import ComfyLink
 from services.generator.handlers import make_handlers
 from services.generator.settings import GeneratorSettings
 
@@ -19,16 +21,21 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     """The generator as an ASGI app. pool: shared with other services and closed by its owner; None: its own."""
     place = Workplace(NAME, settings.shared, pool)
     shared = settings.shared
-    backend = BuiltinBackend(
+    builtin = BuiltinBackend(
         place.pool,
         timeout_s=settings.shot_timeout_s,
         quality=Quality(shared.preset, shared.crf),
     )
+    comfyui = ComfyLink(settings, place, builtin) if settings.comfyui_urls else None
+    backend: Backend = comfyui or builtin
+    at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size)
     return worker_app(
         NAME,
         shared,
         make_handlers(place.store, backend, place.scratch),
-        concurrency=settings.concurrency or place.pool.size,
+        concurrency=at_once,
         checks={"artifacts": place.store.check, "backend": backend.check},
         resources=[place],
+        over_bus=[comfyui.over] if comfyui is not None else [],
+        abandon=comfyui.abandon if comfyui is not None else None,
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from libs.bus.handler import TaskContext
 from libs.contracts.storyboard import Shot
-
-Progress = Callable[[float, str], None]
-"""Told how far the work is: 0..1 and a few words for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +37,12 @@ class RenderedClip:
     """Frames written, as counted by the writer."""
     seed: int
     cpu_seconds: float
-    cost: float = 0.0
-    """In the currency of the budget; 0 for what runs on our own machine."""
+    backend: str = "builtin"
+    """What made it in the end."""
+    workflow: str = ""
+    """The workflow that made it on a GPU server."""
+    fallback: bool = False
+    """True when what was wanted has failed before: then it is not kept for later requests of the same."""
 
 
 class Backend(Protocol):
@@ -57,8 +58,9 @@ class Backend(Protocol):
         """Changes whenever the same order would give other frames."""
         ...
 
-    async def render(self, order: ClipOrder, progress: Progress) -> RenderedClip:
-        """Write the clip of `order`. Cancelling the await ends all that it started.
+    async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
+        """Write the clip of `order`. Cancelling the await ends all that it started; what runs on other machines is
+        left to whoever goes on with the task, unless its run has ended.
 
         Raises Retryable and Permanent of `libs.contracts.errors`, nothing else on purpose.
         """

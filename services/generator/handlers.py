@@ -80,7 +80,7 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
             preview=order.preview,
             out=out,
         )
-        rendered = await backend.render(clip_order, context.progress)
+        rendered = await backend.render(clip_order, context)
     context.spend(rendered.cpu_seconds)
     if rendered.frames != shot.frames:
         text = f"The clip of {shot.scene.id} has {rendered.frames} of {shot.frames} frames."
@@ -88,5 +88,11 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
     blob = await store.put_file(out, CLIP_TYPE)
     log.info("rendered %s: %d frames, %d bytes", shot.scene.id, rendered.frames, blob.size)
     clip = Clip(scene_id=shot.scene.id, lead=shot.lead, frames=shot.frames, blob=blob)
-    fact = TakeRendered(clip=clip, backend=backend.name, seed=rendered.seed)
-    return Made(facts=[fact], usage=Usage(cpu_seconds=rendered.cpu_seconds))
+    fact = TakeRendered(
+        clip=clip,
+        backend=rendered.backend,
+        seed=rendered.seed,
+        workflow=rendered.workflow,
+        fallback=rendered.fallback,
+    )
+    return Made(facts=[fact], usage=Usage(cpu_seconds=rendered.cpu_seconds), lasting=not rendered.fallback)

@@ -21,3 +21,30 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
     shot_timeout_s: Annotated[
         float, Meta(gt=0, le=86400, description="Seconds that the rendering of one shot may take.")
     ] = 900.0
+    comfyui_urls: Annotated[
+        str,
+        Meta(
+            description="ComfyUI servers as http://host:8188, separated by commas; dns+http://name:8188 stands for "
+            "every address of the name. Empty: clips are drawn on this machine."
+        ),
+    ] = ""
+    workflows: Annotated[
+        str, Meta(description="Folder of your own ComfyUI workflows; they go before ours of the same name.")
+    ] = ""
+    animate: Annotated[
+        str,
+        Meta(
+            description="Workflows for clips, separated by commas, tried in this order; `builtin` draws on this "
+            "machine. Empty: what we think best, `builtin` last."
+        ),
+    ] = ""
+    hold: Annotated[
+        int, Meta(ge=1, le=512, description="Shots held ahead for the servers, so that there is a choice.")
+    ] = 64
+    gpu_prices: Annotated[
+        str,
+        Meta(
+            description="Price of a GPU hour by the name of the device: `NVIDIA L40S=1.20,*=0.80`; * stands for "
+            "all others. Empty: nothing."
+        ),
+    ] = ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from libs.bus.handler import TaskContext
 from libs.media.encoding import USUAL, Quality
 from libs.runtime.workers import WorkerPool
-from services.generator.backend import ClipOrder, Progress, RenderedClip
+from services.generator.backend import ClipOrder, RenderedClip
 from services.generator.builtin.render import render_clip
 
 VERSION = "5"
@@ -26,10 +27,10 @@ class BuiltinBackend:
         """The code's version, and the settings that change the clip."""
         return f"{VERSION}-{self._quality.preset}-{self._quality.crf}"
 
-    async def render(self, order: ClipOrder, progress: Progress) -> RenderedClip:
+    async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
         """Draw and encode the shot in a child, which is killed when the await is cancelled."""
         work = await self._pool.run(
-            render_clip, order, self._quality, timeout_s=self._timeout_s, on_progress=progress
+            render_clip, order, self._quality, timeout_s=self._timeout_s, on_progress=context.progress
         )
         return RenderedClip(frames=work.value, seed=order.shot.scene.seed, cpu_seconds=work.cpu_seconds)
 

@@ -1,0 +1,113 @@
+"""Puts the ComfyUI backend together, from the settings to what lives as long as the bus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from libs.bus.connection import Bus
+from libs.bus.handler import TaskContext
+from libs.contracts.errors import Permanent, Retryable
+from libs.contracts.tasks import Task
+from libs.media.encoding import Quality
+from libs.runtime.workplace import Workplace
+from services.generator.backend import Backend, ClipOrder, RenderedClip
+from services.generator.comfyui.backend import ComfyBackend
+from services.generator.comfyui.direction import chain_of, with_continuations
+from services.generator.comfyui.lease import Leases
+from services.generator.comfyui.library import load_library
+from services.generator.comfyui.members import Members
+from services.generator.comfyui.pool import Pool
+from services.generator.comfyui.prompter import Prompter
+from services.generator.comfyui.slots import Slots
+from services.generator.settings import GeneratorSettings
+
+
+class ComfyLink:
+    """The backend, which needs the bus: it works within `over`. Otherwise a Backend like any other.
+
+    Raises Permanent("bad_setting") and what a library or a chain raises.
+    """
+
+    name = ComfyBackend.name
+
+    def __init__(self, settings: GeneratorSettings, place: Workplace, builtin: Backend) -> None:
+        own = Path(settings.workflows) if settings.workflows else None
+        library = load_library(own)
+        self._chain = chain_of(library, _listed(settings.animate))
+        self._workflows = with_continuations(library, self._chain)
+        self._members = _members(settings.comfyui_urls)
+        self._prices = prices_of(settings.gpu_prices)
+        self._place = place
+        self._builtin = builtin
+        self._quality = Quality(settings.shared.preset, settings.shared.crf)
+        self._backend: ComfyBackend | None = None
+
+    @asynccontextmanager
+    async def over(self, bus: Bus) -> AsyncIterator[None]:
+        """The pool, for as long as the block lasts."""
+        place = self._place
+        async with Pool(self._members, self._workflows, Slots(bus), process=uuid4().hex) as pool:
+            self._backend = ComfyBackend(
+                self._chain,
+                self._workflows,
+                pool=pool,
+                prompter=Prompter(pool, Leases(bus), place.pool, prices=self._prices),
+                builtin=self._builtin,
+                store=place.store,
+                workers=place.pool,
+                scratch=place.scratch,
+                quality=self._quality,
+            )
+            try:
+                yield
+            finally:
+                self._backend = None
+
+    @property
+    def version(self) -> str:
+        """See ComfyBackend."""
+        return self._live.version
+
+    async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
+        """See ComfyBackend."""
+        return await self._live.render(order, context)
+
+    async def check(self) -> None:
+        """See ComfyBackend."""
+        await self._live.check()
+
+    async def abandon(self, task: Task) -> None:
+        """See ComfyBackend."""
+        await self._live.abandon(task)
+
+    @property
+    def _live(self) -> ComfyBackend:
+        if self._backend is None:
+            raise Retryable("bus_unavailable", "The bus is not connected yet.")
+        return self._backend
+
+
+def prices_of(text: str) -> dict[str, float]:
+    """The price of a GPU hour by device, "" for all others. Raises Permanent("bad_setting")."""
+    prices: dict[str, float] = {}
+    for entry in _listed(text):
+        device, _, price = entry.rpartition("=")
+        try:
+            prices["" if device.strip() == "*" else device.strip()] = float(price)
+        except ValueError as error:
+            raise Permanent("bad_setting", f"{entry!r} is no price like `NVIDIA L40S=1.20`.") from error
+    return prices
+
+
+def _members(text: str) -> Members:
+    try:
+        return Members(_listed(text))
+    except ValueError as error:
+        raise Permanent("bad_setting", f"BEATLOOM_GENERATOR_COMFYUI_URLS: {error}.") from error
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

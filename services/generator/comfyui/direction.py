@@ -1,0 +1,54 @@
+"""From a shot to what is asked of workflows: which of them, in which order, with which words and sizes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from libs.contracts.errors import Permanent
+from libs.contracts.storyboard import Scene
+from services.generator.comfyui.library import Library
+from services.generator.comfyui.workflow import Workflow
+
+BUILTIN = "builtin"
+"""Stands in a chain for the renderer that needs no GPU."""
+PREFERRED = ("wan22-5b", "wan22-i2v", "wan22-t2v", "ltx23-i2v")
+"""What is tried when the settings name nothing, in this order, then the builtin renderer."""
+
+
+def chain_of(library: Library, names: Sequence[str]) -> tuple[Workflow | None, ...]:
+    """The workflows of a setting, in order; None for the builtin renderer. Empty: the preferred ones.
+
+    Raises Permanent("workflow_unknown", "workflow_invalid", "workflow_unsupported").
+    """
+    if not names:
+        found = [library.get(name) for name in PREFERRED if name in library.workflows]
+        return (*found, None)
+    return tuple(None if name == BUILTIN else _clips(library.get(name)) for name in names)
+
+
+def _clips(workflow: Workflow) -> Workflow:
+    if workflow.output.media != "video" or workflow.task not in ("animate", "selftest"):
+        raise Permanent("workflow_unsupported", f"{workflow.name} makes no clips of shots.")
+    return workflow
+
+
+def with_continuations(library: Library, chain: Sequence[Workflow | None]) -> Mapping[str, Workflow]:
+    """The workflows of a chain, and those that go on where one of them ends."""
+    found: dict[str, Workflow] = {}
+    left = [workflow for workflow in chain if workflow is not None]
+    while left:
+        workflow = left.pop()
+        if workflow.name not in found:
+            found[workflow.name] = workflow
+            left += [library.get(workflow.continue_with)] if workflow.continue_with else []
+    return found
+
+
+def suits(workflow: Workflow, *, picture: bool) -> bool:
+    """Whether the shot has what the workflow can't do without."""
+    return "image" not in workflow.needed or picture
+
+
+def words_of(scene: Scene) -> dict[str, str]:
+    """The scene's texts by parameter."""
+    return {"prompt": scene.prompt, "negative": scene.negative_prompt}

@@ -63,7 +63,7 @@ class Finished(Struct, frozen=True):
     how: How
 
 
-class Preview(Struct, frozen=True):
+class PreviewImage(Struct, frozen=True):
     """A small picture of what is being made; older servers don't say of which prompt."""
 
     prompt_id: str | None
@@ -71,7 +71,7 @@ class Preview(Struct, frozen=True):
     media_type: str
 
 
-Event = Connected | Disconnected | Executing | Progress | Finished | Preview
+Event = Connected | Disconnected | Executing | Progress | Finished | PreviewImage
 
 
 class _Message(Struct):
@@ -112,20 +112,20 @@ def _event(kind: str, data: Mapping[str, Any]) -> Event | None:
     return None if how is None else Finished(prompt_id, how)
 
 
-def _preview(frame: bytes) -> Preview | None:
+def _preview(frame: bytes) -> PreviewImage | None:
     """Four bytes say what the frame is, four more what the picture is, or how long the JSON before it is."""
     if len(frame) < 8:
         return None
     kind, second = struct.unpack(">II", frame[:8])
     if kind == _PREVIEW and second in _IMAGE_TYPES:
-        return Preview(prompt_id=None, image=frame[8:], media_type=_IMAGE_TYPES[second])
+        return PreviewImage(prompt_id=None, image=frame[8:], media_type=_IMAGE_TYPES[second])
     if kind == _PREVIEW_WITH_METADATA:
         try:
             data = msgspec.json.decode(frame[8 : 8 + second], type=dict[str, Any])
         except msgspec.MsgspecError:
             return None
         prompt_id = data.get("prompt_id")
-        return Preview(
+        return PreviewImage(
             prompt_id=prompt_id if isinstance(prompt_id, str) else None,
             image=frame[8 + second :],
             media_type=str(data.get("image_type", "image/jpeg")),

@@ -8,6 +8,7 @@ again here but the pieces of a download: a POST that broke off may have been don
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from contextlib import AbstractAsyncContextManager
@@ -24,7 +25,7 @@ from services.generator.comfyui import answers
 from services.generator.comfyui.address import Address
 from services.generator.comfyui.answers import Graph, HistoryEntry, Job, OutputFile, Queue, SystemStats
 from services.generator.comfyui.download import Downloaded, fetch
-from services.generator.comfyui.errors import InvalidGraph, Refused
+from services.generator.comfyui.errors import ComfyError, InvalidGraph, Refused
 from services.generator.comfyui.transport import answered, tls, translated
 from services.generator.comfyui.truth import Sighting
 
@@ -39,8 +40,11 @@ LARGEST_OUTPUT = 2_000_000_000
 
 EPOCH_FILE = "beatloom-epoch.txt"
 
+_JSON = {"Content-Type": "application/json"}
 _EPOCH = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+
+log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -128,19 +132,26 @@ class Gateway:
         Unreachable with `reached`: it may stand in the queue all the same, so look before it is sent again, since
         the server runs an id that it gets twice twice.
         """
-        order = {"prompt": graph, "prompt_id": prompt_id, "client_id": self.client_id}
+        order = msgspec.json.encode({"prompt": graph, "prompt_id": prompt_id, "client_id": self.client_id})
         async with self._reading("POST /prompt", HEAVY_S):
-            response = await self._http.post("/prompt", json=order)
+            response = await self._http.post("/prompt", content=order, headers=_JSON)
             if response.status_code == 400:
                 raise _most_telling(answers.read_refusal(msgspec.json.decode(response.content), graph))
             accepted = answers.read_accepted(msgspec.json.decode(answered(response).content), graph)
         if accepted.errors:
-            await self.cancel(accepted.prompt_id)
+            await self._give_up(accepted.prompt_id)
             raise _most_telling(accepted.errors)
         if accepted.prompt_id != prompt_id:
-            await self.cancel(accepted.prompt_id)
+            await self._give_up(accepted.prompt_id)
             raise Refused(f"{self.address.name} gives prompts ids of its own; it is too old", status=400)
         return accepted.number
+
+    async def _give_up(self, prompt_id: str) -> None:
+        """Cancel what should not run; why it should not is the better error, whatever comes of this."""
+        try:
+            await self.cancel(prompt_id)
+        except ComfyError as error:
+            log.warning("the prompt %s could not be cancelled: %s", prompt_id, error)
 
     async def queue(self) -> Queue:
         """What runs and what waits, everybody's."""

@@ -59,6 +59,7 @@ class EventStream:
         self._socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+        self._heard_at = 0.0
 
     @property
     def connected(self) -> bool:
@@ -75,6 +76,14 @@ class EventStream:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since the last message, or since the socket stands; 0 without one.
+
+        A prompt of ours that runs while this grows may mean a zombie: `renew` costs nothing that was not lost.
+        """
+        return 0.0 if self._socket is None else time.monotonic() - self._heard_at
 
     def renew(self) -> None:
         """Drop the socket, if there is one, and connect anew at once."""
@@ -111,10 +120,11 @@ class EventStream:
             max_size=LARGEST_MESSAGE,
         ) as socket:
             await socket.send(HELLO)
-            self._socket = socket
+            self._socket, self._heard_at = socket, time.monotonic()
             self._hurry.clear()
             self._tell(Connected())
             async for message in socket:
+                self._heard_at = time.monotonic()
                 for event in read(message):
                     self._tell(event)
             return f"closed with {socket.close_code}"

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from services.generator.comfyui.address import Address
-from services.generator.comfyui.events import Connected, Disconnected, Event, Finished, Preview, Progress
+from services.generator.comfyui.events import Connected, Disconnected, Event, Finished, PreviewImage, Progress
 from services.generator.comfyui.gateway import Gateway
 from services.generator.comfyui.stream import EventStream
 from tests.integration.generator.test_gateway import graph, until_ended
@@ -56,7 +56,7 @@ async def test_a_prompt_is_followed_to_its_end(gateway: Gateway, comfyui: ComfyD
         await until(lambda: Finished(prompt_id, "over") in watch.events)
     assert [event.value for event in watch.of(Progress)] == [1, 2, 3, 4]
     assert Finished(prompt_id, "success") in watch.events
-    assert {event.prompt_id for event in watch.of(Preview)} == {prompt_id}
+    assert {event.prompt_id for event in watch.of(PreviewImage)} == {prompt_id}
     assert len(watch.of(Connected)) == 1
 
 
@@ -96,6 +96,7 @@ async def test_a_zombie_is_renewed_at_once(gateway: Gateway, comfyui: ComfyDoubl
         await gateway.submit(graph(), prompt_id)
         await until_ended(gateway, prompt_id)
         assert not watch.of(Progress)
+        assert stream.quiet_s > 0.0
         comfyui.set(socket="open")
         stream.renew()
         await until(lambda: watch.connects() == 2, seconds=2.0)

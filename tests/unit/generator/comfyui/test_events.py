@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.generator.comfyui.events import Executing, Finished, How, Preview, Progress, read
+from services.generator.comfyui.events import Executing, Finished, How, PreviewImage, Progress, read
 from tests.unit.generator.comfyui.captures import frames
 
 
@@ -24,7 +24,7 @@ def test_a_run_is_told(name: str, steps: int, how: How, known: bool) -> None:
     assert [event.value for event in progress] == list(range(1, steps + 1))
     (prompt_id,) = {event.prompt_id for event in progress}
     assert events[-2:] == [Finished(prompt_id, how), Finished(prompt_id, "over")]
-    previews = [event for event in events if isinstance(event, Preview)]
+    previews = [event for event in events if isinstance(event, PreviewImage)]
     assert len(previews) == steps
     assert {event.prompt_id for event in previews} == {prompt_id if known else None}
     assert all(event.image.startswith(b"\xff\xd8") and event.media_type == "image/jpeg" for event in previews)

@@ -12,6 +12,8 @@ from libs.contracts.looks import catalogue_json
 from libs.contracts.schemas import DOCUMENTS, document_schema
 from libs.runtime.configuration import configuration_page
 from services.generator.builtin.looks import all_looks
+from services.generator.comfyui.library import load_library
+from services.generator.comfyui.workflows_page import workflows_page
 from services.ingest.events_page import events_page
 from services.standalone.settings_table import SETTINGS
 
@@ -34,6 +36,7 @@ def pages() -> dict[Path, str]:
         DOCS / "errors.md": errors_page(),
         DOCS / "configuration.md": configuration_page(SETTINGS),
         DOCS / "events.md": events_page(),
+        DOCS / "workflows.md": workflows_page(load_library()),
         CATALOGUE: catalogue_json([look.entry for look in all_looks().values()]),
     }
     for name in DOCUMENTS:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.paint.colour import Inks, Lab, Table, bgr_of, mix, solid
+from services.generator.builtin.paint.colour import Inks, Lab, Table, bgr_of, clear_mix, mix, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.light import glow, gradient
 from services.generator.builtin.paint.motif import outline
@@ -53,7 +53,7 @@ def _scheme(inks: Inks) -> tuple[Lab, Lab, Lab, list[Lab]]:
         case "colour":
             body = inks.ground
             strong = high if float(np.abs(high - body).max()) > 0.04 else light
-            row = [mix(body, strong, 0.25), mix(body, strong, 0.6), strong, mix(strong, light, 0.6)]
+            row = [clear_mix(body, strong, 0.25), clear_mix(body, strong, 0.6), strong, mix(strong, light, 0.6)]
             return mix(body, dark, 0.5), mix(body, dark, 0.12), mix(dark, body, 0.25), row
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.paint.colour import Inks, Lab, bgr_of, mix, solid
+from services.generator.builtin.paint.colour import Inks, Lab, bgr_of, clear_mix, mix, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.motif import clearance, outline, rim
 from services.generator.builtin.paint.noise import periodic_line
@@ -49,7 +49,7 @@ def _scheme(inks: Inks) -> tuple[list[Lab], Lab]:
     dark, low, mid, high, light = inks.by_lightness
     match key_of(inks):
         case "night":
-            return [dark, mix(dark, low, 0.8), low, mid, mix(mid, high, 0.75), high], light
+            return [dark, mix(dark, low, 0.8), low, mid, clear_mix(mid, high, 0.75), high], light
         case "paper":
             return [light, mix(light, high, 0.5), high, mid, low, mix(low, dark, 0.6)], high
         case "colour":
@@ -104,7 +104,7 @@ class Papercut:
     def _ink(self, depth: float) -> Lab:
         at = float(np.clip(depth, 0.0, 1.0)) * (len(self.colours) - 1)
         low = min(int(at), len(self.colours) - 2)
-        return mix(self.colours[low], self.colours[low + 1], at - low)
+        return clear_mix(self.colours[low], self.colours[low + 1], at - low)
 
     def _middle(self, moment: Moment, near: float) -> tuple[float, float]:
         """The centre of a hole: near ones sway more."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.paint.colour import Inks, Lab, mix, solid
+from services.generator.builtin.paint.colour import Inks, Lab, clear_mix, mix, solid
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.motif import rim, unit_outline
 from services.generator.builtin.paint.noise import periodic
@@ -71,7 +71,9 @@ class Raster:
         self.ground, inks = _scheme(stage.inks)
         sizes = np.linspace(0.0, 1.0, SHADES)
         places = np.interp(sizes, *STEPS)
-        self.shades = [solid(mix(inks[int(at)], inks[min(int(at) + 1, 3)], at % 1.0)) for at in places.tolist()]
+        self.shades = [
+            solid(clear_mix(inks[int(at)], inks[min(int(at) + 1, 3)], at % 1.0)) for at in places.tolist()
+        ]
         self.noise = periodic(random, TILE, 3.5)
         self.home = random.uniform(0, TILE, 2)
         self.pitch = PITCHES[stage.variant % 3] * stage.unit

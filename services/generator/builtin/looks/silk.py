@@ -9,7 +9,7 @@ import numpy as np
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
-from services.generator.builtin.paint.colour import Inks, Table, mix, ramp
+from services.generator.builtin.paint.colour import Inks, Table, clear_ramp, mix
 from services.generator.builtin.paint.grading import key_of
 from services.generator.builtin.paint.noise import Field, dither, periodic
 
@@ -40,13 +40,15 @@ def _cloth(inks: Inks) -> Table:
     dark, low, mid, high, light = inks.by_lightness
     match key_of(inks):
         case "night":
-            return ramp([(0.0, dark), (0.26, low), (0.55, mid), (0.82, high), (1.0, light)])
+            return clear_ramp([(0.0, dark), (0.26, low), (0.55, mid), (0.82, high), (1.0, light)])
         case "paper":
-            return ramp([(0.0, light), (0.26, high), (0.55, mid), (0.82, low), (1.0, dark)])
+            return clear_ramp([(0.0, light), (0.26, high), (0.55, mid), (0.82, low), (1.0, dark)])
         case "colour":
             body = inks.ground
             pale = np.array([light[0], 0.4 * body[1], 0.4 * body[2]])
-            return ramp([(0.0, mix(dark, body, 0.55)), (0.28, body), (0.62, mix(body, pale, 0.45)), (1.0, pale)])
+            return clear_ramp(
+                [(0.0, mix(dark, body, 0.55)), (0.28, body), (0.62, mix(body, pale, 0.45)), (1.0, pale)]
+            )
 
 
 def make(stage: Stage) -> Drawing:

@@ -40,6 +40,12 @@ EDGE = 7
 """Levels that the edge of a sheet is soft."""
 SWELL = 6.0
 """Levels that the beat moves the cuts by."""
+STREWN = 0.8
+"""How much of a picture's contrast is in its fine structure if it is of small lights."""
+CLOUD = 7.0
+"""How far lights that make a cloud are apart, in 128ths of the shorter side."""
+CLOUDS = 168.0
+"""The tone of the densest cloud: the highest sheet is for the lights themselves."""
 SHADOW = 0.011
 """Parts of the shorter side that a sheet lies above the one below it."""
 
@@ -58,6 +64,8 @@ class Stencil:
         self.view = View(stage, picture)
         short = min(stage.width, stage.height)
         self.cut = cut_of(self.view.framing, SMOOTH * short)
+        if strewn(self.view.framing.tone):
+            self.cut = np.maximum(self.cut, clouds_of(self.view.framing.tone))
         sheets = sheets_of(stage.inks)
         self.table = _steps(sheets)
         self.height = np.clip(
@@ -122,6 +130,25 @@ def cut_of(framing: Framing, radius: float) -> Gray:
     small = cv2.medianBlur(small, min(size, 11))
     full = cv2.resize(small, (framing.tone.shape[1], framing.tone.shape[0]), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.GaussianBlur(full, (0, 0), max(1.0, 0.42 * radius)), dtype=np.uint8)
+
+
+def strewn(tone: Gray) -> bool:
+    """Whether a picture is nothing but small lights in the dark, as a sky of stars or a town by night is."""
+    small = cv2.resize(tone, (192, 192), interpolation=cv2.INTER_AREA).astype(np.float32)
+    fine = small - cv2.GaussianBlur(small, (0, 0), 4.0)
+    return float(fine.std()) > STREWN * float(small.std()) and float(np.median(small)) < float(small.mean())
+
+
+def clouds_of(tone: Gray) -> Gray:
+    """Where the lights are dense, as soft hills of tone: sheets of them have shapes, single lights have none."""
+    scale = 128.0 / min(tone.shape)
+    small = cv2.resize(tone, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
+    soft = cv2.GaussianBlur(small, (0, 0), CLOUD)
+    low, high = (float(value) for value in np.percentile(soft, (4.0, 97.0)))
+    level = np.clip((soft - low) / max(high - low, 1.0), 0.0, 1.0) * np.float32(CLOUDS)
+    return np.asarray(
+        cv2.resize(level, (tone.shape[1], tone.shape[0]), interpolation=cv2.INTER_CUBIC), dtype=np.uint8
+    )
 
 
 def _steps(sheets: list[Lab]) -> np.ndarray:

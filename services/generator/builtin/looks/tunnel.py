@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import atan2, cos, degrees, pi, radians, sin
 
 import numpy as np
 
@@ -31,6 +31,8 @@ CALM = 0.5
 LIGHTNESS = {"night": (0.26, 0.54), "colour": (0.36, 0.68), "paper": (0.56, 0.88)}
 """A narrower range than the palette's: whole fields change place here, and wide steps would flash."""
 
+BROWN, BROWN_BELOW = (36.0, 112.0), 0.58
+"""Hues in degrees that are brown where they are darker than that: red stands in for them."""
 LEAST_CHROMA = 0.09
 """Greyer inks look like slate between coloured ones."""
 
@@ -105,7 +107,12 @@ def _calmed(ink: Lab, inks: Inks) -> Lab:
     if _chroma(ink) < LEAST_CHROMA:
         strong = [other for other in inks.row if _chroma(other) >= LEAST_CHROMA]
         source = min(strong, key=lambda other: abs(float(other[0] - ink[0])), default=ink)
-    return np.array([least + (most - least) * float(ink[0]), source[1], source[2]])
+    level = least + (most - least) * float(ink[0])
+    hue = degrees(atan2(source[2], source[1])) % 360.0
+    if level < BROWN_BELOW and BROWN[0] < hue < BROWN[1]:
+        red = radians(BROWN[0] - 14.0)
+        return np.array([level, _chroma(source) * cos(red), _chroma(source) * sin(red)])
+    return np.array([level, source[1], source[2]])
 
 
 def _chroma(ink: Lab) -> float:

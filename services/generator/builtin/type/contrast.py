@@ -23,13 +23,13 @@ _DENSITIES = np.linspace(0.0, 0.94, 48)
 """Scrims that are tried, the thinnest first."""
 _QUANTILE = 0.90
 """Of the ground's pixels so many keep the distance; single bright dots don't matter."""
-ASIDE = 0.7
+ASIDE = 0.92
 """How much thinner a scrim from the side is above and below the text."""
 _DARK = 0.10
 """Light letters may cost so much more: dark grounds look richer than milky ones."""
 _SAMPLES = 8000
 """About so many pixels of the ground are looked at."""
-SOFT = 0.42
+SOFT = 0.32
 """How far a scrim reaches beyond the text, in parts of the frame."""
 
 Box = tuple[float, float, float, float]

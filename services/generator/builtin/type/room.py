@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from libs.picture.load import Gray
 from services.generator.builtin.cutout.standing import Figure, Sway
 from services.generator.builtin.looks.stage import Moment
 from services.generator.builtin.picture.photograph import Photograph
@@ -60,25 +61,38 @@ class Standing(Protocol):
 
 
 def taken(look: object, moment: Moment, width: int, height: int) -> Taken | None:
-    """What the look's subject takes of the frame at a moment; None without a trusted one."""
+    """What the look's subject, or else what is busy in its picture, takes of the frame at a moment; None
+    without a picture."""
     scale = SHORT / min(width, height)
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
     if isinstance(look, Standing):
         matrix = scale * look.figure.at(Sway())
         return _warped(look.figure.cut.mask, matrix, size, cv2.INTER_LINEAR)
     view = look.view if isinstance(look, Seen) else look.photo.view if isinstance(look, Photographed) else None
-    if view is None or view.framing.mask is None:
+    if view is None:
         return None
     matrix = np.array(view.matrix(moment), dtype=np.float64)
     matrix[:, :2] /= scale
-    return _warped(view.framing.mask, matrix, size, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if view.framing.mask is None:
+        return np.asarray(cv2.warpAffine(_busy(view.framing.tone), matrix, size, flags=how), dtype=np.float32)
+    return _warped(view.framing.mask, matrix, size, how)
 
 
-def _warped(mask: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], size: tuple[int, int], how: int) -> Taken:
+def _busy(tone: Gray) -> Taken:
+    """Weights of a picture without a known subject: what has more in it than the rest, like a house by a lake."""
+    scale = 2.0 * SHORT / min(tone.shape)
+    small = cv2.resize(tone, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    detail = cv2.GaussianBlur(np.abs(cv2.Laplacian(small, cv2.CV_32F)), (0, 0), 0.08 * min(small.shape))
+    more = np.clip(detail / max(float(detail.mean()), 1.0) - 1.0, 0.0, 1.0)
+    return np.asarray(cv2.resize(more, (tone.shape[1], tone.shape[0])), dtype=np.float32)
+
+
+def _warped(mask: Gray, matrix: npt.NDArray[np.float64], size: tuple[int, int], how: int) -> Taken:
     return np.asarray(cv2.warpAffine(_important(mask), matrix, size, flags=how), dtype=np.float32)
 
 
-def _important(mask: npt.NDArray[np.uint8]) -> Taken:
+def _important(mask: Gray) -> Taken:
     """The mask as weights: its head whole, the rest a little."""
     soft = mask.astype(np.float32) / 255.0
     rows = np.flatnonzero((mask >= 128).any(axis=1))

@@ -38,7 +38,7 @@ async def player(request: pytest.FixtureRequest) -> AsyncIterator[Player]:
     if not url:
         make = cast("Callable[..., ComfyDouble]", request.getfixturevalue("comfyui_servers"))
         url = make(models={}, steps_at_most=0).url
-    async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False, verify=False) as http:
         player = Player(http)
         await player.forget()
         await player.upload("probe.png", overwrite="true")
@@ -355,7 +355,7 @@ async def listening(listener: Listener) -> None:
 
 @only_double
 async def test_a_restart_loses_all_but_output_files(comfyui: ComfyDouble) -> None:
-    async with httpx.AsyncClient(base_url=comfyui.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=comfyui.url, trust_env=False, verify=False) as http:
         player = Player(http)
         await player.upload("probe.png")
         done = await player.history(await player.post(run_of("image_normal")[0]))
@@ -381,7 +381,7 @@ async def test_a_restart_loses_all_but_output_files(comfyui: ComfyDouble) -> Non
 async def test_an_old_server_answers_as_it_did(comfyui: ComfyDouble, case: str) -> None:
     comfyui.set(version="0.3.64")
     wanted = captured("old")[case]
-    async with httpx.AsyncClient(base_url=comfyui.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=comfyui.url, trust_env=False, verify=False) as http:
         answer = await Player(http).replay(wanted["request"])
     assert answer.status_code == wanted["status"]
     if "json" in wanted:
@@ -393,7 +393,7 @@ async def test_an_old_server_answers_as_it_did(comfyui: ComfyDouble, case: str) 
 @only_double
 async def test_an_old_server_tells_a_run_as_it_did(comfyui: ComfyDouble) -> None:
     comfyui.set(version="0.3.64")
-    async with httpx.AsyncClient(base_url=comfyui.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=comfyui.url, trust_env=False, verify=False) as http:
         player = Player(http)
         graph = long_probe(steps=2)
         graph["2"]["inputs"]["seed"] = 77

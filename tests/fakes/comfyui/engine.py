@@ -54,6 +54,8 @@ class Counts(msgspec.Struct):
     """Model files loaded, by name."""
     requests: Counter[str] = msgspec.field(default_factory=Counter)
     """By method and route."""
+    runs: list[tuple[str, float, float, bool]] = msgspec.field(default_factory=list)
+    """Id, start, end (seconds since the epoch), success: in the order in which they ended."""
     uploads: int = 0
     downloads: int = 0
     interrupts: int = 0
@@ -208,11 +210,14 @@ class Server:
             self.tell_status()
             self.counts.started[prompt.id] += 1
             run = Run(self, prompt, changed(self.switches, prompt.changes))
+            began = time.time()
             try:
                 verdict = await run.execute()
             except Crash:
+                self.counts.runs.append((prompt.id, began, time.time(), False))
                 self.crash()
                 return
+            self.counts.runs.append((prompt.id, began, time.time(), verdict.success))
             await self._finish(prompt, run, verdict)
 
     async def _finish(self, prompt: Prompt, run: Run, verdict: Verdict) -> None:
@@ -237,7 +242,8 @@ class Server:
         if run.how.history_gap_s:
             await asyncio.sleep(run.how.history_gap_s)
         self.history.pop(prompt.id, None)
-        self.history[prompt.id] = entry
+        if not run.how.forgets:
+            self.history[prompt.id] = entry
         self.tell_status()
         if prompt.client_id is not None:
             self.sockets.tell("executing", {"node": None, "prompt_id": prompt.id}, prompt.client_id)

@@ -103,6 +103,8 @@ class Hosted:
 
     async def start(self) -> None:
         """Come up."""
+        if self.up:
+            return
         await self.port.open()
         self.server.start()
         self.up = True
@@ -110,6 +112,8 @@ class Hosted:
 
     def stop(self) -> None:
         """Die: queue, history and temporary files are lost."""
+        if not self.up:
+            return
         self.up = False
         self.port.shut()
         self.server.stop()

@@ -68,6 +68,8 @@ class Run:
         self._signatures: dict[str, int] = {}
         self._outputs: dict[str, Any] = {}
         self._executed: list[str] = []
+        self._files: set[str] = set()
+        """Model files that the graph loads."""
 
     async def execute(self) -> Verdict:
         """Raises Crash when the server is to die."""
@@ -205,6 +207,7 @@ class Run:
             if folder is None or file not in self._server.models.get(folder, ()):
                 continue
             path = f"{folder}/{file}"
+            self._files.add(path)
             if path in resident:
                 resident[path] = resident.pop(path)
                 continue
@@ -227,13 +230,15 @@ class Run:
         step_s = inputs["step_ms"] / 1000 if "step_ms" in inputs else self.how.step_s
         for step in range(1, count + 1):
             await asyncio.sleep(step_s)
-            if step == 2:
+            if step == min(2, count):
                 await self._spend(self.how.stall_s)
                 if self.how.crash == "running":
                     raise Crash
             self._heed_interrupt()
             self._tick(node, media, step, count)
-        told = str(inputs.get("fail", "")) if "step_ms" in inputs else ""
+        self._may_fail(media, str(inputs["fail"]) if "step_ms" in inputs else "")
+
+    def _may_fail(self, media: Media, told: str = "") -> None:
         if told == "oom" or self._out_of_memory(media):
             raise _Failed("torch.OutOfMemoryError", _OOM)
         if told or self.how.exec_error:
@@ -260,13 +265,15 @@ class Run:
             case "size":
                 return pixels > self.how.oom_pixels
             case "memory":
-                used = sum(self._server.resident.values()) + pixels * _BYTES_PER_PIXEL
+                used = len(self._files) * self.how.model_bytes + pixels * _BYTES_PER_PIXEL
                 return used > self.how.vram_bytes
         return False
 
     async def _save(self, node: str, node_class: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
-        if self.how.exec_error and not any("sampler" in one["class_type"].lower() for one in self._graph_nodes()):
-            raise _Failed("RuntimeError", self.how.exec_error)
+        if not any(meaning.is_sampler(one["class_type"], one["inputs"]) for one in self._prompt.graph.values()):
+            if self.how.crash == "running":
+                raise Crash
+            self._may_fail(next((value for value in inputs.values() if isinstance(value, Media)), Media()))
         extra = self._prompt.extra.get("extra_pnginfo") or {}
         metadata = {"prompt": self._prompt.graph, **extra}
         arguments = (self._server.folder, self._server.temp_word, metadata, self.how)
@@ -276,9 +283,6 @@ class Run:
             said = {"node": node, "display_node": node, "output": output, "prompt_id": self._prompt.id}
             self._tell("executed", said)
         return output
-
-    def _graph_nodes(self) -> list[dict[str, Any]]:
-        return list(self._prompt.graph.values())
 
 
 def parents(graph: dict[str, Any], node: str) -> list[str]:

@@ -50,11 +50,13 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A sampler says nothing for so long at its second step, then goes on."""
 
     oom: Literal["", "always", "size", "memory"] = ""
-    """Out of memory: always; above `oom_pixels`; when model files and picture do not fit `vram_bytes`."""
+    """Out of memory: always; above `oom_pixels`; when the graph's files and picture do not fit `vram_bytes`."""
     oom_pixels: int = 0
     """width x height x frames that still fits."""
     exec_error: str = ""
-    """A sampler (else the first output) fails with this message."""
+    """A sampler (else the first output) fails with this message; so it is for `oom` and `crash`."""
+    forgets: bool = False
+    """A prompt that ends leaves no history: nowhere to be seen, for good."""
     partial: bool = False
     """POST /prompt answers 200 with `node_errors`, and the prompt is queued all the same."""
     refuse_status: int = 0

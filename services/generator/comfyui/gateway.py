@@ -19,7 +19,6 @@ from uuid import uuid4
 
 import httpx
 import msgspec
-from comfy_api_client import ComfyAPIClient
 
 from services.generator.comfyui import answers
 from services.generator.comfyui.address import Address
@@ -54,6 +53,8 @@ class Gateway:
     """
 
     def __init__(self, address: Address, client_id: str, *, quick_s: float = QUICK_S) -> None:
+        from comfy_api_client import ComfyAPIClient  # noqa: PLC0415 (slow to import, and not for builtin)
+
         self.address = address
         self.client_id = client_id
         self._quick_s = quick_s

@@ -278,7 +278,7 @@ async def test_an_answer_that_is_lost_may_have_been_done(gateway: Gateway, comfy
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
-    async with Gateway(Address(f"http://127.0.0.1:{free_port()}"), "test") as gateway:
+    async with Gateway(Address(f"http://me:secret@127.0.0.1:{free_port()}"), "test") as gateway:
         for call in (
             gateway.stats(),
             gateway.queue(),
@@ -291,6 +291,7 @@ async def test_nobody_there(tmp_path: Path) -> None:
             with pytest.raises(Unreachable) as nobody:
                 await call
             assert not nobody.value.reached
+            assert "secret" not in str(nobody.value)
             assert nobody.value.infrastructure
         with pytest.raises(Unreachable):
             await gateway.download(OutputFile("a.png"), tmp_path / "a.png")

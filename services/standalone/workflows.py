@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import Any
 import msgspec
 
 from libs.contracts.errors import Permanent, Retryable
+from libs.runtime.settings import load
 from services.generator.comfyui.ability import Lack, ServerFacts, best_profile, can
 from services.generator.comfyui.address import Address
 from services.generator.comfyui.errors import ComfyError
 from services.generator.comfyui.gateway import Gateway
 from services.generator.comfyui.library import Library, load_library
+from services.generator.comfyui.members import Members
 from services.generator.comfyui.workflow import FULL, Workflow
+from services.generator.settings import GeneratorSettings
 
 DONE, MISSING = 0, 1
 
@@ -45,29 +49,40 @@ class Judged(msgspec.Struct, frozen=True):
 
 def workflows(arguments: argparse.Namespace) -> int:
     """`beatloom workflows list` or `check`."""
-    library = load_library(arguments.folder)
+    settings = load(GeneratorSettings, "generator", os.environ)
+    own = Path(settings.workflows) if settings.workflows else None
+    library = load_library(arguments.folder or own)
     chosen = [library.get(name) for name in arguments.names] or list(library)
     if arguments.action == "list":
         return show_list(library, chosen, as_json=arguments.json)
-    judged = asyncio.run(ask(arguments.server, arguments.object_info, chosen))
+    servers = arguments.server or ([] if arguments.object_info else settings.comfyui_urls.split(","))
+    judged = asyncio.run(ask(servers, arguments.object_info, chosen))
     return show_check(library, chosen, judged, as_json=arguments.json, asked_for=bool(arguments.names))
 
 
 async def ask(servers: Sequence[str], object_info: Path | None, chosen: Sequence[Workflow]) -> list[Judged]:
     """Hold the workflows against each server, and against a file of what one answered to GET /object_info."""
-    if not servers and object_info is None:
+    addresses = await _addresses(servers)
+    if not addresses and object_info is None:
         raise Permanent("bad_request", "No server is named.", hint="Name one: --server http://HOST:8188.")
-    found = list(await asyncio.gather(*(_ask_one(server, chosen) for server in servers)))
+    found = list(await asyncio.gather(*(_ask_one(address, chosen) for address in addresses)))
     if object_info is not None:
         found.append(judge(str(object_info), ServerFacts(object_info=_read(object_info)), chosen))
     return found
 
 
-async def _ask_one(url: str, chosen: Sequence[Workflow]) -> Judged:
+async def _addresses(servers: Sequence[str]) -> list[Address]:
+    """Of servers as they are named in the settings, in order of their names."""
     try:
-        address = Address(url)
+        found = await Members(servers).addresses()
     except ValueError as error:
         raise Permanent("bad_request", f"{error}.", hint="Addresses look like http://HOST:8188.") from error
+    if found is None:
+        raise Retryable("no_gpu_server", "The servers' names can't be looked up.")
+    return sorted(found, key=lambda address: address.name)
+
+
+async def _ask_one(address: Address, chosen: Sequence[Workflow]) -> Judged:
     async with Gateway(address, "beatloom-workflows") as gateway:
         try:
             stats, info = await asyncio.gather(gateway.stats(), gateway.object_info())
@@ -118,19 +133,9 @@ def _row(workflow: Workflow) -> tuple[str, ...]:
         workflow.task,
         f"{memory} GB" if workflow.models else "any",
         f"{gb:.1f} GB" if workflow.models else "-",
-        longest(workflow),
+        "" if workflow.longest_s is None else f"{workflow.longest_s:.1f} s",
         workflow.title,
     )
-
-
-def longest(workflow: Workflow) -> str:
-    """The longest clip or sound, for people; "" where there is no limit."""
-    limits = workflow.limits
-    if limits.max_seconds is not None:
-        return f"{limits.max_seconds:g} s"
-    if limits.max_frames is None or limits.fps is None:
-        return ""
-    return f"{limits.max_frames / limits.fps:.1f} s"
 
 
 def described(workflow: Workflow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 
 from services.generator.comfyui.binding import check_binding
 from services.generator.comfyui.graph import Graph, Node, Place, invalid, link_of, places_of_seeds
+from services.generator.comfyui.limits import Limits
 from services.generator.comfyui.workflow import PARAMETERS, Kind, Media, Output, Target, Task, Workflow
 
 PREFIX = "BEATLOOM_"
@@ -66,6 +67,7 @@ def workflow_by_titles(name: str, graph: Graph) -> Workflow:
         parameters=parameters,
         prefix=tuple(_at(graph, place) for place in prefix),
         about="A graph of your own.",
+        limits=_limits(graph, parameters.keys()),
         continue_with=name if output.media == "video" and "image" in parameters else "",
     )
     check_binding(workflow)
@@ -131,6 +133,23 @@ def _output(graph: Graph, titled: str | None) -> Output:
         )
     media = _media(entry)
     return Output(node=saving[0], class_type=entry.class_type, media=media, types=_ENDINGS[media])
+
+
+def _limits(graph: Graph, names: Collection[str]) -> Limits:
+    """Sizes and numbers of frames that every model takes, at the rate of the graph where that is fixed."""
+    rates = set() if "fps" in names or "frames" not in names else _rates(graph)
+    if len(rates) > 1:
+        told = " and ".join(f"{rate:g}" for rate in sorted(rates))
+        raise invalid(
+            f"It takes frames, and its nodes have rates of {told}.",
+            hint="Give the title BEATLOOM_FPS to the node that sets the rate.",
+        )
+    return Limits(size_multiple=32, min_frames=9, frame_step=8, frame_rest=1, fps=next(iter(rates), None))
+
+
+def _rates(graph: Graph) -> set[float]:
+    found = [entry.inputs.get(key) for entry in graph.values() for key in ("fps", "frame_rate")]
+    return {float(rate) for rate in found if isinstance(rate, (int, float)) and rate > 0}
 
 
 def _media(entry: Node) -> Media:

@@ -97,13 +97,15 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way to run the workflow, for GPUs of at least `vram_gb`."""
+    """One way to run the workflow, for GPUs of at least `vram_gb`.
+
+    Sizes and files differ, never lengths: a shot is cut into pieces before it is known who makes them.
+    """
 
     vram_gb: Annotated[float, Meta(ge=0)]
     """GPU memory that it needs, estimated."""
     set: tuple[Setting, ...] = ()
     max_pixels: int | None = None
-    max_frames: int | None = None
 
 
 def plain_profiles() -> dict[str, Profile]:
@@ -149,14 +151,18 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
         """The names of the profiles, the largest first."""
         return sorted(self.profiles, key=lambda name: -self.profiles[name].vram_gb)
 
+    @property
+    def longest_s(self) -> float | None:
+        """Seconds of the longest clip or sound that it makes at once; None where that has no limit, or no meaning."""
+        limits = self.limits
+        if limits.max_frames is not None and limits.fps is not None:
+            return limits.max_frames / limits.fps
+        return limits.max_seconds
+
     def limits_of(self, profile: str) -> Limits:
         """The limits within a profile."""
-        found = self.profiles[profile]
-        return msgspec.structs.replace(
-            self.limits,
-            max_pixels=found.max_pixels or self.limits.max_pixels,
-            max_frames=found.max_frames or self.limits.max_frames,
-        )
+        pixels = self.profiles[profile].max_pixels or self.limits.max_pixels
+        return msgspec.structs.replace(self.limits, max_pixels=pixels)
 
     def graph_of(self, profile: str) -> Graph:
         """The graph with the settings of a profile, its parameters as they were written."""

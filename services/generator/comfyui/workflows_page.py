@@ -49,17 +49,9 @@ def _overview(library: Library) -> Iterator[str]:
         gb = sum(model.gb for model in workflow.models_of("full"))
         models = f"{gb:.1f} GB" if workflow.models else "none"
         least = workflow.min_comfyui
+        longest = "" if workflow.longest_s is None else f"{workflow.longest_s:.1f} s"
         known = f"[`{workflow.name}`](#{workflow.name})"
-        yield f"| {known} | {workflow.task} | {memory} | {models} | {_longest(workflow)} | {least} |"
-
-
-def _longest(workflow: Workflow) -> str:
-    limits = workflow.limits
-    if limits.max_seconds is not None:
-        return f"{limits.max_seconds:g} s"
-    if limits.max_frames is not None and limits.fps is not None:
-        return f"{limits.max_frames / limits.fps:.1f} s"
-    return ""
+        yield f"| {known} | {workflow.task} | {memory} | {models} | {longest} | {least} |"
 
 
 def _section(workflow: Workflow) -> Iterator[str]:
@@ -73,8 +65,6 @@ def _section(workflow: Workflow) -> Iterator[str]:
         told = [f"{profile.vram_gb:g} GB"]
         if limits.max_pixels is not None:
             told.append(f"at most {limits.max_pixels:,} pixels a frame")
-        if profile.max_frames is not None:
-            told.append(f"at most {profile.max_frames} frames")
         told += [f"{setting.input} `{setting.value}`" for setting in profile.set]
         rows.append(f"- Profile `{name}`: {', '.join(told)}.")
     if workflow.models:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,8 @@ prompt = { node = "1", class = "Text", input = "text" }
 seed = { node = "2", class = "Sampler", input = "seed" }
 frames = { node = "2", class = "Sampler", input = "length" }
 seconds = { node = "2", class = "Sampler", input = "duration" }
+width = { node = "2", class = "Sampler", input = "width" }
+height = { node = "2", class = "Sampler", input = "height" }
 image = { node = "3", class = "LoadImage", input = "image" }
 
 [optional.image]
@@ -45,7 +48,7 @@ vram_gb = 24
 
 [profiles.small]
 vram_gb = 8
-max_frames = 41
+max_pixels = 65_536
 set = [{ node = "4", class = "Loader", input = "ckpt_name", value = "small.safetensors" }]
 
 [[models]]
@@ -66,10 +69,13 @@ def node(class_type: str, title: str = "", **inputs: object) -> dict[str, object
     return {"class_type": class_type, "inputs": inputs, "_meta": {"title": title}}
 
 
+LINKS: dict[str, Any] = {"text": ["1", 0], "image": ["3", 0], "model": ["4", 0]}
+
+
 def graph(**changed: dict[str, object]) -> Graph:
     nodes = {
         "1": node("Text", text="a cat"),
-        "2": node("Sampler", seed=1, length=81, duration=5.0, text=["1", 0], image=["3", 0], model=["4", 0]),
+        "2": node("Sampler", seed=1, length=81, duration=5.0, width=64, height=64, **LINKS),
         "3": node("LoadImage", image="a.png"),
         "4": node("Loader", ckpt_name="large.safetensors"),
         "9": node("SaveVideo", video=["2", 0], filename_prefix="x"),
@@ -128,9 +134,9 @@ def test_values_that_do_not_fit_are_refused(values: dict[str, str | int | float]
 
 
 def test_a_profile_has_limits_of_its_own() -> None:
-    values: Values = {"prompt": "a", "seed": 1, "frames": 81}
+    values: Values = {"prompt": "a", "seed": 1, "width": 512, "height": 256}
     assert bind(workflow(), values, prefix="p")
-    with pytest.raises(Permanent, match="81 frames"):
+    with pytest.raises(Permanent, match="512x256 pixels"):
         bind(workflow(), values, prefix="p", profile="small")
     with pytest.raises(Permanent, match="no profile"):
         bind(workflow(), values, prefix="p", profile="huge")
@@ -182,6 +188,19 @@ def test_a_graph_of_ones_own_is_bound_by_titles() -> None:
     assert bound["2"].inputs == {"seed": 7, "length": 33, "steps": 20}
     assert bound["5"].inputs["noise_seed"] == 7, "every seed is set"
     assert bound["9"].inputs["filename_prefix"] == "p"
+
+
+def test_the_rate_is_read_from_a_graph_that_does_not_take_one() -> None:
+    frames = node("Sampler", "BEATLOOM_FRAMES", length=81)
+    assert workflow_by_titles("mine", graph(n2=frames)).limits.fps is None
+    found = workflow_by_titles("mine", graph(n2=frames, n8=node("CreateVideo", fps=16.0)))
+    assert found.limits.fps == 16
+    assert found.limits.allows(81) and not found.limits.allows(80)
+    two = {"n7": node("CreateVideo", fps=24), "n8": node("CreateVideo", fps=16)}
+    with pytest.raises(Permanent, match="16 and 24"):
+        workflow_by_titles("mine", graph(n2=frames, **two))
+    two["n7"] = node("CreateVideo", "BEATLOOM_FPS", fps=24)
+    assert workflow_by_titles("mine", graph(n2=frames, **two)).limits.fps is None
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_clip_can_be_continued(name: str) -> None:
     workflow = LIBRARY.get(name)
     after = LIBRARY.get(workflow.continue_with)
     assert after.takes("image")
-    assert after.limits.fps == workflow.limits.fps
+    assert after.limits == workflow.limits
     for piece in cut_shot(after.limits, frames=900, fps=Fraction(30)).pieces:
         assert after.limits.allows(piece.frames)
 

@@ -3,18 +3,20 @@
     python benchmarks/pool.py [--json] [--seeds 20] [--clips 500] [--servers 8] [--sets 6] [--faults 0.1]
     python benchmarks/pool.py --huge [--json]
 
-All clips are there from the start: 20 to 120 seconds of GPU each, in jobs of one or two workflows, over model sets that
-take 15 to 60 seconds to load. Servers are of three classes of speed and memory; they come late, go for one to ten
-minutes about every half hour, and come back with nothing loaded. One attempt in ten fails somewhere on the way. The
-scheduler is the one of production, with the figures that it learns on the way; nobody tells it what a clip or a load
-will really take. Each seed is a world of its own, the same for every policy.
+All clips are there from the start: 20 to 120 seconds of GPU each, in jobs of one or two workflows, over model
+sets that take 15 to 60 seconds to load. Servers are of three classes of speed and memory; they come late, go for
+one to ten minutes about every half hour, and come back with nothing loaded. One attempt in ten fails somewhere on
+the way. The scheduler is the one of production, with the figures that it learns on the way; nobody tells it what
+a clip or a load will really take. Each seed is a world of its own, the same for every policy.
 
-`makespan_over_bound`: the end of the last clip over the lower bound of `pool_bound.py`. `loads_over_least_queue`: model
-loads over those of the least-queue policy. `max_wait_over_mean`: a clip waits from the start to the beginning of
-the attempt that went well. `decision_ms`: CPU of all calls of the scheduler over the clips that it assigned. Of the
-first three the medians over all seeds are reported, and the worst beside them; of the last the worst.
+`makespan_over_bound`: the end of the last clip over the lower bound of `pool_bound.py`. `loads_over_least_queue`:
+model loads over those of the least-queue policy. `max_wait_over_mean`: a clip waits from the start to the
+beginning of the attempt that went well. `decision_ms`: CPU of all calls of the scheduler over the clips that it
+assigned. Of the first three the medians over all seeds are reported, and the worst beside them; of the last the
+worst.
 
-`--huge` does it with up to 1,000 servers and a million clips, the scheduler alone, and prints how a decision's cost grows.
+`--huge` does it with up to 1,000 servers and a million clips, the scheduler alone, and prints how a decision's
+cost grows.
 """
 
 from __future__ import annotations
@@ -101,8 +103,9 @@ def compare(chosen: argparse.Namespace) -> dict[str, float]:
 
 def huge() -> dict[str, float]:
     """The scheduler alone, larger and larger."""
+    print("                                 ms of the scheduler for each decision")
     print(
-        f"{'servers':>8}{'clips':>10}{'sets':>6}{'ms a decision':>15}{'next: median':>14}{'99.9 %':>9}{'most':>9}{'took':>9}"
+        f"{'servers':>8}{'clips':>10}{'sets':>6}{'mean':>9}{'next: median':>14}{'99.9 %':>9}{'most':>9}{'took':>9}"
     )
     worst = 0.0
     for servers, clips, sets in STEPS:
@@ -112,7 +115,7 @@ def huge() -> dict[str, float]:
         nexts = sorted(each * 1e3 for each in outcome.nexts)
         worst = max(worst, _decision_ms(outcome))
         print(
-            f"{servers:8}{clips:10}{sets:6}{_decision_ms(outcome):15.4f}{nexts[len(nexts) // 2]:14.4f}"
+            f"{servers:8}{clips:10}{sets:6}{_decision_ms(outcome):9.4f}{nexts[len(nexts) // 2]:14.4f}"
             f"{nexts[int(len(nexts) * 0.999)]:9.3f}{nexts[-1]:9.2f}{time.monotonic() - began:8.0f}s",
             flush=True,
         )

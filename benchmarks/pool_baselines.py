@@ -1,4 +1,4 @@
-"""What the scheduler is compared with: the usual ways to share work out. All know who is able, and honour exclusions."""
+"""What the scheduler is compared with: the usual ways to share work out. They know who is able and excluded."""
 
 from __future__ import annotations
 

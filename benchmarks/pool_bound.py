@@ -14,15 +14,17 @@ EXACT_S = 0.5
 def lower_bound(world: World, destroyed: dict[str, float]) -> float:
     """Seconds from the start. destroyed: by model set, work that faults destroyed, in seconds at speed 1.
 
-    What has to be done is the clips and what was destroyed, W(q) for each model set q. What there is are the spans
-    of time p in which a server was really up: until T, for L(p) seconds at speed v(p). A server comes with nothing
-    loaded, so a span in which q is made pays the load l(q) at least once, counted at the least that noise leaves of it.
+    What has to be done is the clips and what was destroyed, W(q) for each model set q. What there is are the
+    spans of time p in which a server was really up: until T, for L(p) seconds at speed v(p). A server comes with
+    nothing loaded, so a span in which q is made pays the load l(q) at least once, counted at the least that noise
+    leaves of it.
 
-    Let x(p,q) be the share of the span p that goes to q, loading included. Then p makes at most x(p,q) (L(p) - l(q)) v(p)
-    of q, since a load paid in full is never less than a share of it. So T can't be less than the smallest one
-    for which shares exist with sum over q of x(p,q) <= 1 for each span, and sum over p of what it makes >= W(q) for
-    each set, where only able servers count. That is a linear program; T is found by halving. It knows the
-    future, splits clips at will, takes no time to hand work over and has no fault at the end: it can't be reached.
+    Let x(p,q) be the share of the span p that goes to q, loading included. Then p makes at most x(p,q) (L(p) -
+    l(q)) v(p) of q, since a load paid in full is never less than a share of it. So T can't be less than the
+    smallest one for which shares exist with sum over q of x(p,q) <= 1 for each span, and sum over p of what it
+    makes >= W(q) for each set, where only able servers count. That is a linear program; T is found by halving. It
+    knows the future, splits clips at will, takes no time to hand work over and has no fault at the end: it can't
+    be reached.
     """
     work = dict.fromkeys(world.loads, 0.0)
     vram = dict.fromkeys(world.loads, 0)
@@ -58,7 +60,7 @@ def lower_bound(world: World, destroyed: dict[str, float]) -> float:
 
 
 def _shareable(rates: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
-    """True when spans can be shared out so that all is made. rates: what a span makes of each set, spent on it alone."""
+    """True when spans can be shared out so that all is made. rates: what each span makes of each set alone."""
     spans, sets = rates.shape
     makes = np.zeros((sets, spans * sets))
     for each in range(sets):

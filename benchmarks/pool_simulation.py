@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     policy_seconds: float
     """CPU of the policy, all of its calls."""
     nexts: list[float]
-    """CPU seconds of each call of `next`."""
+    """CPU seconds of each call of `next`, over the clips that it assigned."""
 
 
 class _Machine:
@@ -91,7 +91,7 @@ class Simulation:
                 continue
             before = self._policy_seconds
             assignments = self._timed(lambda now=now: self._policy.next(now))  # type: ignore[misc]
-            self._nexts.append(self._policy_seconds - before)
+            self._nexts.append((self._policy_seconds - before) / max(1, len(assignments)))
             for made in assignments:
                 self._decisions += 1
                 self._assigned(self._machines[made.server], made.id, now, ahead=made.ahead)

@@ -14,6 +14,12 @@ import msgspec
 from services.generator.comfyui.fleet import Server
 from services.generator.comfyui.waiting import ModelSet, Waiting
 
+PAYS_AFTER = 8.0
+"""A load pays for itself after so many times its seconds; so much older others have to be to push in."""
+
+OTHERS_S = 60.0
+"""What is left of a clip of another replica, for all we know."""
+
 
 class _Bag(msgspec.Struct, eq=False):
     """What is planned for one server."""
@@ -34,7 +40,7 @@ def share_out(
 ) -> dict[str, Waiting]:
     """The clip that each server should take next, by name of the server; it may still be busy, or get none."""
     bags = [
-        _Bag(server, speed(server.kind.cls), max(now, server.ends), {server.models: []} if server.models else {})
+        _Bag(server, speed(server.kind.cls), _free(server, now), {server.models: []} if server.models else {})
         for server in servers
     ]
     for clip in sorted(clips, key=lambda each: each.since - each.seconds):
@@ -50,13 +56,26 @@ def share_out(
         if chosen:
             chosen.done = done
             chosen.clips.setdefault(clip.models, []).append(clip)
-    return {bag.server.name: first for bag in bags if (first := _first(bag))}
+    return {bag.server.name: first for bag in bags if (first := _first(bag, switch))}
 
 
-def _first(bag: _Bag) -> Waiting | None:
-    """Of its own models first, then of those with the most work; the longest."""
+def _free(server: Server, now: float) -> float:
+    """When it is expected to be done with what it has. Who is late by so much will need as much again."""
+    if not server.clips:
+        return now + OTHERS_S * server.others
+    return max(server.ends, 2 * now - server.ends) + OTHERS_S * server.others
+
+
+def _first(bag: _Bag, switch: Callable[[ModelSet], float]) -> Waiting | None:
+    """Its own models first, unless others wait for too long; then those with the most work. The longest of them."""
     own = bag.clips.get(bag.server.models) if bag.server.models is not None else None
+    lines = [clips for clips in bag.clips.values() if clips and clips is not own]
     if own:
-        return own[0]
-    lines = [clips for clips in bag.clips.values() if clips]
+        since = _oldest(own)
+        late = [clips for clips in lines if _oldest(clips) + PAYS_AFTER * switch(clips[0].models) < since]
+        return min(late, key=_oldest)[0] if late else own[0]
     return max(lines, key=lambda clips: sum(clip.seconds for clip in clips))[0] if lines else None
+
+
+def _oldest(clips: list[Waiting]) -> float:
+    return min(clip.since for clip in clips)

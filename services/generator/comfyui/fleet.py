@@ -11,7 +11,6 @@ from services.generator.comfyui.waiting import Kind, ModelSet, Need, Waiting
 
 Key = TypeVar("Key")
 
-ALL = "*"
 SLOTS = 2
 """One clip that runs, and one queued ahead, so that the server doesn't wait for us."""
 
@@ -62,6 +61,7 @@ class Fleet:
         """Busy ones with a slot ahead, the first to become so first. No entry is empty."""
         self._speed = speed
         self._holders: dict[ModelSet | None, _Holders] = {}
+        self._busy, self._ends = 0, 0.0
 
     def up(self, name: str, *, cls: str, vram: int, abilities: Iterable[str], models: ModelSet | None) -> Server:
         """A server that was not there before."""
@@ -90,6 +90,8 @@ class Fleet:
             del holders.counts[server.kind]
         if holders.busy.pop(server.name, None) is not None:
             holders.ends = holders.ends - server.ends if holders.busy else 0.0
+            self._busy -= 1
+            self._ends = self._ends - server.ends if self._busy else 0.0
         if not holders.counts:
             del self._holders[server.models]
 
@@ -103,6 +105,8 @@ class Fleet:
         if server.room < SLOTS:
             holders.busy[server.name] = server.ends
             holders.ends += server.ends
+            self._busy += 1
+            self._ends += server.ends
         if server.room == SLOTS:
             self.idle.setdefault((server.kind, server.models), {})[server.name] = server
         elif server.room and ahead:
@@ -137,15 +141,17 @@ class Fleet:
                 speed -= self.speed(server)
         return speed
 
-    def rest(self, now: float, models: ModelSet | None = ALL) -> float:
-        """Seconds until servers are done with what they have, on average: those with these models, or all."""
-        if models == ALL:
-            found = list(self._holders.values())
-        else:
-            found = [self._holders[models]] if models in self._holders else []
-        count = sum(sum(holders.counts.values()) for holders in found)
-        left = sum(max(0.0, holders.ends - now * len(holders.busy)) for holders in found)
-        return left / count if count else 0.0
+    def rest(self, now: float) -> float:
+        """Seconds until servers are done with what they have, on average."""
+        count = sum(kind.count for kind in self.kinds)
+        return max(0.0, self._ends - now * self._busy) / count if count else 0.0
+
+    def rest_of(self, models: ModelSet, now: float) -> float:
+        """The same of those that have these models."""
+        holders = self._holders.get(models)
+        if holders is None or not holders.busy:
+            return 0.0
+        return max(0.0, holders.ends - now * len(holders.busy)) / sum(holders.counts.values())
 
 
 def _discard(index: dict[Key, dict[str, Server]], key: Key, name: str) -> None:

@@ -1,10 +1,10 @@
 """What was learned about the pool: how long work takes, how fast servers are, what loading models costs.
 
-All figures are running estimates of a logarithm, so that a factor of two is as far up as down. Each observation moves
-the estimate by a share of what it says, the less the surer the estimate is, and one that is far off counts as if it
-were `FAR` times the usual distance: one strange render changes little, a lasting change is followed within a few. What
-a render took is shared between what is known of the work and of the server, the greater part to the less sure. So
-only their quotient means anything; the scheduler needs no more.
+All figures are running estimates of a logarithm, so that a factor of two is as far up as down. Each observation
+moves the estimate by a share of what it says, the less the surer the estimate is, and one that is far off counts
+as if it were `FAR` times the usual distance: one strange render changes little, a lasting change is followed
+within a few. What a render took is shared between what is known of the work and of the server, the greater part
+to the less sure. So only their quotient means anything; the scheduler needs no more.
 
 Figures may be lost; then it begins at the priors again.
 """

@@ -6,28 +6,29 @@ A server keeps at most one clip that runs and one queued ahead, and ahead only w
 - **Join.** A server without such work goes to the line with the greatest *urgency*: how long its work would last
   with the servers that have its models now, plus the age of its oldest clip, minus the cost of loading. It doesn't
   go where the others would be done before it: so a line is spread only as far as the loads pay off.
-- **Relieve.** When another line's oldest clip is older than the own one's by more than the cost of loading, and that
-  line is more urgent, and what was loaded last has paid for itself, the server leaves its line: so nothing starves.
-  It also leaves, if others have the same models, for work that has to begin now in order not to be the last to end
-  in the whole pool: a long clip of models that nobody has, or work that only few servers can do.
+- **Relieve.** When another line's oldest clip is older than the own one's by more than the cost of loading, and
+  what was loaded last has paid for itself, the server leaves its line: so nothing starves. It also leaves, if
+  others have the same models, for work that has to begin now in order not to be the last to end in the whole
+  pool: a long clip of models that nobody has, or work that only few servers can do.
 - **Order in a line.** The oldest job first, a job's clips one after the other, the longest first, so that what
   is left for the end is short.
 - **Ahead** only while enough waits: near the end a clip waits in the line for whoever is free first.
+- **The last clips** of a pool that is not too large are planned as a whole, see `endgame.py`.
 
-What a choice costs grows with the number of model sets and kinds of servers, not with clips or servers.
+What a choice costs grows with the number of model sets and kinds of servers, not with clips or servers. Call `next`
+after every event, and about once a second, since clips are queued ahead shortly before their turn.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from services.generator.comfyui.endgame import share_out
+from services.generator.comfyui.endgame import PAYS_AFTER, share_out
 from services.generator.comfyui.fleet import SLOTS, Fleet, Server
-from services.generator.comfyui.waiting import ANYTHING, Kind, Line, ModelSet, Queue, Waiting
+from services.generator.comfyui.waiting import ANYTHING, Kind, Line, ModelSet, Need, Queue, Waiting
 
-PAYS_AFTER = 8.0
-"""Models that were loaded are worked with for so many times the seconds of a load before others may push in."""
 LAST = 3.0
 """Clips for each server that count as the last ones."""
 MOST_PAIRS = 2000
@@ -66,6 +67,7 @@ class Scheduler:
         self._queue = Queue()
         self._fleet = Fleet(figures.speed)
         self._places: dict[str, Server] = {}
+        self._capacities: dict[Need, float] = {}
 
     def __len__(self) -> int:
         """Clips that wait."""
@@ -172,6 +174,7 @@ class Scheduler:
     def next(self, now: float) -> list[Assignment]:
         """What is to be sent where. The clips are on their servers from now on; `ended` takes them off again."""
         made: list[Assignment] = []
+        self._capacities.clear()
         if self._few():
             self._share_out(now, made)
             return made
@@ -242,59 +245,65 @@ class Scheduler:
         if clip.models == loaded or holding <= 0:
             return True
         done = self._figures.switch(clip.models) + clip.seconds / self._figures.speed(kind.cls)
-        return done < self._fleet.rest(clip.models, now) + self._queue.lines[clip.models].work / holding
+        return done < self._fleet.rest_of(clip.models, now) + self._queue.lines[clip.models].work / holding
 
     def _urgency(self, models: ModelSet, now: float) -> float:
         """Seconds: how long the line would last, plus its age, minus the load that it asks of a new server."""
         line = self._queue.lines[models]
         holding = self._fleet.holding(models)
         if holding > 0:
-            lasts = self._fleet.rest(now, models) + line.work / holding
+            lasts = self._fleet.rest_of(models, now) + line.work / holding
         else:  # nobody would begin before the others' work is done
             lasts = self._horizon(now) + self._alone(line)
         return lasts + now - line.since - self._figures.switch(models)
 
     def _horizon(self, now: float) -> float:
         """Seconds until all is done, were it shared out evenly."""
-        capacity = self._fleet.capacity(ANYTHING)
-        work = sum(line.work for line in self._queue.lines.values())
-        return self._fleet.rest(now) + (work / capacity if capacity > 0 else 0.0)
+        capacity = self._capacity(ANYTHING)
+        return self._fleet.rest(now) + (self._queue.work() / capacity if capacity > 0 else 0.0)
 
-    def _alone(self, line: Line) -> float:
-        """Seconds that a line lasts on all servers that can do its work, were they to do nothing else."""
-        longest = 0.0
+    def _alone(self, line: Line, server: Server | None = None) -> float:
+        """Seconds that a line lasts on all servers that can do its work, were they to do nothing else.
+
+        No less than its next clip takes on `server`.
+        """
+        longest = line.next_seconds / self._fleet.speed(server) if server else 0.0
         for need, seconds in line.seconds.items():
-            capacity = self._fleet.capacity(need)
-            if capacity > 0:
+            if (capacity := self._capacity(need)) > 0:
                 longest = max(longest, seconds / capacity)
         return longest
 
+    def _capacity(self, need: Need) -> float:
+        """Sum of the speeds of all servers that have what is needed; the same for all of one `next`."""
+        known = self._capacities.get(need)
+        if known is None:
+            known = self._capacities[need] = self._fleet.capacity(need)
+        return known
+
     def _relief(self, server: Server, own: Line, now: float) -> Waiting | None:
         """The clip of another line for which this server leaves its own."""
-        models = server.models or ""
-        shared = self._fleet.holding(models) > self._fleet.speed(server) * (1 + TINY)
-        horizon = self._horizon(now) if shared else 0.0
-        chosen, most = None, self._urgency(models, now)
+        shared = self._fleet.holding(server.models or "") > self._fleet.speed(server) * (1 + TINY)
+        horizon = self._horizon(now) if shared else math.inf
+        chosen, oldest = None, own.since
         for other, line in self._queue.lines.items():
             if line is own:
                 continue
             cost = self._figures.switch(other)
-            overdue = line.since + cost < own.since and now - server.loaded_at > PAYS_AFTER * cost
-            if not (overdue or shared):
+            overdue = line.since + cost < oldest and now - server.loaded_at >= PAYS_AFTER * cost
+            urgent = cost + self._alone(line, server) > horizon
+            if not (overdue or urgent):
                 continue
             clip = line.first(server.name, server.kind)
-            if clip is None:
+            if clip is None or not self._pays(clip, server.kind, server.models, now):
                 continue
-            if shared and cost + max(clip.seconds / self._fleet.speed(server), self._alone(line)) > horizon:
-                if self._pays(clip, server.kind, server.models, now):
-                    return clip
-            elif overdue and (urgency := self._urgency(other, now)) > most:
-                chosen, most = clip, urgency
+            if urgent:
+                return clip
+            chosen, oldest = clip, line.since
         return chosen
 
     def _queue_ahead(self, now: float, made: list[Assignment]) -> None:
         """Give servers that are busy their next clip, as long as nobody could begin it sooner."""
-        capacity = self._fleet.capacity(ANYTHING)
+        capacity = self._capacity(ANYTHING)
         for models in list(self._fleet.roomy):
             for server in list(self._fleet.roomy[models].values()):
                 line = self._queue.lines.get(models or "") if models is not None else None

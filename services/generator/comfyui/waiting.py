@@ -1,4 +1,4 @@
-"""The clips that wait for a server, in lines by the models that they need. Pure, and quick with a million of them."""
+"""The clips that wait for a server, in lines by the models that they need. Pure; a million are no trouble."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Need(NamedTuple):
     """What a server must have to run a clip."""
 
     ability: str
-    """A name that a server lists when it has all node classes and files of the graph; empty: every server has it."""
+    """A name that a server lists when it has all node classes and files of the graph; empty: all have it."""
     vram: int
     """Bytes of GPU memory."""
 
@@ -99,6 +99,11 @@ class Line:
         """When its oldest group was asked for."""
         return self._heads[0][0][0]
 
+    @property
+    def next_seconds(self) -> float:
+        """What the first clip of all takes, in seconds on a server of speed 1."""
+        return -self._heads[0][0][2]
+
     def first(self, server: str, kind: Kind) -> Waiting | None:
         """The clip that this server would take from it."""
         for _, lane in self._heads:
@@ -165,6 +170,10 @@ class Queue:
 
     def __contains__(self, clip: str) -> bool:
         return clip in self._orders
+
+    def work(self) -> float:
+        """All that waits, in seconds on a server of speed 1."""
+        return sum(line.work for line in self.lines.values())
 
     def clips(self) -> Iterator[Waiting]:
         """All of them, in no order that means anything."""

@@ -78,6 +78,19 @@ async def test_a_clip_is_what_the_graph_asks_for(comfyui: ComfyDouble, player: P
         assert "MVProbeSampler" in container.metadata["prompt"]
 
 
+async def test_a_latent_holds_whole_steps_of_size_and_length(comfyui: ComfyDouble, player: Player) -> None:
+    comfyui.set(light_files=True)
+    nodes = graph()
+    nodes["1"] = {
+        "class_type": "EmptyLTXVLatentVideo",
+        "inputs": {"width": 128, "height": 80, "length": 16, "batch_size": 1},
+    }
+    nodes["4"] = {"class_type": "VAELoader", "inputs": {"vae_name": "pixel_space"}}
+    nodes["2"] = {"class_type": "VAEDecode", "inputs": {"samples": ["1", 0], "vae": ["4", 0]}}
+    file = file_of(comfyui, await run(player, nodes))
+    assert pictures(file).shape == (9, 64, 128)
+
+
 @pytest.mark.parametrize(
     ("how", "seen"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,21 @@ def options(spec: list[Any]) -> list[Any] | None:
     return None
 
 
+def granular(info: NodeInfo, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs as a latent can hold them: sizes and lengths between two of its steps become the lower one."""
+    found = dict(inputs)
+    if "LATENT" not in info["output"]:
+        return found
+    for _, name, spec in inputs_of(info):
+        value = inputs.get(name)
+        if name not in ("width", "height", "length") or not isinstance(value, int) or len(spec) < 2:
+            continue
+        step = int(spec[1].get("step", 1))
+        rest = int(spec[1].get("default", 0)) % step
+        found[name] = max((value - rest) // step * step + rest, rest or step)
+    return found
+
+
 def is_upload(spec: list[Any]) -> bool:
     """True for the input of a loader that takes an uploaded file."""
     return len(spec) > 1 and any(spec[1].get(flag) for flag in _UPLOADS)
@@ -150,9 +165,7 @@ def _named_models(binding: Path) -> Iterator[tuple[str, str]]:
     yield from walk(tomllib.loads(binding.read_text()))
 
 
-def object_info(
-    models: Mapping[str, tuple[str, ...] | list[str]], uploads: list[str], without: list[str]
-) -> dict[str, NodeInfo]:
+def object_info(models: Mapping[str, Sequence[str]], uploads: list[str], without: list[str]) -> dict[str, NodeInfo]:
     """/object_info of a server that has these model files and uploaded files, and lacks the classes `without`."""
     nodes: dict[str, NodeInfo] = {}
     for node_class, info in bare().items():
@@ -173,7 +186,7 @@ def _offering(
     node_class: str,
     name: str,
     spec: list[Any],
-    models: Mapping[str, tuple[str, ...] | list[str]],
+    models: Mapping[str, Sequence[str]],
     uploads: list[str],
 ) -> list[Any]:
     folder = folder_of(node_class, name)

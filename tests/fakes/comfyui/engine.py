@@ -9,7 +9,7 @@ import shutil
 import string
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,9 @@ class Server:
     # what it has
 
     @property
-    def models(self) -> dict[str, list[str]]:
+    def models(self) -> Mapping[str, Sequence[str]]:
         """Model files by folder."""
-        chosen = self.switches.models
-        known = {folder: list(files) for folder, files in catalogue.known_models().items()}
-        return known if chosen is None else chosen
+        return catalogue.known_models() if self.switches.models is None else self.switches.models
 
     def uploads(self) -> list[str]:
         """Names of the files in the input folder."""

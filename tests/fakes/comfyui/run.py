@@ -167,11 +167,11 @@ class Run:
         self._tell("executing", {"node": node, "display_node": node, "prompt_id": self._prompt.id})
         self._heed_interrupt()
         node_class = self._prompt.graph[node]["class_type"]
-        inputs = self._inputs(node)
+        inputs = catalogue.granular(catalogue.bare()[node_class], self._inputs(node))
         await self._load_models(node_class, inputs)
         loaded = await self._loaded(node_class, inputs)
         value = meaning.evaluate(node_class, inputs, loaded)
-        is_output = self._server.nodes()[node_class]["output_node"]
+        is_output = catalogue.bare()[node_class]["output_node"]
         if meaning.is_sampler(node_class, inputs):
             await self._sample(node, inputs, value)
         elif not is_output and loaded is None:

@@ -40,9 +40,10 @@ class Sockets:
 
     def tell(self, kind: str, data: dict[str, Any], client_id: str | None = None) -> None:
         """Send an event to one client, or to all."""
-        text = json.dumps({"type": kind, "data": data})
-        for client in self._of(client_id):
-            self._put(client, {"type": "websocket.send", "text": text})
+        if clients := self._of(client_id):
+            text = json.dumps({"type": kind, "data": data})
+            for client in clients:
+                self._put(client, {"type": "websocket.send", "text": text})
 
     def preview(self, jpeg: bytes, metadata: dict[str, Any], client_id: str | None, *, described: bool) -> None:
         """Send a picture; those with `described` set take the kind that names its prompt, the rest the other."""

@@ -145,7 +145,7 @@ class Validator:
         problem, value = _check_value(name, spec, value)
         if problem is not None:
             return [problem], value
-        if is_upload(spec) and value not in self._uploads:
+        if is_upload(spec) and value and value not in self._uploads:
             said = f"{name} - Invalid {name if name != 'file' else 'video'} file: {value}"
             extra = {"input_name": name}
             return [_problem("custom_validation_failed", "Custom validation failed for node", said, extra)], value
@@ -237,6 +237,8 @@ def _check_value(name: str, spec: list[Any], value: Any) -> tuple[Problem | None
     offered = options(spec)
     if kind == "COMFY_DYNAMICCOMBO_V3":
         offered = [option["key"] for option in bounds.get("options", [])]
+    if not offered and name == "choice":  # of a node whose choices live in the editor
+        offered = None
     if offered is not None and not is_upload(spec) and not bounds.get("multiselect") and value not in offered:
         details = (
             f"{name}: {value!r} not in {offered if len(offered) <= 20 else f'(list of length {len(offered)})'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +62,9 @@ def test_counts_never_go_back(time: float, bpm: float) -> None:
 def test_energy_is_read_between_its_points_and_has_a_middle_without_any() -> None:
     assert rhythm().energy(4.0) == pytest.approx(0.6)
     assert Rhythm.of(msgspec.structs.replace(song(), energy=())).energy(4.0) == 0.5
+
+
+@given(st.floats(min_value=-3, max_value=30, allow_nan=False))
+def test_energy_is_linear_between_its_points_and_level_beyond(time: float) -> None:
+    beats = rhythm()
+    assert beats.energy(time) == float(np.interp(time, beats.energy_times, beats.energy_values))

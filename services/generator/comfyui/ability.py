@@ -11,7 +11,7 @@ import msgspec
 from libs.contracts.errors import Permanent
 from services.generator.comfyui.folders import folder_of
 from services.generator.comfyui.graph import Graph, Place, model_files
-from services.generator.comfyui.validate import Flaw, flaws
+from services.generator.comfyui.validate import HARMLESS, Flaw, flaws
 from services.generator.comfyui.workflow import FULL, Workflow
 
 GB = 10**9
@@ -44,7 +44,7 @@ def can(workflow: Workflow, facts: ServerFacts, *, profile: str = FULL) -> tuple
     """What the server lacks to run the workflow; nothing, if it can."""
     graph = workflow.graph_of(profile)
     found = [*_old(workflow, facts.version)]
-    found += [_lack(workflow, graph, flaw) for flaw in flaws(graph, facts.object_info) if flaw.kind != "extra"]
+    found += [_lack(workflow, graph, flaw) for flaw in flaws(graph, facts.object_info) if flaw.kind not in HARMLESS]
     least = workflow.profiles[profile].vram_gb
     if facts.vram is not None and facts.vram < least * GB:
         text = f"The GPU has {facts.vram / GB:.0f} GB of memory; the profile {profile} needs {least:g} GB."

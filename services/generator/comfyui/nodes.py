@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -43,57 +43,78 @@ class NodeClass(msgspec.Struct, frozen=True, kw_only=True):
     def inputs(self, values: Mapping[str, object]) -> Iterator[Input]:
         """The inputs of a node with these values: some classes have more of them as others are chosen."""
         for group, entries in self.raw_inputs.items():
-            if group == "hidden":
+            if group == "hidden" or not isinstance(entries, dict):
                 continue
             for name, spec in entries.items():
                 yield from _inputs(name, spec, values, required=group == "required")
 
 
-def node_class(name: str, info: Mapping[str, Any]) -> NodeClass:
+def node_class(name: str, entry: object) -> NodeClass:
     """The class that one entry of object_info describes."""
-    outputs = tuple("COMBO" if isinstance(entry, list) else str(entry) for entry in info.get("output") or ())
-    matches = tuple(str(entry or "") for entry in info.get("output_matchtypes") or ())
+    info = _object(entry)
+    outputs = tuple(COMBO if isinstance(entry, list) else str(entry) for entry in _listed(info.get("output")))
+    matches = tuple(str(entry or "") for entry in _listed(info.get("output_matchtypes")))
     return NodeClass(
         name=name,
-        raw_inputs=info.get("input") or {},
+        raw_inputs=_object(info.get("input")),
         outputs=outputs,
         output_matches=matches + ("",) * (len(outputs) - len(matches)),
         is_output=bool(info.get("output_node")),
     )
 
 
-def _inputs(name: str, spec: Sequence[Any], values: Mapping[str, object], *, required: bool) -> Iterator[Input]:
-    kind = spec[0]
-    extra: Mapping[str, Any] = spec[1] if len(spec) > 1 and isinstance(spec[1], dict) else {}
+def _inputs(name: str, spec: Any, values: Mapping[str, object], *, required: bool) -> Iterator[Input]:
+    """The inputs that one entry stands for. Custom nodes say what they like: what can't be read is `*`."""
+    parts = spec if isinstance(spec, (list, tuple)) and spec else [spec or "*"]
+    kind = parts[0]
+    extra = _object(parts[1]) if len(parts) > 1 else {}
     if kind == AUTOGROW:
-        yield from _growing(name, extra.get("template", {}), values)
+        yield from _growing(name, _object(extra.get("template")), values)
         return
     if kind == DYNAMIC:
-        options = {option["key"]: option.get("inputs", {}) for option in extra.get("options", ())}
+        options = {str(option["key"]): _object(option.get("inputs")) for option in _keyed(extra.get("options"))}
         yield Input(
             name=name, type=COMBO, required=required, options=tuple(options), hidden=bool(extra.get("hidden"))
         )
-        chosen = values.get(name)
-        for group, entries in (options.get(chosen, {}) if isinstance(chosen, str) else {}).items():
-            for key, inner in entries.items():
+        for group, entries in options.get(str(values.get(name)), {}).items():
+            for key, inner in _object(entries).items():
                 yield from _inputs(f"{name}.{key}", inner, values, required=required and group == "required")
         return
-    template = extra.get("template", {})
-    listed = kind if isinstance(kind, list) else extra.get("options", ()) if kind == COMBO else ()
+    template = _object(extra.get("template"))
     yield Input(
         name=name,
-        type=COMBO
-        if isinstance(kind, list)
-        else str(template.get("allowed_types", "*"))
-        if kind == MATCH
-        else kind,
+        type=_type(kind, template),
         required=required,
-        options=tuple(listed),
-        least=extra.get("min"),
-        most=extra.get("max"),
+        options=tuple(kind if isinstance(kind, list) else _listed(extra.get("options"))),
+        least=_number(extra.get("min")),
+        most=_number(extra.get("max")),
         match=str(template.get("template_id", "")) if kind == MATCH else "",
         uploads=any(key.endswith("_upload") and extra[key] for key in extra),
     )
+
+
+def _type(kind: object, template: Mapping[str, Any]) -> str:
+    if isinstance(kind, list):
+        return COMBO
+    if kind == MATCH:
+        return str(template.get("allowed_types", "*"))
+    return kind if isinstance(kind, str) else "*"
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _keyed(value: object) -> list[Mapping[str, Any]]:
+    return [entry for entry in _listed(value) if "key" in _object(entry)]
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _growing(name: str, template: Mapping[str, Any], values: Mapping[str, object]) -> Iterator[Input]:

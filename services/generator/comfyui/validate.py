@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
@@ -12,11 +13,12 @@ from services.generator.comfyui.folders import is_model_file
 from services.generator.comfyui.graph import Graph, Link, Node, link_of
 from services.generator.comfyui.nodes import COMBO, Input, NodeClass, node_class
 
-Kind = Literal["class", "input", "link", "type", "range", "choice", "file", "extra", "output"]
+Kind = Literal["class", "input", "link", "type", "range", "choice", "file", "output", "extra", "loose"]
+HARMLESS: tuple[Kind, ...] = ("extra", "loose")
 
 
 class Flaw(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server would refuse, or (`extra`) pass over."""
+    """What a server would refuse, or (HARMLESS) pass over or read as the type that it wants."""
 
     kind: Kind
     node: str
@@ -86,7 +88,8 @@ def _node_flaws(graph: Graph, name: str, classes: Mapping[str, NodeClass]) -> It
     inputs = {entry.name: entry for entry in known.inputs(node.inputs)}
     for entry in inputs.values():
         if entry.name not in node.inputs:
-            if entry.required and not entry.hidden:
+            older = entry.name.rpartition(".")[2]  # as it was called before it depended on another one
+            if entry.required and not entry.hidden and older not in node.inputs:
                 yield _flaw("input", name, node, entry.name, f"{_at(name, node, entry.name)} is missing.")
         else:
             yield from _input_flaws(graph, name, entry, classes)
@@ -110,7 +113,8 @@ def _input_flaws(graph: Graph, name: str, entry: Input, classes: Mapping[str, No
     elif entry.type == COMBO:
         yield from _choice_flaws(name, node, entry, value)
     elif not _is_a(value, entry.type):
-        yield _flaw("type", name, node, entry.name, f"{at} takes {entry.type}, not {value!r}.")
+        kind: Kind = "loose" if _becomes(value, entry.type) else "type"
+        yield _flaw(kind, name, node, entry.name, f"{at} takes {entry.type}, not {value!r}.")
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if entry.least is not None and value < entry.least:
             yield _flaw("range", name, node, entry.name, f"{at} is {value}; the least is {entry.least}.")
@@ -167,6 +171,18 @@ def _is_a(value: object, kind: str) -> bool:
     if isinstance(value, str):
         return bool(kinds & {"STRING", "COLOR", "*"})
     return not kinds & {"BOOLEAN", "INT", "FLOAT", "STRING"}
+
+
+def _becomes(value: object, kind: str) -> bool:
+    """Whether a server makes a value of the type of this one: it reads texts as numbers, and anything as text."""
+    if kind in ("STRING", "BOOLEAN"):
+        return True
+    if kind not in ("INT", "FLOAT") or not isinstance(value, (str, int, float)):
+        return False
+    try:
+        return math.isfinite(int(value) if kind == "INT" else float(value))
+    except (ValueError, OverflowError):
+        return False
 
 
 def _flaw(kind: Kind, name: str, node: Node, key: str, message: str) -> Flaw:

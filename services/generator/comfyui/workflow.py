@@ -153,7 +153,7 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def longest_s(self) -> float | None:
-        """Seconds of the longest clip or sound that it makes at once; None where that has no limit, or no meaning."""
+        """Seconds of the longest clip or sound that it makes at once; None where there is no limit."""
         limits = self.limits
         if limits.max_frames is not None and limits.fps is not None:
             return limits.max_frames / limits.fps

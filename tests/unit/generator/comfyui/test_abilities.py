@@ -6,14 +6,20 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.generator.comfyui.ability import ServerFacts, best_profile, can, missing_model
 from services.generator.comfyui.graph import Place, graph_of, set_input
 from services.generator.comfyui.library import load_library
+from services.generator.comfyui.nodes import AUTOGROW, DYNAMIC
 from services.generator.comfyui.validate import flaws
 from tests.fakes.comfyui.catalogue import bare, known_models, object_info
 from tests.unit.generator.comfyui.captures import captured
 
+NAMES = st.sampled_from(
+    ["a", "required", "optional", "options", "template", "input", "key", "inputs", "min", "max", "names"]
+)
 GRAPH = graph_of(
     {
         "1": {"class_type": "LoadImage", "inputs": {"image": "probe.png"}},
@@ -52,7 +58,6 @@ def test_a_good_graph_has_no_flaws() -> None:
         (Place("4", "blend_factor"), 5, "range"),
         (Place("2", "width"), 0, "range"),
         (Place("2", "width"), "wide", "type"),
-        (Place("2", "width"), 1.5, "type"),
         (Place("4", "image1"), ["77", 0], "link"),
         (Place("4", "image1"), ["1", 1], "link"),
         (Place("4", "image1"), ["1", 2], "link"),
@@ -89,6 +94,51 @@ def test_missing_inputs_unknown_classes_and_graphs_that_save_nothing_are_flaws()
     unknown = {**GRAPH, "4": type(GRAPH["4"])("NoSuchNode", GRAPH["4"].inputs)}
     assert [(flaw.kind, flaw.class_type) for flaw in flaws(unknown, bare())] == [("class", "NoSuchNode")]
     assert [flaw.kind for flaw in flaws({"2": GRAPH["2"]}, bare())] == ["output"]
+
+
+def test_the_older_form_of_an_input_is_taken() -> None:
+    clip: dict[str, Any] = {"video": ["2", 0], "filename_prefix": "x", "format": "mp4"}
+    nodes: dict[str, Any] = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 2, "color": 0}},
+        "2": {"class_type": "CreateVideo", "inputs": {"images": ["1", 0], "fps": 24}},
+        "3": {"class_type": "SaveVideo", "inputs": clip},
+    }
+    assert [flaw.input for flaw in flaws(graph_of(nodes), bare())] == ["format.codec"]
+    clip["codec"] = "h264"
+    assert flaws(graph_of(nodes), bare()) == []
+
+
+def test_values_that_a_server_converts_are_no_lack() -> None:
+    for value in ("256", 256.0):
+        graph = set_input(GRAPH, Place("2", "width"), "EmptyImage", value)
+        assert [flaw.kind for flaw in flaws(graph, bare())] == ["loose"]
+    for bad in ("2.5", float("inf"), None, {"a": 1}):
+        graph = set_input(GRAPH, Place("2", "width"), "EmptyImage", bad)
+        assert [flaw.kind for flaw in flaws(graph, bare())] == ["type"]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["COMBO", "INT", DYNAMIC, AUTOGROW]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(spec=JSON, inputs=st.dictionaries(NAMES, JSON, max_size=3), value=JSON)
+def test_nothing_that_custom_nodes_say_of_themselves_breaks_it(spec: Any, inputs: Any, value: Any) -> None:
+    graph = graph_of({"1": {"class_type": "Odd", "inputs": {"a": value}}})
+    for entry in (
+        spec,
+        {"input": inputs, "output_node": True},
+        {"input": {"required": inputs}, "output_node": True},
+    ):
+        assert isinstance(flaws(graph, {"Odd": entry}), list)
+    odd = {"input": {"required": {"a": spec}}, "output": spec, "output_node": True}
+    assert isinstance(flaws(graph, {"Odd": odd}), list)
 
 
 def test_a_node_that_no_output_needs_is_not_looked_at() -> None:

@@ -9,18 +9,21 @@ from services.generator.builtin.cutout.cut import INSIDE, Cut
 from services.generator.builtin.paint.colour import Inks, Table, mix, ramp
 from services.generator.builtin.paint.grading import Key
 
-PLAIN = 6.0
+NEAR = 7
+"""Pixels across of what is looked at together."""
+PLAIN = 8
 """Levels by which neighbouring pixels of one flat colour differ at most."""
-FLAT = 0.90
+FLAT = 0.84
 """How much of a mark's inside is such."""
 
 
 def is_mark(cut: Cut) -> bool:
     """Whether the cut is of flat colours, as no photograph is."""
-    core = cv2.erode(cut.mask, np.ones((5, 5), np.uint8)) >= INSIDE
-    gray = cv2.cvtColor(cut.colour, cv2.COLOR_BGR2GRAY)
-    steps = np.abs(cv2.Laplacian(cv2.GaussianBlur(gray, (0, 0), 0.8), cv2.CV_16S))
-    return bool(core.any()) and float((steps[core] < PLAIN).mean()) > FLAT
+    near = np.ones((NEAR, NEAR), np.uint8)
+    core = cv2.erode(cut.mask, near) >= INSIDE
+    gray = cv2.GaussianBlur(cv2.cvtColor(cut.colour, cv2.COLOR_BGR2GRAY), (0, 0), 0.8)
+    span = cv2.subtract(cv2.dilate(gray, near), cv2.erode(gray, near))
+    return bool(core.any()) and float((span[core] <= PLAIN).mean()) > FLAT
 
 
 def marked(inks: Inks, key: Key) -> Table:

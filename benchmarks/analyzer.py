@@ -19,7 +19,7 @@ import librosa
 import numpy as np
 
 from libs.contracts.jobs import JobOptions
-from libs.media.sound import decode_mono
+from libs.media.sound import mono_chunks
 from services.analyzer.analyze import analyze
 from services.planner.plan import plan
 from tests.integration.analyzer.scores import (
@@ -66,7 +66,8 @@ def measure(path: Path, truth: Truth) -> dict[str, float | None]:
 
 def librosa_beats(path: Path) -> Times:
     """The beats of librosa's tracker, freed from their lateness: what ours is measured beside."""
-    _, times = librosa.beat.beat_track(y=decode_mono(path, 22050), sr=22050, units="time")
+    samples = np.concatenate(list(mono_chunks(path, 22050)))
+    _, times = librosa.beat.beat_track(y=samples, sr=22050, units="time")
     return np.asarray(times, dtype=float) - LIBROSA_LATE_S
 
 

@@ -94,11 +94,6 @@ def mono_chunks(path: Path, rate: int) -> Iterator[Samples]:
         yield from mono(resampled(decoded(container, stream), rate))
 
 
-def decode_mono(path: Path, rate: int) -> Samples:
-    """The whole first audio stream as mono float32 at `rate` Hz, shape (n,), -1..1: see `mono_chunks`."""
-    return np.concatenate([np.zeros(0, np.float32), *mono_chunks(path, rate)])
-
-
 def mono(chunks: Iterable[Samples]) -> Iterator[Samples]:
     """Chunks of shape (n,), each the mean of the channels of one of shape (n, channels)."""
     for chunk in chunks:

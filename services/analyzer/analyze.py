@@ -8,38 +8,52 @@ from pathlib import Path
 import numpy as np
 
 from libs.contracts.analysis import Analysis, Beat, EnergyPoint, Notice
-from libs.media.sound import decode_mono
+from libs.media.sound import mono_chunks
 from services.analyzer import energy, lyrics
 from services.analyzer.beats import NO_PULSE, find_pulse
 from services.analyzer.key import find_key
 from services.analyzer.meter import find_bars
 from services.analyzer.onsets import envelope, onset_times
 from services.analyzer.sections import find_sections
-from services.analyzer.spectrum import RATE, SLOW_FPS, Array, spectra
+from services.analyzer.spectrum import RATE, SLOW_FPS, spectra
+from services.analyzer.tape import Rows, Tape
 
 Report = Callable[[float, str], None]
 
 
-def analyze(path: Path, words: bytes | None = None, report: Report | None = None) -> Analysis:
+def analyze(
+    path: Path, words: bytes | None = None, report: Report | None = None, folder: Path | None = None
+) -> Analysis:
     """What is heard in the file. `words` is the lyrics file's content, if one was given.
 
-    Raises `Permanent` as `decode_mono` does, and with `bad_lyrics`. A song without sound or pulse is
-    no error: it has notices.
+    The song and what is long about it are kept in files in `folder`; None: where the system keeps such files.
+    Raises `Permanent` as `mono_chunks` does, and with `bad_lyrics`; `Retryable("no_space")`. A song without
+    sound or pulse is no error: it has notices.
     """
     say = report or _quiet
     say(0.0, "decoding")
-    return analyze_samples(decode_mono(path, RATE), words, say)
+    return analyze_samples(recorded(path, folder), words, say, folder)
 
 
-def analyze_samples(samples: Array, words: bytes | None = None, report: Report | None = None) -> Analysis:
+def recorded(path: Path, folder: Path | None) -> Tape:
+    """The file's sound, mono at `RATE`."""
+    tape = Tape(folder)
+    for chunk in mono_chunks(path, RATE):
+        tape.append(chunk)
+    return tape
+
+
+def analyze_samples(
+    samples: Rows, words: bytes | None = None, report: Report | None = None, folder: Path | None = None
+) -> Analysis:
     """The same for mono samples at `RATE`."""
     say = report or _quiet
     duration = len(samples) / RATE
     notices: list[Notice] = []
     say(0.35, "measuring")
-    heard = spectra(samples)
+    heard = spectra(samples, folder)
     outline = energy.peaks(samples)
-    del samples  # most of the memory of a long song
+    del samples  # its file is the longest
     loudness = energy.curve(heard)
     silent = energy.is_silent(heard)
     say(0.6, "finding beats")

@@ -19,7 +19,7 @@ def create_app(settings: AnalyzerSettings, *, pool: WorkerPool | None = None) ->
     return worker_app(
         NAME,
         settings.shared,
-        make_handlers(place.store, place.pool, settings),
+        make_handlers(place.store, place.pool, settings, place.scratch),
         concurrency=settings.concurrency,
         checks={"artifacts": place.store.check},
         resources=[place],

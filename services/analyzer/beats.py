@@ -11,7 +11,8 @@ from scipy import fft
 from libs.contracts.analysis import Tempo
 from services.analyzer.onsets import LATENCY, Envelope, at_frames
 from services.analyzer.phase import midpoints, on_beat, same
-from services.analyzer.spectrum import FPS, Array, Spectra
+from services.analyzer.spectrum import FPS, Spectra
+from services.analyzer.tape import Array
 
 Times = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
@@ -131,7 +132,7 @@ def bar_pointer(env: Array, period: int, *, spread: float = 0.6, strict: float =
     change -= np.log(np.exp(change).sum(axis=1, keepdims=True))
     likely = -0.5 * (np.log2(periods / period) / 0.25) ** 2
     score = np.repeat(likely - np.log(periods), periods) + np.where(expected, on[0], off[0])
-    back = np.zeros((len(env), len(periods)), dtype=np.int16)
+    back = np.zeros((len(env), len(periods)), dtype=np.uint8)  # long: the most of what an analysis holds
     columns = np.arange(len(periods))
     step = np.empty_like(score)
     for frame in range(1, len(env)):
@@ -145,7 +146,7 @@ def bar_pointer(env: Array, period: int, *, spread: float = 0.6, strict: float =
 
 
 def _trace(
-    back: npt.NDArray[np.int16], periods: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], state: int
+    back: npt.NDArray[np.uint8], periods: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], state: int
 ) -> npt.NDArray[np.int64]:
     """Frames at which the best path, which ends in `state`, enters a beat."""
     kind = int(np.searchsorted(starts, state, side="right")) - 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import ndimage
 
-from services.analyzer.spectrum import FPS, SLOW_FPS, Array, Spectra
+from services.analyzer.spectrum import FPS, SLOW_FPS, Spectra
+from services.analyzer.tape import Array, Rows
 
 SILENCE = 10.0 ** (-70.0 / 20.0)
 """RMS below which nothing is heard: -70 dB of full scale."""
@@ -35,13 +38,13 @@ def curve(heard: Spectra) -> Array:
     return felt
 
 
-def peaks(samples: Array, count: int = PEAKS) -> Array:
+def peaks(samples: Rows, count: int = PEAKS) -> Array:
     """(count or fewer,): the largest absolute sample of each of `count` equal spans, 0..1 of the song's largest."""
     if not len(samples):
         return np.zeros(0, dtype=np.float32)
     count = min(count, len(samples))
-    starts = np.arange(count) * len(samples) // count
-    outline = np.maximum(np.maximum.reduceat(samples, starts), -np.minimum.reduceat(samples, starts))
+    bounds = (np.arange(count + 1) * len(samples) // count).tolist()
+    outline = np.array([np.abs(samples[start:end]).max() for start, end in pairwise(bounds)])
     top = float(outline.max())
     return (outline / top if top > SILENCE else np.zeros_like(outline)).astype(np.float32)
 

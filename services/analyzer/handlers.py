@@ -16,6 +16,7 @@ from libs.contracts.artifacts import result_key
 from libs.contracts.errors import InputMissing
 from libs.contracts.facts import TrackAnalyzed, Usage, WorkFact
 from libs.contracts.tasks import Analyze, Task, TaskKind
+from libs.runtime.scratch import Scratch
 from libs.runtime.worker import report
 from libs.runtime.workers import WorkerPool
 from services.analyzer.settings import AnalyzerSettings
@@ -26,7 +27,9 @@ JSON_TYPE = "application/json"
 log = logging.getLogger(__name__)
 
 
-def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: AnalyzerSettings) -> Mapping[TaskKind, Handler]:
+def make_handlers(
+    store: ArtifactStore, pool: WorkerPool, settings: AnalyzerSettings, scratch: Scratch
+) -> Mapping[TaskKind, Handler]:
     """The handlers by task kind."""
 
     async def hear(task: Task, context: TaskContext) -> list[WorkFact]:
@@ -34,7 +37,7 @@ def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: AnalyzerSett
         assert isinstance(order, Analyze)
 
         async def make() -> Made:
-            return await make_analysis(order, store, pool, context, timeout_s=settings.song_timeout_s)
+            return await make_analysis(order, store, pool, scratch, context, timeout_s=settings.song_timeout_s)
 
         found = await find_or_make(store, analysis_key(task.owner, order), make)
         if found.reused:
@@ -51,7 +54,13 @@ def analysis_key(owner: str, order: Analyze) -> str:
 
 
 async def make_analysis(
-    order: Analyze, store: ArtifactStore, pool: WorkerPool, context: TaskContext, *, timeout_s: float
+    order: Analyze,
+    store: ArtifactStore,
+    pool: WorkerPool,
+    scratch: Scratch,
+    context: TaskContext,
+    *,
+    timeout_s: float,
 ) -> Made:
     """Hear the song in a child and put the analysis into the store."""
     words = None
@@ -59,8 +68,10 @@ async def make_analysis(
         words = await store.get_bytes(order.lyrics.key)
         if words is None:
             raise InputMissing(order.lyrics.sha256)
-    async with store.local(order.song) as song:
-        work = await pool.run(analysis_json, str(song), words, timeout_s=timeout_s, on_progress=context.progress)
+    async with store.local(order.song) as song, scratch.folder() as folder:
+        work = await pool.run(
+            analysis_json, str(song), words, str(folder), timeout_s=timeout_s, on_progress=context.progress
+        )
     context.spend(work.cpu_seconds)
     analysis = msgspec.json.decode(work.value, type=Analysis)
     blob = await store.put_bytes(work.value, JSON_TYPE)
@@ -75,8 +86,8 @@ async def make_analysis(
     return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
 
-def analysis_json(song: str, words: bytes | None) -> bytes:
+def analysis_json(song: str, words: bytes | None, folder: str) -> bytes:
     """The analysis of a file as JSON: for a child, which alone needs scipy and so imports it."""
     from services.analyzer.analyze import analyze  # noqa: PLC0415
 
-    return msgspec.json.encode(analyze(Path(song), words, report))
+    return msgspec.json.encode(analyze(Path(song), words, report, Path(folder)))

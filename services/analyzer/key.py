@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from libs.contracts.analysis import Key
-from services.analyzer.spectrum import Array
+from services.analyzer.tape import Array
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 

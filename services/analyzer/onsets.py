@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from services.analyzer.spectrum import FPS, Array, Spectra
+from services.analyzer.spectrum import FPS, Spectra
+from services.analyzer.tape import Array
 
 _LAG = 2
 """Frames between the spectra that are compared."""
@@ -39,7 +40,7 @@ def envelope(heard: Spectra) -> Envelope:
     for first in range(_LAG, len(mel), _BLOCK):
         part = slice(first, first + _BLOCK)
         now = mel[part]
-        before = ndimage.maximum_filter1d(mel[first - _LAG :][: len(now)], 3, axis=1)
+        before = ndimage.maximum_filter1d(mel[first - _LAG : first - _LAG + len(now)], 3, axis=1)
         rise = np.maximum(0.0, now - before)
         flux[part, 0] = np.maximum(0.0, rise.mean(axis=1) - _FLOOR)
         flux[part, 1] = np.maximum(0.0, rise[:, :8].mean(axis=1) - _FLOOR)

@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from services.analyzer.onsets import Envelope, at_frames
-from services.analyzer.spectrum import FPS, Array, Spectra
+from services.analyzer.spectrum import FPS, MELS, Spectra
+from services.analyzer.tape import Array, Rows, blocks
 
 Times = npt.NDArray[np.float64]
 
 _STRESS, _BASS, _ENTRY, _CHANGE = 1.0, 0.2, 1.35, 0.9
 _SOUNDING = 0.02
 """RMS, against the song's loudest, from which it has begun."""
+_BLOCK = 2000
+"""Frames that are summed at once."""
 
 
 def on_beat(heard: Spectra, env: Envelope, readings: list[Times]) -> int:
@@ -74,10 +77,10 @@ def change(heard: Spectra, beats: Times) -> float:
         return 0.0
     half = np.interp(np.arange(2 * len(beats) - 1) / 2, np.arange(len(beats)), beats)
     frames = np.clip(np.rint(half).astype(int) - 2, 0, len(heard.mel))
-    sums = np.concatenate([np.zeros((1, heard.mel.shape[1])), np.cumsum(heard.mel, axis=0, dtype=np.float64)])
+    sums = _sums_before(heard.mel, frames)
     width = 16
     spans = np.maximum(frames[width:] - frames[:-width], 1)[:, None]
-    means = (sums[frames[width:]] - sums[frames[:-width]]) / spans
+    means = (sums[width:] - sums[:-width]) / spans
     novelty = np.linalg.norm(means[width:] - means[:-width], axis=1)
     votes = [0.0, 0.0]
     for i in range(1, len(novelty) - 1):
@@ -86,9 +89,26 @@ def change(heard: Spectra, beats: Times) -> float:
     return (votes[0] - votes[1]) / (sum(votes) or 1.0)
 
 
+def _sums_before(rows: Rows, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """(places, columns): the sum of all rows before each place, 0 to their number."""
+    sums = np.zeros((len(places), MELS))
+    total = np.zeros((1, MELS))
+    first = 0
+    for block in blocks(rows, _BLOCK):
+        running = np.cumsum(np.concatenate([total, block]), axis=0)
+        here = (places >= first) & (places <= first + len(block))
+        sums[here] = running[places[here] - first]
+        total = running[-1:]
+        first += len(block)
+    return sums
+
+
 def same(one: Times, other: Times) -> bool:
-    """True when most beats of two readings agree within 70 ms."""
+    """True when most beats of two readings, both rising, agree within 70 ms."""
     if not len(one) or not len(other):
         return False
-    near = np.abs(one[:, None] - other[None, :]).min(axis=1)
+    after = np.searchsorted(other, one)
+    near = np.minimum(
+        np.abs(one - other[np.maximum(after - 1, 0)]), np.abs(one - other[np.minimum(after, len(other) - 1)])
+    )
     return bool(np.mean(near < 0.07 * FPS) > 0.8)

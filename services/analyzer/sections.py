@@ -11,7 +11,8 @@ from scipy.cluster import hierarchy
 
 from libs.contracts.analysis import Section
 from services.analyzer.changes import change_points
-from services.analyzer.spectrum import FPS, SLOW_FPS, Array, Spectra
+from services.analyzer.spectrum import FPS, SLOW_FPS, Spectra
+from services.analyzer.tape import Array, Rows, blocks
 
 Times = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float64]
@@ -22,6 +23,8 @@ _GAMMA = 0.2
 _PENALTY = 1.5
 _ALIKE = 0.75
 """Distance of two sections' sound up to which they form a group."""
+_BLOCK = 2000
+"""Frames whose cepstra are made at once."""
 
 
 def find_sections(
@@ -69,13 +72,21 @@ def _grid(beats: Times, duration: float) -> Times:
 
 def beat_features(heard: Spectra, energy: Array, grid: Times) -> Features:
     """(units, 27): 14 cepstra, 12 pitch classes and the loudness of each unit of the grid, scaled alike."""
-    cepstra = fft.dct(heard.mel, axis=1, norm="ortho")[:, 1:15]
+    cepstra = _cepstra(heard.mel)
     total = heard.chroma.sum(axis=1, keepdims=True)
     chroma = heard.chroma / np.maximum(total, 0.05 * float(total.max(initial=0.0)) + 1e-9)
     timbre = _scaled(np.array([_mean(cepstra, FPS, a, b) for a, b in pairwise(grid)]))
     harmony = _scaled(np.array([_mean(chroma, SLOW_FPS, a, b) for a, b in pairwise(grid)]))
     loud = _scaled(np.array([[_mean(energy, SLOW_FPS, a, b)] for a, b in pairwise(grid)]))
     return np.hstack([timbre / np.sqrt(14.0), 0.7 * harmony / np.sqrt(12.0), 0.7 * loud])
+
+
+def _cepstra(mel: Rows) -> Array:
+    """(frames, 14): the shape of the spectrum, without its loudness."""
+    cepstra = np.empty((len(mel), 14), dtype=np.float32)
+    for number, block in enumerate(blocks(mel, _BLOCK)):
+        cepstra[number * _BLOCK :][: len(block)] = fft.dct(block, axis=1, norm="ortho")[:, 1:15]
+    return cepstra
 
 
 def _mean(rows: npt.NDArray[np.float32], fps: float, start: float, end: float) -> npt.NDArray[np.float32]:

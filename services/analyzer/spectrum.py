@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-Array = npt.NDArray[np.float32]
+from services.analyzer.tape import Array, Rows, Tape, blocks
 
 RATE = 24000
 """Samples a second that the analysis works at: `HOP` and `SLOW_HOP` then are whole times."""
@@ -22,7 +23,8 @@ SLOW_FPS = RATE / SLOW_HOP
 
 _FAST_SIZE = 1024
 _SLOW_SIZE = 8192
-_BLOCK = 2000
+_BLOCK, _SLOW_BLOCK = 500, 64
+"""Frames that are measured at once, fast and slow."""
 MELS = 64
 
 
@@ -30,8 +32,8 @@ MELS = 64
 class Spectra:
     """The features of one song. Row i is centred on the time i / FPS (fast) or i / SLOW_FPS (slow)."""
 
-    mel: Array
-    """(frames, MELS): log-compressed mel magnitudes, fast."""
+    mel: Rows
+    """(frames, MELS): log-compressed mel magnitudes, fast. On tape: read it once, in blocks."""
     rms: Array
     """(frames,): root mean square of the samples, fast; full scale is 1."""
     chroma: Array
@@ -71,27 +73,29 @@ def mel_bank(size: int, rate: int, bands: int, low: float, high: float) -> Array
     return unit
 
 
-def spectra(samples: Array) -> Spectra:
-    """All features of mono samples at RATE. Loudness is normalised first, so a quiet master is the same."""
+def spectra(samples: Rows, folder: Path | None = None) -> Spectra:
+    """All features of mono samples at RATE. Loudness is normalised first, so a quiet master is the same.
+
+    What is long is kept in files in `folder`; None: where the system keeps such files.
+    """
     if not len(samples):
         samples = np.zeros(1, dtype=np.float32)
     level = _level(samples)
-    mel, rms = _fast(samples, 1.0 / level)
-    chroma, bass, centroid, tuning = _slow(samples, 1.0 / level)
+    mel, rms = _fast(samples, 1.0 / level, Tape(folder, MELS))
+    chroma, bass, centroid, tuning = _slow(samples, 1.0 / level, folder)
     return Spectra(mel=mel, rms=rms, chroma=chroma, bass=bass, centroid=centroid, tuning=tuning)
 
 
-def _level(samples: Array) -> float:
+def _level(samples: Rows) -> float:
     """A loud moment's RMS: the 95th percentile over half seconds; 1 for silence."""
-    size = RATE // 2
-    count = max(1, len(samples) // size)
-    blocks = samples[: count * size].reshape(count, -1) if len(samples) >= size else samples[None, :]
-    power = np.array([float(np.mean(np.square(block, dtype=np.float64))) for block in blocks])
+    size = min(RATE // 2, len(samples))
+    halves = (samples[first : first + size] for first in range(0, len(samples) - size + 1, size))
+    power = np.array([float(np.mean(np.square(half, dtype=np.float64))) for half in halves])
     level = float(np.sqrt(np.percentile(power, 95)))
     return level if level > 1e-5 else 1.0
 
 
-def _frames(samples: Array, size: int, hop: int, first: int, last: int) -> Array:
+def _frames(samples: Rows, size: int, hop: int, first: int, last: int) -> Array:
     """(last - first, size): frames centred on i * hop, zeros outside the song."""
     start, stop = first * hop - size // 2, (last - 1) * hop + size // 2
     chunk = np.zeros(stop - start, dtype=np.float32)
@@ -101,9 +105,8 @@ def _frames(samples: Array, size: int, hop: int, first: int, last: int) -> Array
     return np.lib.stride_tricks.sliding_window_view(chunk, size)[::hop]
 
 
-def _fast(samples: Array, gain: float) -> tuple[Array, Array]:
+def _fast(samples: Rows, gain: float, mel: Tape) -> tuple[Tape, Array]:
     count = max(1, -(-len(samples) // HOP))
-    mel = np.empty((count, MELS), dtype=np.float32)
     rms = np.empty(count, dtype=np.float32)
     window = np.hanning(_FAST_SIZE).astype(np.float32)
     window /= window.sum() / 2
@@ -113,24 +116,41 @@ def _fast(samples: Array, gain: float) -> tuple[Array, Array]:
         frames = _frames(samples, _FAST_SIZE, HOP, first, last)
         rms[first:last] = np.sqrt(np.mean(np.square(frames), axis=1))
         magnitude = np.abs(fft.rfft(frames * window, axis=1))
-        mel[first:last] = np.log1p(1000.0 * gain * (magnitude @ bank))
+        mel.append(np.log1p(1000.0 * gain * (magnitude @ bank)))
     return mel, rms
 
 
-def _slow(samples: Array, gain: float) -> tuple[Array, Array, Array, float]:
+def _slow(samples: Rows, gain: float, folder: Path | None) -> tuple[Array, Array, Array, float]:
+    """Chroma, bass, centroid and tuning."""
+    fine, lowest, centroid = _fine(samples, gain, folder)
+    tuning = _tuning(fine, lowest)
+    width = fine[:1].shape[1]
+    semitone = np.rint((np.arange(width) + lowest) / 10.0 - tuning).astype(int)
+    classes = (semitone + 9) % 12
+    fold = np.zeros((width, 12), dtype=np.float32)
+    fold[np.arange(width), classes] = 1.0
+    low = fold * (semitone < -9)[:, None]
+    chroma = np.concatenate([block @ fold for block in blocks(fine, _SLOW_BLOCK)])
+    bass = np.concatenate([block @ low for block in blocks(fine, _SLOW_BLOCK)])
+    return chroma, bass, centroid, tuning
+
+
+def _fine(samples: Rows, gain: float, folder: Path | None) -> tuple[Tape, int, Array]:
+    """(slow frames, tenths): how strong each pitch is; the lowest, in tenths of a semitone from A; the centroid.
+
+    Pitches are kept at a tenth of a semitone until the whole song has told its tuning.
+    """
     count = max(1, -(-len(samples) // SLOW_HOP))
     window = np.hanning(_SLOW_SIZE).astype(np.float32)
     window /= window.sum() / 2
     bins = np.arange(_SLOW_SIZE // 2 + 1) * RATE / _SLOW_SIZE
-    # Pitches are kept at a tenth of a semitone until the whole song has told its tuning.
     keep = (bins >= 55.0) & (bins <= 4200.0)
-    tenths = np.rint(120.0 * np.log2(bins[keep] / 440.0)).astype(int)
-    tenths -= int(tenths.min())
-    lowest = int(np.rint(120.0 * np.log2(bins[keep][0] / 440.0)))
-    fine = np.zeros((count, int(tenths.max()) + 1), dtype=np.float32)
+    lowest, highest = (int(np.rint(120.0 * np.log2(hz / 440.0))) for hz in bins[keep][[0, -1]])
+    width = highest - lowest + 1
+    fine = Tape(folder, width)
     centroid = np.zeros(count, dtype=np.float32)
-    for first in range(0, count, 250):
-        last = min(count, first + 250)
+    for first in range(0, count, _SLOW_BLOCK):
+        last = min(count, first + _SLOW_BLOCK)
         frames = _frames(samples, _SLOW_SIZE, SLOW_HOP, first, last)
         magnitude = gain * np.abs(fft.rfft(frames * window, axis=1))
         total = magnitude.sum(axis=1)
@@ -139,14 +159,10 @@ def _slow(samples: Array, gain: float) -> tuple[Array, Array, Array, float]:
         rows, columns = np.nonzero(peaks)
         hz = bins[keep][columns] + offsets[rows, columns] * RATE / _SLOW_SIZE
         pitch = np.rint(120.0 * np.log2(hz / 440.0)).astype(int) - lowest
-        np.add.at(fine, (first + rows, np.clip(pitch, 0, fine.shape[1] - 1)), np.sqrt(peaks[rows, columns]))
-    tuning = _tuning(fine, lowest)
-    semitone = np.rint((np.arange(fine.shape[1]) + lowest) / 10.0 - tuning).astype(int)
-    classes = (semitone + 9) % 12
-    fold = np.zeros((fine.shape[1], 12), dtype=np.float32)
-    fold[np.arange(fine.shape[1]), classes] = 1.0
-    low = fold * (semitone < -9)[:, None]
-    return fine @ fold, fine @ low, centroid, tuning
+        block = np.zeros((last - first, width), dtype=np.float32)
+        np.add.at(block, (rows, np.clip(pitch, 0, width - 1)), np.sqrt(peaks[rows, columns]))
+        fine.append(block)
+    return fine, lowest, centroid
 
 
 def _peaks(magnitude: Array) -> tuple[Array, Array]:
@@ -162,9 +178,9 @@ def _peaks(magnitude: Array) -> tuple[Array, Array]:
     return peaks, offsets
 
 
-def _tuning(fine: Array, lowest: int) -> float:
+def _tuning(fine: Rows, lowest: int) -> float:
     """The tenth of a semitone around which the peaks gather, as a circular mean, in semitones."""
-    weight = fine.sum(axis=0, dtype=np.float64)
+    weight = np.sum([block.sum(axis=0, dtype=np.float64) for block in blocks(fine, _SLOW_BLOCK)], axis=0)
     angle = 2.0 * np.pi * (np.arange(len(weight)) + lowest) / 10.0
     mean = np.sum(weight * np.exp(1j * angle))
     if abs(mean) < 1e-9 or abs(mean) < 0.1 * weight.sum():

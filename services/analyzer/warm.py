@@ -11,7 +11,8 @@ import sys
 import numpy as np
 
 from services.analyzer.analyze import analyze_samples
-from services.analyzer.spectrum import RATE, Array
+from services.analyzer.spectrum import RATE
+from services.analyzer.tape import Array
 
 BPM = 120.0
 

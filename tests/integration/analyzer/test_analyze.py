@@ -18,6 +18,7 @@ from libs.contracts.errors import InputMissing, Permanent, Retryable
 from libs.contracts.facts import TrackAnalyzed
 from libs.contracts.messages import Progress
 from libs.contracts.tasks import Analyze, Task
+from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.analyzer.analyze import analyze
 from services.analyzer.handlers import make_handlers
@@ -29,11 +30,11 @@ from tests.unit.analyzer.synth import noise, silence
 class Bench:
     """An analyzer without a bus."""
 
-    def __init__(self, root: Path, pool: WorkerPool, timeout_s: float = 60.0) -> None:
+    def __init__(self, root: Path, pool: WorkerPool, scratch: Scratch, timeout_s: float = 60.0) -> None:
         self.root = root
         self.store: ArtifactStore = open_store(f"file://{root}/artifacts")
         settings = AnalyzerSettings(song_timeout_s=timeout_s)
-        self.hear: Handler = make_handlers(self.store, pool, settings)["analyze"]
+        self.hear: Handler = make_handlers(self.store, pool, settings, scratch)["analyze"]
 
     async def task(self, *, lyrics: bytes | None = None, owner: str = "ann") -> Task:
         song = await self.store.put_file(write_wav(self.root / "song.wav", tune()), "audio/wav")
@@ -60,8 +61,8 @@ def task_of(body: Analyze, owner: str = "ann") -> Task:
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with WorkerPool(1) as pool:
-        yield Bench(tmp_path, pool)
+    async with WorkerPool(1) as pool, Scratch(tmp_path / "scratch") as scratch:
+        yield Bench(tmp_path, pool, scratch)
 
 
 async def test_a_song_becomes_an_analysis(bench: Bench) -> None:
@@ -133,8 +134,8 @@ async def test_what_is_no_song_or_no_lyrics_is_refused_for_good(bench: Bench) ->
 
 
 async def test_a_limit_of_time_ends_the_work_and_leaves_nothing(tmp_path: Path) -> None:
-    async with WorkerPool(1) as pool:
-        bench = Bench(tmp_path, pool, timeout_s=0.01)
+    async with WorkerPool(1) as pool, Scratch(tmp_path / "scratch") as scratch:
+        bench = Bench(tmp_path, pool, scratch, timeout_s=0.01)
         with pytest.raises(Retryable) as caught:
             await bench.fact(await bench.task())
         assert caught.value.code == "timeout"

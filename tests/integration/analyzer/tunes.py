@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from services.analyzer.spectrum import RATE, Array
+from services.analyzer.spectrum import RATE
+from services.analyzer.tape import Array
 from tests.unit.analyzer.synth import chord, click_times, clicks
 
 

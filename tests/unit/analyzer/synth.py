@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.analyzer.spectrum import RATE, Array
+from services.analyzer.spectrum import RATE
+from services.analyzer.tape import Array
 
 
 def silence(seconds: float) -> Array:

@@ -9,7 +9,8 @@ from libs.contracts.analysis import Tempo
 from services.analyzer import beats, meter
 from services.analyzer.onsets import envelope, onset_times
 from services.analyzer.phase import entry, midpoints
-from services.analyzer.spectrum import FPS, RATE, Array, spectra
+from services.analyzer.spectrum import FPS, RATE, spectra
+from services.analyzer.tape import Array
 from tests.unit.analyzer.synth import chord, click_times, clicks, noise, silence
 
 

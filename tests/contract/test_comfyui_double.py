@@ -163,7 +163,7 @@ async def test_the_queue_lists_deletes_cancels_and_clears(player: Player) -> Non
     wanted = captured("queue")
     await need(player, long_probe())
     client = uuid.uuid4().hex
-    running = await player.post(long_probe(steps=200), client_id=client)
+    running = await player.post(long_probe(steps=500), client_id=client)
     first, second, third = [await player.post(long_probe(seed=seed), client_id=client) for seed in (2, 3, 4)]
     http = player.http
 
@@ -326,7 +326,7 @@ async def test_what_was_missed_is_not_told_again(player: Player) -> None:
     await need(player, long_probe())
     client = uuid.uuid4().hex
     async with player.socket(client) as listener:
-        prompt_id = await player.post(long_probe(steps=20), client_id=client)
+        prompt_id = await player.post(long_probe(steps=60), client_id=client)
         await listener.until_kind("preview")
     async with player.socket(client) as again:
         await again.until_kind(LAST)

@@ -149,7 +149,7 @@ async def test_a_download_breaks_and_can_be_resumed(comfyui: ComfyDouble, player
 
 async def test_history_comes_late(comfyui: ComfyDouble, player: Player) -> None:
     client = uuid.uuid4().hex
-    comfyui.set(history_delay_s=0.2, history_gap_s=0.2)
+    comfyui.set(history_delay_s=0.5, history_gap_s=0.5)
     async with player.socket(client) as listener:
         prompt_id = await player.post(graph(), client_id=client)
         await listener.until_kind("execution_success")
@@ -181,12 +181,12 @@ async def test_model_files_cost_time_and_room(comfyui: ComfyDouble, player: Play
     gib = 1 << 30
     comfyui.set(load_s=0.15, vram_bytes=5 * gib, model_bytes=4 * gib)
     first, other = catalogue.known_models()["diffusion_models"][:2]
-    took = []
-    for seed, model in enumerate((first, first, other, first)):
+    for seed, (model, loads) in enumerate([(first, 1), (first, 1), (other, 2), (first, 3)]):
         began = time.monotonic()
+        before = sum(comfyui.counts["loads"].values())
         await run(player, graph(seed, steps=1, model=model))
-        took.append(time.monotonic() - began >= 0.15)
-    assert took == [True, False, True, True]
+        assert sum(comfyui.counts["loads"].values()) == loads
+        assert time.monotonic() - began >= 0.15 * (loads - before)
     assert comfyui.counts["loads"] == {f"diffusion_models/{first}": 2, f"diffusion_models/{other}": 1}
     device = (await player.http.get("/system_stats")).json()["devices"][0]
     assert (device["vram_total"], device["vram_free"]) == (5 * gib, 1 * gib)
@@ -305,7 +305,8 @@ async def test_a_server_flaps_and_keeps_its_work(comfyui: ComfyDouble, player: P
     prompt_id = await player.post(graph(steps=60))
     comfyui.set(flap_up_s=0.1, flap_down_s=0.2)
     unreachable = 0
-    for _ in range(40):
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
         try:
             if (await player.http.get(f"/history/{prompt_id}")).json():
                 break

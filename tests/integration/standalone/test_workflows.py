@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.generator.comfyui.library import load_library
+from services.generator.comfyui.library import SHIPPED, load_library
 from services.standalone.cli import main
 from tests.fakes.comfyui.catalogue import bare
 from tests.servers.comfyui import ComfyDouble
@@ -94,3 +94,13 @@ def test_graphs_of_ones_own_are_told_or_refused(tmp_path: Path, capsys: pytest.C
     assert "refused  editor" in told
     assert "Export (API)" in told
     assert main(["workflows", "list", "--folder", str(tmp_path / "none")]) == 2
+
+
+def test_servers_and_a_folder_come_from_the_settings(
+    comfyui: ComfyDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.json").write_bytes((SHIPPED / "canary.json").read_bytes())
+    monkeypatch.setenv("BEATLOOM_GENERATOR_WORKFLOWS", str(tmp_path))
+    monkeypatch.setenv("BEATLOOM_GENERATOR_COMFYUI_URLS", f" {comfyui.url}, ")
+    assert main(["workflows", "check", "mine"]) == 0
+    assert "ok       mine (full)" in capsys.readouterr().out

@@ -73,4 +73,4 @@ def _shareable(rates: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
         bounds=(0, 1),
         method="highs",
     )
-    return answer.status == 0
+    return bool(answer.status == 0)

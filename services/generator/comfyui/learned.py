@@ -20,7 +20,7 @@ WORK_PRIOR = 0.7
 SPEED_PRIOR = 0.5
 NOISE = 0.15
 """How far two renders of the same usually differ."""
-DRIFT = 0.01
+DRIFT = 0.03
 """By how much things change from one observation to the next."""
 FAR = 3.0
 
@@ -49,14 +49,12 @@ class Figure(msgspec.Struct):
 def observe(value: float, *figures: tuple[Figure, int]) -> None:
     """Take in one observation of a sum of figures, each with its sign: +1 or -1.
 
-    value: the logarithm that was seen. Values that are not finite are ignored.
+    value: the logarithm that was seen.
     """
-    if not math.isfinite(value):
-        return
     surprise = value - sum(sign * figure.mean for figure, sign in figures)
-    noise = max(NOISE, figures[0][0].spread) ** 2
-    total = noise + sum(figure.sigma**2 for figure, _ in figures)
-    far = FAR * math.sqrt(total)
+    unsure = sum(figure.sigma**2 for figure, _ in figures)
+    total = NOISE**2 + unsure
+    far = FAR * math.sqrt(max(NOISE, figures[0][0].spread) ** 2 + unsure)
     for figure, sign in figures:
         share = figure.sigma**2 / total
         figure.moved(sign * share * min(max(surprise, -far), far))
@@ -108,7 +106,7 @@ class Learned(msgspec.Struct):
 
     def took(self, workflow: str, size: str, cls: str, seconds: float, prior: float) -> None:
         """A render ended well. seconds: from its first step to its end, without loading."""
-        if not (seconds > 0 and prior > 0):
+        if not (0 < seconds < math.inf and prior > 0):
             return
         value = math.log(seconds / prior)
         general = _figure(self.work, workflow, Figure())
@@ -119,13 +117,13 @@ class Learned(msgspec.Struct):
 
     def switched(self, models: str, seconds: float) -> None:
         """Models were loaded in so many seconds."""
-        if models and seconds > 0:
+        if models and 0 < seconds < math.inf:
             first = Figure(math.log(SWITCH_PRIOR_S), SWITCH_SPREAD)
             observe(math.log(seconds), (_figure(self.switches, models, first), 1))
 
     def stepped(self, workflow: str, size: str, cls: str, gap: float) -> None:
         """A render ended well whose longest time between two steps was this, in seconds."""
-        if gap > 0:
+        if 0 < gap < math.inf:
             first = Figure(math.log(gap))
             for key in (workflow, _key(workflow, size, cls)):
                 observe(math.log(gap), (_figure(self.gaps, key, first), 1))

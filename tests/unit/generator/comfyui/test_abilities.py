@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.comfyui.ability import ServerFacts, best_profile, can, missing_model
@@ -17,6 +17,7 @@ from services.generator.comfyui.validate import flaws
 from tests.fakes.comfyui.catalogue import bare, known_models, object_info
 from tests.unit.generator.comfyui.captures import captured
 
+FEW = settings(deadline=None, max_examples=100, derandomize=True)
 NAMES = st.sampled_from(
     ["a", "required", "optional", "options", "template", "input", "key", "inputs", "min", "max", "names"]
 )
@@ -128,6 +129,7 @@ JSON = st.recursive(
 )
 
 
+@FEW
 @given(spec=JSON, inputs=st.dictionaries(NAMES, JSON, max_size=3), value=JSON)
 def test_nothing_that_custom_nodes_say_of_themselves_breaks_it(spec: Any, inputs: Any, value: Any) -> None:
     graph = graph_of({"1": {"class_type": "Odd", "inputs": {"a": value}}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.errors import Permanent
@@ -13,6 +13,7 @@ from services.generator.comfyui.limits import Limits, fit_size
 from services.generator.comfyui.pieces import HANDLE, cut_shot
 
 WAN = Limits(fps=16, min_frames=5, max_frames=81, frame_step=4, frame_rest=1)
+FEW = settings(deadline=None, max_examples=100, derandomize=True)
 LTX = Limits(fps=24, min_frames=9, max_frames=241, frame_step=8, frame_rest=1)
 
 
@@ -53,6 +54,7 @@ def test_a_model_without_a_rate_or_a_limit_makes_what_it_is_asked_for() -> None:
     assert (cutting.frames, cutting.lead) == (1000, Fraction(0))
 
 
+@FEW
 @given(
     frames=st.integers(1, 4000),
     fps=st.sampled_from([Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(60)]),
@@ -78,6 +80,7 @@ def test_pieces_always_cover_the_shot(frames: int, fps: Fraction, limits: Limits
         assert cutting.lead >= handle * ratio
 
 
+@FEW
 @given(
     width=st.integers(1, 8000),
     height=st.integers(1, 8000),

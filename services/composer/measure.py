@@ -35,6 +35,8 @@ LONG_FRAMES = 600
 """From so many frames on, a video is watched in two parts."""
 LONG_SCENE = 60
 """Parts meet in scenes of at least so many frames, far from any change."""
+POSTER_STEP = 6
+"""Every so many frames one is weighed for the poster."""
 WARM_SECONDS = 1.5
 """What is looked at before a part begins, so that its first frames are seen as after those before them."""
 
@@ -176,7 +178,7 @@ def watch_span(path: str, fps_text: str, span: Span, expected_frames: int, wante
             change = watch.add(small, float(number / fps))
             black.append(is_black(small))
             still.append(number > 0 and change < FROZEN_LEVELS)
-            if finder.is_quiet(number):
+            if number % POSTER_STEP == 0 and finder.is_quiet(number):
                 best = max(best, (poster_score(small), number), key=lambda one: one[0])
             if number in numbers:
                 shots[number] = shrunk(shrinker, frame, wanted.size)

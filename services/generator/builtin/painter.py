@@ -42,6 +42,7 @@ class Painter:
         self.shot = shot
         self.fps = fps
         self.first = scene.start_frame - shot.lead
+        self.start = float(self.first / fps)
         self.rhythm = Rhythm.of(analysis)
         stage = Stage(
             width=width,
@@ -73,7 +74,7 @@ class Painter:
 
     def moment_at(self, seconds: float) -> Moment:
         """What the music does so many seconds into the clip."""
-        time = float(self.first / self.fps) + seconds
+        time = self.start + seconds
         energy = self.rhythm.energy(time)
         return Moment(
             time=time,

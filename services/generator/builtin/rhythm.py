@@ -5,9 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
-
-import numpy as np
+from math import exp, floor
 
 from libs.contracts.analysis import Analysis
 from services.generator.builtin.easing import cubic_out, smooth
@@ -65,7 +63,7 @@ class Rhythm:
     def step(self, time: float) -> float:
         """Like `count`, but it hits and settles: most of each step is done right after its beat."""
         count = self.count(time)
-        whole = float(np.floor(count))
+        whole = floor(count)
         return whole + cubic_out(1.5 * (count - whole))
 
     def bar(self, time: float) -> float:
@@ -77,14 +75,19 @@ class Rhythm:
     def bar_step(self, time: float) -> float:
         """Like `bar`, but it hits and settles within the first beats of the bar."""
         bar = self.bar(time)
-        whole = float(np.floor(bar))
+        whole = floor(bar)
         return whole + cubic_out(2.5 * (bar - whole))
 
     def energy(self, time: float) -> float:
         """0..1; a middle value where the song tells nothing."""
         if not self.energy_times:
             return 0.5
-        return float(np.interp(time, self.energy_times, self.energy_values))
+        times, values = self.energy_times, self.energy_values
+        after = bisect_right(times, time)
+        if after == 0 or after == len(times):
+            return values[min(after, len(times) - 1)]
+        slope = (values[after] - values[after - 1]) / (times[after] - times[after - 1])
+        return slope * (time - times[after - 1]) + values[after - 1]
 
 
 def _pulse(at: Sequence[float], weights: Sequence[float], time: float, tau: float) -> float:

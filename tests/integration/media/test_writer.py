@@ -67,11 +67,10 @@ async def test_the_packets_are_those_of_ffmpeg(encoding: Encoding, tmp_path: Pat
 
 async def by_ffmpeg(frames: list[Frame], encoding: Encoding, keys: Collection[int], path: Path) -> None:
     """The same frames, each held for two, through a process."""
-    planes = av.VideoFrame(encoding.width, encoding.height, "yuv420p").to_ndarray()
+    planes = np.asarray(av.VideoFrame(encoding.width, encoding.height, "yuv420p").to_ndarray(), np.uint8)
     height, width = encoding.height, encoding.width
     luma, *chroma = np.split(planes.ravel(), [height * width, height * width * 5 // 4])
-    parts: list[Frame] = [luma.reshape(height, width)]
-    parts += [one.reshape(height // 2, width // 2) for one in chroma]
+    parts = [luma.reshape(height, width), *(one.reshape(height // 2, width // 2) for one in chroma)]
     raw = path.with_suffix(".yuv")
     with raw.open("wb") as file:
         for drawn in frames:

@@ -27,7 +27,7 @@ LOOK = LookEntry(
 )
 
 SHORT = 216
-"""Cells of the dye on the shorter side, but never more than pixels."""
+"""Cells of the dye on the shorter side; half of them for a picture of less than twice as many pixels."""
 RATE = 30
 """Steps a second."""
 WARM_S = 6.0
@@ -37,7 +37,7 @@ KEEP = 20
 FALL = 5
 """Steps that a drop takes to fall."""
 COARSE = 4
-"""Cells of the dye for one of the current."""
+"""Cells of the dye, of `SHORT`, for one of the current."""
 TILE = 256
 
 
@@ -69,9 +69,12 @@ class Ink:
     def __init__(self, stage: Stage) -> None:
         random = stage.random()
         self.stage = stage
-        self.short = min(SHORT, stage.width, stage.height)
+        side = min(stage.width, stage.height)
+        self.fine = 1.0 if side >= 2 * SHORT else 0.5
+        self.short = min(round(SHORT * self.fine), side)
         self.width, self.height = stage.grid(self.short)
-        self.coarse = (ceil(self.width / COARSE) + 1, ceil(self.height / COARSE) + 1)
+        self.step = round(COARSE * self.fine)
+        self.coarse = (ceil(self.width / self.step) + 1, ceil(self.height / self.step) + 1)
         hills = [periodic(random, TILE, detail) for detail in (5.0, 7.5, 11.0)]
         self.currents = [_curl(hill) for hill in hills]
         self.strength = (1.0, 0.8, 0.55)
@@ -81,7 +84,7 @@ class Ink:
         rows, columns = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32)
         self.rows, self.columns = rows, columns
         self.low_y, self.low_x = (
-            grid.astype(np.float32) * np.float32(COARSE)
+            grid.astype(np.float32) * np.float32(self.step)
             for grid in np.mgrid[0 : self.coarse[1], 0 : self.coarse[0]]
         )
         self.grain = dither(random, stage.height, stage.width)
@@ -100,7 +103,7 @@ class Ink:
             dye = dye + (self._state(whole + 1) - dye) * share
         thick = np.float32(1.0) - np.exp(np.float32(-1.5 - 0.12 * stage.depth * moment.pulse) * dye)
         glow = cv2.resize(thick, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-        glow = cv2.resize(cv2.GaussianBlur(glow, (0, 0), 4.0), (self.width, self.height))
+        glow = cv2.resize(cv2.GaussianBlur(glow, (0, 0), 4.0 * self.fine), (self.width, self.height))
         value = cv2.addWeighted(thick, 232.0, glow, 40.0 if stage.finale else 26.0, 0.0)
         full = cv2.resize(value, (stage.width, stage.height), interpolation=cv2.INTER_CUBIC)
         index = cv2.add(full, self.grain, dtype=cv2.CV_8U)
@@ -133,7 +136,7 @@ class Ink:
             reach = np.exp(-(off_x**2 + off_y**2) / np.float32(2.0 * (1.5 * size) ** 2)) / size
             right, down = right + push * reach * off_x, down + push * reach * off_y
         scale = np.float32(-0.0034 * self.short * drive * pace)
-        wide = (self.coarse[0] * COARSE, self.coarse[1] * COARSE)
+        wide = (self.coarse[0] * self.step, self.coarse[1] * self.step)
         flows = [
             cv2.resize(flow * scale, wide, interpolation=cv2.INTER_LINEAR)[: self.height, : self.width]
             for flow in (right, down)
@@ -145,7 +148,10 @@ class Ink:
         for x, y, size, age in drops:
             stamp = np.zeros((self.height, self.width), np.uint8)
             fill(stamp, outline(stage.motif, size * (0.35 + 0.65 * age), (x, y), 0.3 * x), 255)
-            edge, heart = cv2.GaussianBlur(stamp, (0, 0), 1.3), cv2.GaussianBlur(stamp, (0, 0), 0.35 * size)
+            edge, heart = (
+                cv2.GaussianBlur(stamp, (0, 0), 1.3 * self.fine),
+                cv2.GaussianBlur(stamp, (0, 0), 0.35 * size),
+            )
             moved = np.maximum(moved, cv2.addWeighted(edge, 0.7 / 255.0, heart, 1.2 / 255.0, 0.0, dtype=cv2.CV_32F))
         return np.asarray(np.minimum(moved, np.float32(3.0)), dtype=np.float32)
 

@@ -13,7 +13,7 @@ import pytest
 
 from libs.runtime.workers import ONE_THREAD
 
-SHORT_S, LONG_S = 40, 300
+SHORT_S, LONG_S = 60, 300
 MOST_KB_A_SECOND = 30
 """Room for features; sound itself is 88 kB a second."""
 RATE = 8000

@@ -21,6 +21,7 @@ from libs.contracts.facts import Usage, VideoComposed
 from libs.contracts.jobs import State
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Compose, StageUsage
+from libs.runtime.together import together
 from services.composer.changes import Planned
 from services.composer.contact import contact_sheet, wanted_shots
 from services.composer.cutter import open_cutter
@@ -35,7 +36,6 @@ from services.composer.sheet_content import Sheet
 from services.composer.soundtrack import Soundtrack, aac, soundtrack
 from services.composer.suite import Suite
 from services.composer.timeline import joins
-from services.composer.together import together
 
 VERSION = "5"
 """Raised whenever what this module makes of the same inputs changes."""

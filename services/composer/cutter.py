@@ -22,12 +22,12 @@ from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Clip, Storyboard
 from libs.media.encoding import Encoding
+from libs.runtime.together import together
 from services.composer.encode import Input, Text, head_args, segment_args
 from services.composer.parts import Head, Part, misfit, read_head
 from services.composer.shown import Shown, shown_captions
 from services.composer.suite import Suite
 from services.composer.timeline import Segment, segments
-from services.composer.together import together
 
 VERSION = "3"
 """Raised whenever the same order gives other bytes."""

@@ -1,5 +1,6 @@
 """`beatloom`, or `python -m services.standalone`."""
 
+import gc
 import io
 import os
 import signal
@@ -13,7 +14,10 @@ def main() -> int:
     from services.standalone import cli
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return cli.main()
+    try:
+        return cli.main()
+    finally:
+        gc.freeze()  # looking for garbage at the end would take half a second
 
 
 def open_streams() -> None:

@@ -38,9 +38,12 @@ from services.standalone.settings import StandaloneSettings
 from services.standalone.sse import Event
 from services.standalone.stack import running
 from services.standalone.summary import summary
+from services.standalone.warm import warmed
 
 CANCEL_S = 5.0
 """How long the order to cancel may take; then the processes are killed without it."""
+WARM = 4
+"""Children that are made ready before there is work for them, at most."""
 HURRY = {"BEATLOOM_SHUTDOWN_GRACE_S": "2"}
 """Nothing is worth waiting for in a stack whose data is thrown away."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -113,11 +116,12 @@ async def _render(
     order: Order, settings: StandaloneSettings, folder: Path, screen: TextIO, outcome: Outcome
 ) -> None:
     with _cancelled_by_signals():
-        async with WorkerPool(settings.shared.workers) as pool:
+        async with WorkerPool(settings.shared.workers) as pool, warmed(pool, min(pool.size - 1, 1)):
             await _probe(order, pool)
             display = open_display(screen)
             try:
                 async with (
+                    warmed(pool, min(pool.size, WARM) - 1),
                     running(folder, settings, {**os.environ, **HURRY}, pool=pool) as stack,
                     ApiClient(stack.url) as client,
                 ):

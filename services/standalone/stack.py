@@ -21,6 +21,7 @@ from libs.contracts.errors import BeatloomError, Retryable
 from libs.runtime.app import Check, tell_of_stop, vital_checks
 from libs.runtime.run import listen, serve
 from libs.runtime.settings import load
+from libs.runtime.together import together
 from libs.runtime.workers import WorkerPool
 from services.standalone.data_dir import DataDir, hold
 from services.standalone.environment import SERVICES, environment
@@ -28,6 +29,7 @@ from services.standalone.front_door import FrontDoor
 from services.standalone.nats_child import NatsChild, find_nats_server
 from services.standalone.settings import StandaloneSettings
 from services.standalone.settings_table import SETTINGS
+from services.standalone.warm import APPS, read
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class Stack:
     async def _live(self) -> AsyncIterator[Mapping[str, ASGIApp]]:
         async with AsyncExitStack() as parts:
             await asyncio.to_thread(_empty, self._place.scratch)
-            await parts.enter_async_context(self._nats)
+            await together(asyncio.to_thread(read, APPS), parts.enter_async_context(self._nats))
             pool = self._pool
             if pool is None:
                 pool = await parts.enter_async_context(WorkerPool(self._workers))

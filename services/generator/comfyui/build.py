@@ -17,7 +17,7 @@ from services.generator.backend import Backend, ClipOrder, RenderedClip
 from services.generator.comfyui.backend import ComfyBackend
 from services.generator.comfyui.direction import chain_of, with_continuations
 from services.generator.comfyui.lease import Leases
-from services.generator.comfyui.library import load_library
+from services.generator.comfyui.library import CANARY, load_library
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter
@@ -38,6 +38,7 @@ class ComfyLink:
         library = load_library(own)
         self._chain = chain_of(library, _listed(settings.animate))
         self._workflows = with_continuations(library, self._chain)
+        self._canary = library.get(CANARY)
         self._members = _members(settings.comfyui_urls)
         self._prices = prices_of(settings.gpu_prices)
         self._place = place
@@ -49,7 +50,8 @@ class ComfyLink:
     async def over(self, bus: Bus) -> AsyncIterator[None]:
         """The pool, for as long as the block lasts."""
         place = self._place
-        async with Pool(self._members, self._workflows, Slots(bus), process=uuid4().hex) as pool:
+        process = uuid4().hex
+        async with Pool(self._members, self._workflows, Slots(bus), process=process, canary=self._canary) as pool:
             self._backend = ComfyBackend(
                 self._chain,
                 self._workflows,

@@ -11,8 +11,9 @@ from services.generator.comfyui.lease import EndedAttempt
 from services.generator.comfyui.workflow import Workflow
 
 ATTEMPTS = 3
-NEVER_RAN = ("workflow_missing_model", "workflow_unsupported", "workflow_invalid")
-"""The server said no before anything ran: that counts against the server alone."""
+CALLED_OFF = "job_cancelled"
+UNCOUNTED = ("workflow_missing_model", "workflow_unsupported", "workflow_invalid", CALLED_OFF)
+"""The server said no before anything ran, which counts against the server alone; or we did not want it any more."""
 ELSEWHERE = ("gpu_unreachable", "gpu_lost", "gpu_stalled", "gpu_failed")
 """The same server is not tried again for this work, while there is another."""
 OUT_OF_MEMORY, BAD_OUTPUT = "gpu_out_of_memory", "gpu_bad_output"
@@ -23,6 +24,10 @@ class Stalled(errors.ComfyError):
     """The prompt ran and got no further."""
 
     infrastructure = True
+
+
+class CalledOff(errors.ComfyError):
+    """Nobody wants it any more."""
 
 
 class BadOutput(errors.ComfyError):
@@ -45,7 +50,7 @@ class Next(NamedTuple):
 def next_attempt(workflow: Workflow, ended: Sequence[EndedAttempt], jitter: str) -> Next | None:
     """What to do after these; None when the workflow has had its attempts. jitter: a text of the work's own."""
     mine = [one for one in ended if one.workflow == workflow.name]
-    counted = [one for one in mine if one.code not in NEVER_RAN]
+    counted = [one for one in mine if one.code not in UNCOUNTED]
     if len(counted) >= ATTEMPTS:
         return None
     profile, least_vram = _after_memory(workflow, [one for one in mine if one.code == OUT_OF_MEMORY])
@@ -83,6 +88,7 @@ _CODES: tuple[tuple[type[errors.ComfyError], str], ...] = (
     (errors.InvalidGraph, "workflow_invalid"),
     (errors.OutputGone, BAD_OUTPUT),
     (BadOutput, BAD_OUTPUT),
+    (CalledOff, CALLED_OFF),
     (errors.OutOfMemory, OUT_OF_MEMORY),
     (errors.Interrupted, "gpu_interrupted"),
     (errors.PromptLost, "gpu_lost"),

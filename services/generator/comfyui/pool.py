@@ -13,8 +13,10 @@ from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from libs.contracts.errors import Permanent, Retryable
-from services.generator.comfyui.errors import ComfyError
+from services.generator.comfyui.keeper import Keeper
 from services.generator.comfyui.learned import Learned
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.roster import Roster
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 class Pool:
     """An async context manager; made and used in one loop. workflows: those that may be asked for.
 
-    process: any text that no other process has.
+    process: any text that no other process has. canary: a workflow that needs no model.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Pool:
         slots: Slots,
         *,
         process: str,
+        canary: Workflow,
         learned: Learned | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -53,11 +56,15 @@ class Pool:
         self.roster.on_came = self._came
         self.roster.on_went = self._went
         self.roster.on_looked = self._looked
+        self._keeper = Keeper(canary, self._fit)
         self._slots = slots
         self._scheduler = Scheduler(self.learned)
         self._wanted: dict[str, tuple[Waiting, asyncio.Future[Server]]] = {}
         self._held: dict[str, str] = {}
         """Works that hold a slot, and on which server."""
+        self._resident: dict[str, str] = {}
+        """By server, the models of the last work that was given to it."""
+        self._switching: set[str] = set()
         self._epochs: dict[str, str] = {}
         """Servers that the scheduler knows, with the epoch that they had when it was told."""
         self._patience_s = patience_s
@@ -77,6 +84,7 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._keeper.close()
         await self.roster.__aexit__(kind, error, trace)
 
     async def check(self) -> None:
@@ -100,7 +108,7 @@ class Pool:
         self._wake.set()
         try:
             while not given.done():
-                self._must_be_possible(waiting)
+                waiting = self._possible(waiting)
                 await asyncio.wait((given,), timeout=LOOK_AGAIN_S)
             return given.result()
         except BaseException:
@@ -127,6 +135,10 @@ class Pool:
         """The work needs its server no more. keep_slot: another generator goes on with it there."""
         self._scheduler.ended(work, time.monotonic())
         name = self._held.pop(work, None)
+        self._switching.discard(work)
+        server = None if name is None else self.roster.servers.get(name)
+        if server is not None:
+            self._keeper.ended(server)
         self._wake.set()
         if name is not None and not keep_slot:
             try:
@@ -139,17 +151,35 @@ class Pool:
         self._scheduler.started(work, time.monotonic())
         self._wake.set()
 
+    def switches(self, work: str) -> bool:
+        """Whether its server had to load other models for it."""
+        return work in self._switching
+
     def refuse(self, server: Server, ability: str, error: Permanent) -> None:
         """The server said no to what it seemed able to do."""
         self.roster.refuse(server, ability, error)
 
-    def failed(self, server: Server, error: ComfyError) -> None:
-        """An attempt on it has ended badly."""
+    def failed(self, server: Server) -> None:
+        """The server has failed an attempt."""
+        self._keeper.failed(server)
 
-    def _must_be_possible(self, waiting: Waiting) -> None:
+    def _possible(self, waiting: Waiting) -> Waiting:
+        """What waits, with its exclusions dropped where no other server is left. Raises as `acquire`."""
         reason = self.roster.why_not(waiting.need.ability)
         if reason is not None:
             raise reason
+        able = self.roster.able(waiting.need)
+        if self.roster.seen and not able:
+            raise Permanent("gpu_out_of_memory", "No server has more GPU memory.")
+        self._must_not_be_alone()
+        if able and able <= waiting.excluded and self._scheduler.waiting(waiting.id):
+            waiting = msgspec.structs.replace(waiting, excluded=frozenset())
+            self._wanted[waiting.id] = waiting, self._wanted[waiting.id][1]
+            self._scheduler.add(waiting)
+            self._wake.set()
+        return waiting
+
+    def _must_not_be_alone(self) -> None:
         now = time.monotonic()
         if self.roster.present:
             self._alone_since = None
@@ -163,28 +193,42 @@ class Pool:
     def _came(self, server: Server) -> None:
         """Tell the scheduler what it is. What it was given stays its own, unless it was started anew."""
         lost = self._scheduler.server_up(
-            server.name, cls=server.cls, vram=server.vram, abilities=self.roster.abilities(server.name)
+            server.name,
+            cls=server.cls,
+            vram=server.vram,
+            abilities=self.roster.abilities(server.name),
+            models=self._resident.get(server.name) if self._epochs.get(server.name) == server.epoch else None,
         )
-        if self._epochs.get(server.name) == server.epoch:
+        if self._epochs.get(server.name) != server.epoch:
+            self._resident.pop(server.name, None)
+        else:
             for waiting in lost:
                 self._scheduler.adopt(waiting, server.name, time.monotonic())
         self._epochs[server.name] = server.epoch
-        if not server.present:
-            self._scheduler.hold(server.name)
-        self._wake.set()
+        self._fit(server)
 
     def _went(self, server: Server) -> None:
         if server.name in self.roster.servers:
-            self._scheduler.hold(server.name)
+            self._fit(server)
         else:
             self._scheduler.server_down(server.name)
             self._epochs.pop(server.name, None)
+            self._keeper.forget(server.name)
+
+    def _fit(self, server: Server) -> None:
+        """Give it work, or none, as it is now."""
+        if server.present and self._keeper.works(server):
+            self._scheduler.release(server.name)
+            self._wake.set()
+        else:
+            self._scheduler.hold(server.name)
 
     def _looked(self, server: Server) -> None:
         """Prompts in its queue that are not ours, other generators' and people's, take their place too."""
         ours = sum(prompt in server.watches for prompt in (*server.queue.running, *server.queue.pending))
         others = len(server.queue.running) + len(server.queue.pending) - ours
         self._scheduler.occupied(server.name, min(others, SLOTS))
+        self._keeper.look(server)
         self._wake.set()
 
     # Giving out.
@@ -206,8 +250,11 @@ class Pool:
                 taken = await self._slots.take(name, work)
             except Retryable as error:
                 log.warning("no slot of %s can be taken: %s", name, error)
-        if taken:
+        if taken and waiting is not None:
             self._held[work] = name
+            if self._resident.get(name) != waiting.models:
+                self._resident[name] = waiting.models
+                self._switching.add(work)
         if waiting is None or given is None or given.done():
             await self.release(work)
         elif taken and server is not None:

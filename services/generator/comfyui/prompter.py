@@ -25,6 +25,7 @@ from libs.contracts.errors import BeatloomError, Permanent
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.binding import Values, bind
+from services.generator.comfyui.clocks import StallClock, ceiling
 from services.generator.comfyui.conform import inspect
 from services.generator.comfyui.errors import (
     ComfyError,
@@ -37,7 +38,7 @@ from services.generator.comfyui.errors import (
 from services.generator.comfyui.graph import document_of, model_set
 from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed, opened
 from services.generator.comfyui.limits import fit_size
-from services.generator.comfyui.policy import BadOutput, Stalled, code_of, next_attempt
+from services.generator.comfyui.policy import BadOutput, CalledOff, Stalled, code_of, next_attempt
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.roster import ability_of
 from services.generator.comfyui.server import Server
@@ -53,7 +54,6 @@ LIFE_S = 30.0
 TICK_S = 1.0
 CALL_OFF_S = 3.0
 INSPECT_S = 300.0
-STALL_S, STALL_GAPS = 60.0, 5.0
 PRIOR_S = 60.0
 """What 81 frames of 832 x 480 are thought to take."""
 MESSAGE_CHARS = 500
@@ -108,6 +108,8 @@ class _Placed:
     """Opened now: nothing can have been sent yet."""
     ran: float = 0.0
     """Seconds that the prompt has run, as far as was seen."""
+    longest_gap: float = 0.0
+    """Between two steps, in seconds."""
 
     @property
     def lease(self) -> Lease:
@@ -162,7 +164,7 @@ class Prompter:
         if server is not None:
             await server.gateway.cancel(held.value.prompt_id, wait_s=CALL_OFF_S)
         with contextlib.suppress(Outrun):
-            await self._leases.remove(work, held)
+            await self._leases.put(closed(held.value, self._ended(held.value, CalledOff(), server, 0.0)), held)
 
     # Attempts.
 
@@ -242,7 +244,7 @@ class Prompter:
             context.alive = lambda: True
         if entry.seconds is not None:
             placed.ran = entry.seconds
-        self._learn(request, server, watch)
+        self._learn(request, placed, watch)
         last = self._ended(lease, None, server, placed.ran)
         self._charge((*lease.ended, last), context)
         return Rendered(path=path, seed=lease.seed, server=server.name, ended=lease.ended)
@@ -284,8 +286,9 @@ class Prompter:
     async def _follow(self, request: Request, placed: _Placed, watch: Watch, context: TaskContext) -> HistoryEntry:
         """Until the prompt is done. Raises ComfyError: what ended it otherwise."""
         server = placed.server
-        expected = self._expected(request)
-        told = False
+        expected, told = self._expected(request), False
+        clock: StallClock | None = None
+        moves = 0
         while True:
             changed = server.changed
             match watch.standing:
@@ -299,18 +302,33 @@ class Prompter:
             now = time.monotonic()
             if not server.present and now - watch.seen_at > AWAY_S:
                 raise Unreachable(f"{server.name} is silent", after=AWAY_S, reached=True)
-            if watch.running_since is not None and server.present:
-                self._must_get_on(request, server, watch, now)
+            if watch.running_since is not None:
+                clock = clock or self._clock(request, server, now)
+                if watch.moves > moves:
+                    moves = watch.moves
+                    clock.progressed(now)
+                elif not (server.heard and moves):  # silence says nothing where nothing can be heard
+                    clock.deaf(now)
+                self._must_get_on(request, clock, watch, now)
+                placed.longest_gap = clock.longest
                 context.progress(min(0.9, watch.ran(now) / max(expected, 1.0)), request.workflow.title)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await changed.wait()
 
-    def _must_get_on(self, request: Request, server: Server, watch: Watch, now: float) -> None:
+    def _clock(self, request: Request, server: Server, now: float) -> StallClock:
+        learned = self._pool.learned
+        switch = learned.switch(model_set(request.workflow.graph)) if self._pool.switches(request.work) else 0.0
+        gap = learned.gap(request.workflow.name, _size(request), server.cls)
+        return StallClock(since=now, gap=gap, switch=switch)
+
+    def _must_get_on(self, request: Request, clock: StallClock, watch: Watch, now: float) -> None:
         """Raises Stalled."""
-        gap = self._pool.learned.gap(request.workflow.name, _size(request), server.cls) or 0.0
-        if now - watch.step_at > max(STALL_S, STALL_GAPS * gap):
-            raise Stalled(f"no step for {now - watch.step_at:.0f} s")
+        if clock.stalled(now):
+            raise Stalled(f"no step for {now - clock.since:.0f} s")
+        spread = self._pool.learned.spread(request.workflow.name, _size(request))
+        if watch.ran(now) > ceiling(self._expected(request), spread, clock.switch):
+            raise Stalled(f"it has run for {watch.ran(now):.0f} s")
 
     async def _fetch(self, request: Request, placed: _Placed, entry: HistoryEntry, folder: Path) -> Path:
         output = request.workflow.output
@@ -341,7 +359,8 @@ class Prompter:
             reason = Permanent(code_of(error), f"{server.name}: {error}")
             self._pool.refuse(server, ability_of(lease.workflow), reason)
             self._pool.refuse(server, ability_of(lease.workflow, lease.profile), reason)
-        self._pool.failed(server, error)
+        if error.infrastructure:
+            self._pool.failed(server)
         end = self._ended(lease, error, server, placed.ran)
         with contextlib.suppress(Outrun):
             await self._leases.put(closed(lease, end), placed.held)
@@ -364,23 +383,25 @@ class Prompter:
     def _charge(self, attempts: Sequence[EndedAttempt], context: TaskContext) -> None:
         context.spend_gpu(sum(one.gpu_seconds for one in attempts), sum(one.cost for one in attempts))
 
-    def _learn(self, request: Request, server: Server, watch: Watch) -> None:
+    def _learn(self, request: Request, placed: _Placed, watch: Watch) -> None:
         """What it took: loading up to the first step, work from there on."""
-        learned, name, size = self._pool.learned, request.workflow.name, _size(request)
-        if watch.running_since is None:
+        learned, name, size, cls = self._pool.learned, request.workflow.name, _size(request), placed.server.cls
+        if not placed.fresh or watch.running_since is None or watch.first_step_at is None:
             return
-        end = time.monotonic()
-        first = watch.first_step_at or watch.running_since
-        learned.took(name, size, server.cls, end - first, _prior(request))
-        learned.stepped(name, size, server.cls, watch.longest_gap)
+        learned.took(name, size, cls, time.monotonic() - watch.first_step_at, _prior(request))
+        learned.stepped(name, size, cls, placed.longest_gap)
+        if self._pool.switches(request.work):
+            models = model_set(request.workflow.graph_of(placed.lease.profile))
+            learned.switched(models, watch.first_step_at - watch.running_since)
 
     def _expected(self, request: Request) -> float:
         return self._pool.learned.seconds(request.workflow.name, _size(request), _prior(request))
 
     async def _call_off(self, placed: _Placed) -> None:
+        end = self._ended(placed.lease, CalledOff(), placed.server, placed.ran)
         with contextlib.suppress(ComfyError, BeatloomError, Outrun):
             await asyncio.shield(placed.server.gateway.cancel(placed.lease.prompt_id, wait_s=CALL_OFF_S))
-            await self._leases.remove(placed.lease.work, placed.held)
+            await self._leases.put(closed(placed.lease, end), placed.held)
 
 
 def _size(request: Request) -> str:

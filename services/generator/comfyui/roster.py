@@ -12,6 +12,7 @@ from libs.contracts.errors import Permanent
 from services.generator.comfyui.ability import Lack, ServerFacts, can, missing_model
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.server import Server
+from services.generator.comfyui.waiting import Need
 from services.generator.comfyui.workflow import Workflow
 
 MEMBERS_S = 10.0
@@ -62,6 +63,23 @@ class Roster:
     def present(self) -> bool:
         """Whether any server answers."""
         return any(server.present for server in self.servers.values())
+
+    @property
+    def seen(self) -> bool:
+        """Whether it is known of any server what it can do."""
+        return any(name in self._lacks for name in self.servers)
+
+    def able_servers(self, ability: str) -> frozenset[str]:
+        """The servers, present or not, that can do this."""
+        return self.able(Need(ability, 0))
+
+    def able(self, need: Need) -> frozenset[str]:
+        """The servers, present or not, that have what is needed."""
+        return frozenset(
+            name
+            for name, server in self.servers.items()
+            if need.ability in self.abilities(name) and server.vram >= need.vram
+        )
 
     def abilities(self, name: str) -> frozenset[str]:
         """What the server can do."""

@@ -27,6 +27,8 @@ from services.generator.comfyui.watch import Watch
 BUSY_S = 1.0
 """How often a server is asked while prompts of ours are open."""
 IDLE_S = 5.0
+ZOMBIE_S = 30.0
+"""A socket that says nothing for so long while a prompt of ours runs is replaced."""
 AWAY_AFTER = 2
 """Calls in a row without an answer, after which it counts as away."""
 
@@ -86,6 +88,11 @@ class Server:
         await self.gateway.close()
 
     @property
+    def heard(self) -> bool:
+        """Whether its events reach us now."""
+        return self._events.connected
+
+    @property
     def cls(self) -> str:
         """The name of its device, for what is learned about servers of that kind."""
         if self.stats is None or not self.stats.devices:
@@ -114,6 +121,10 @@ class Server:
     def hurry(self) -> None:
         """Ask the server soon."""
         self._hurry.set()
+
+    async def refresh_stats(self) -> None:
+        """Ask anew how much memory is in use. Raises ComfyError."""
+        self.stats = await self.gateway.stats()
 
     # Asking.
 
@@ -148,6 +159,9 @@ class Server:
             changed |= watch.saw(Sighting(queue=queue, history=entry), epoch, time.monotonic())
         if changed:
             self._tell()
+        if self._events.quiet_s > ZOMBIE_S and any(prompt in self.watches for prompt in queue.running):
+            log.info("%s tells nothing; its socket is replaced", self.name)
+            self._events.renew()
         self._listener.looked(self)
 
     async def _learn(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.generator.comfyui.truth import (
+    GRACE_S,
     Done,
     Failed,
     Lost,
@@ -29,13 +30,11 @@ class Watch:
         self.standing: Standing = Unknown()
         self.seen_at = now
         """When the server last showed that it has the prompt, or took it. At first: when the watch began."""
-        self.step_at = now
-        """When it last got further: it began to run, a node began, a step was done."""
+        self.moves = 0
+        """How often it was heard to get further: a node began, a step was done."""
         self.running_since: float | None = None
         self.first_step_at: float | None = None
         """When the first step of a sampler was done: until then models were loaded."""
-        self.longest_gap = 0.0
-        """The longest time between two steps so far."""
         self.fraction = 0.0
         """Of the node that counts its steps, how far it is."""
         self._seen = False
@@ -48,7 +47,7 @@ class Watch:
 
     def accepted(self, now: float) -> None:
         """The server said that it took the prompt."""
-        self._seen, self.seen_at, self.step_at = True, now, now
+        self._seen, self.seen_at = True, now
 
     def saw(self, sighting: Sighting, epoch: str, now: float) -> bool:
         """Take in what the server said. True when the standing is another one now."""
@@ -59,7 +58,7 @@ class Watch:
             case Queued() | Running():
                 self._seen, self._absent_since, self.seen_at = True, None, now
                 if isinstance(self.standing, Running) and self.running_since is None:
-                    self.running_since = self.step_at = now
+                    self.running_since = now
             case Unknown() if self._absent_since is None:
                 self._absent_since = now
         return self.standing != before
@@ -71,6 +70,7 @@ class Watch:
             same_epoch=not (self.epoch and epoch) or epoch == self.epoch,
             seen_before=self._seen,
             absent_s=0.0 if self._absent_since is None else now - self._absent_since,
+            grace_s=GRACE_S,
         )
 
     def began(self, now: float) -> None:
@@ -83,14 +83,13 @@ class Watch:
             self.fraction = min(max(value / maximum, 0.0), 1.0)
         if self.first_step_at is None:
             self.first_step_at = now
-        else:
-            self.longest_gap = max(self.longest_gap, now - self.step_at)
         self._moved(now)
 
     def _moved(self, now: float) -> None:
         if self.running_since is None:
             self.running_since = now
-        self.step_at = self.seen_at = now
+        self.seen_at = now
+        self.moves += 1
 
     def ran(self, now: float) -> float:
         """Seconds that it has run so far, or ran."""

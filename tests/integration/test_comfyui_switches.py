@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import websockets
 
-from tests.contract.comfyui_protocol import LAST, Player, kind
+from tests.contract.comfyui_protocol import LAST, Player, folded, kind, transcript
 from tests.fakes.comfyui import catalogue
 from tests.servers.comfyui import ComfyDouble
 
@@ -252,6 +252,23 @@ async def test_an_interrupt_is_heeded_late_or_never(comfyui: ComfyDouble, player
     comfyui.wait(lambda state: state["running"] == prompt_id)
     await player.http.post("/interrupt")
     assert (await player.history(prompt_id))["status"]["status_str"] == "success"
+
+
+async def test_a_node_that_does_not_tick_is_interrupted_after_it(comfyui: ComfyDouble, player: Player) -> None:
+    comfyui.set(node_s=0.3)
+    client = uuid.uuid4().hex
+    nodes = graph()
+    nodes["2"] = {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}}
+    async with player.socket(client) as listener:
+        prompt_id = await player.post(nodes, client_id=client)
+        await listener.until_kind("executing")
+        await player.http.post("/interrupt", json={"prompt_id": prompt_id})
+        await listener.until_kind(LAST)
+    tail = ["executing", "execution_interrupted", "status", LAST]
+    assert folded(listener.heard)[-4:] == folded(transcript("interrupt_uncooperative_node"))[-4:] == tail
+    assert next(one for one in listener.heard if kind(one) == "execution_interrupted")["json"]["data"][
+        "executed"
+    ] == ["1"]
 
 
 async def test_a_sampler_stalls_and_goes_on(comfyui: ComfyDouble, player: Player) -> None:

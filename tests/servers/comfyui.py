@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import subprocess
@@ -76,6 +77,14 @@ class ComfyDouble:
         while not until(state := self.state):
             assert time.monotonic() < deadline, f"waited {timeout_s} s: {state}"
             time.sleep(0.005)
+        return state
+
+    async def until(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = 10.0) -> dict[str, Any]:
+        """As `wait`, with the loop free for what is tested."""
+        deadline = time.monotonic() + timeout_s
+        while not wanted(state := await asyncio.to_thread(lambda: self.state)):
+            assert time.monotonic() < deadline, f"waited {timeout_s} s: {state}"
+            await asyncio.sleep(0.005)
         return state
 
     def _tell(self, verb: str, body: dict[str, Any]) -> None:

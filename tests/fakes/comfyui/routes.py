@@ -77,7 +77,8 @@ class Application:
         if "origin" in request.headers:
             return Answer(403)
         under_api = request.path.startswith("/api/")
-        handler = getattr(self, f"_{request.method.lower()}_{route}", None)
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        handler = getattr(self, f"_{method}_{route}", None)
         if handler is None or (route == "jobs" and (self._server.switches.old or not under_api)):
             return Answer(404, b"", {"content-type": "application/octet-stream"})
         try:
@@ -153,14 +154,12 @@ class Application:
         return Answer.of(dict(chosen))
 
     def _get_jobs(self, request: Request, rest: str) -> Answer:
-        server = self._server
         if rest:
             found = [job for job in self._jobs(full=True) if job["id"] == rest]
             return Answer.of(found[0]) if found else Answer.of({"error": "Job not found"}, 404)
         try:
             return Answer.of(jobs.page(self._jobs(full=False), request.query))
         except ValueError as error:
-            del server
             return Answer.of({"error": str(error)}, 400)
 
     def _jobs(self, *, full: bool) -> list[jobs.Job]:

@@ -145,4 +145,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     """What keeps the file from being delivered; empty in a good one."""
     preview: bool = False
-    """True for a preview: small, ten pictures a second, so its motion says little of the whole video's."""
+    """True for a preview: small, six pictures a second, so its motion says little of the whole video's."""

@@ -40,7 +40,7 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     height: int
     image: Blob | None = None
     preview: bool = False
-    """Small, ten pictures a second, encoded fast: what `JobOptions.preview` asks for."""
+    """Small, six pictures a second, encoded fast: what `JobOptions.preview` asks for."""
 
 
 class StageUsage(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,8 +39,8 @@ PREVIEW = Quality("ultrafast", 24)
 
 PREVIEW_SIDE = 240
 """The shorter side of a preview in pixels."""
-PREVIEW_RATE = 10
-"""How many pictures a preview has drawn for each second, about: the others are held."""
+PREVIEW_RATE = 6
+"""How many pictures of a preview are drawn for each second, about: they are held until the next."""
 
 
 class Encoding(NamedTuple):
@@ -56,11 +56,6 @@ def preview_of(width: int, height: int, fps: Fraction) -> Encoding:
     """How the preview of such a video is encoded: smaller, if that can be, and fast."""
     scale = min(Fraction(1), Fraction(PREVIEW_SIDE, min(width, height)))
     return Encoding(2 * round(width * scale / 2), 2 * round(height * scale / 2), fps, PREVIEW)
-
-
-def preview_hold(fps: Fraction) -> int:
-    """For how many frames a preview shows each picture that is drawn: 3 at 30 frames a second."""
-    return max(1, round(fps / PREVIEW_RATE))
 
 
 def tagged(stream: Any) -> Any:

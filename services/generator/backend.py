@@ -24,7 +24,7 @@ class ClipOrder:
     image: Path | None
     """The theme picture, as the user sent it."""
     preview: bool
-    """Small, ten pictures a second, encoded fast; width and height are those of the whole video."""
+    """Small, six pictures a second, encoded fast; width and height are those of the whole video."""
     out: Path
     """Where the clip goes; in a scratch folder that the caller removes."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import file_digest
 
 import msgspec
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
-from libs.media.encoding import Encoding, Quality, preview_hold, preview_of
+from libs.media.encoding import Encoding, Quality, preview_of
 from libs.media.frames import parse_fps
 from libs.media.writer import FrameWriter
 from libs.picture.load import picture_of
@@ -16,6 +17,7 @@ from libs.picture.oklab import oklab_of
 from libs.picture.subject import subject_of
 from libs.runtime.worker import report
 from services.generator.backend import ClipOrder
+from services.generator.builtin.animatic import pictures
 from services.generator.builtin.painter import Painter
 
 
@@ -45,12 +47,18 @@ def render_clip(order: ClipOrder, quality: Quality) -> int:
     )
     message = f"{shot.scene.id}: {painter.look_name}"
     report(0.0, message)
-    hold = preview_hold(encoding.fps) if order.preview else 1
     with FrameWriter(order.out, encoding, keys=borders(shot)) as writer:
-        for index in range(0, shot.frames, hold):
-            writer.write(painter.frame(index), min(hold, shot.frames - index))
+        for index, times in drawn(order, painter):
+            writer.write(painter.frame(index), times)
             report(writer.frames / shot.frames, message)
     return writer.frames
+
+
+def drawn(order: ClipOrder, painter: Painter) -> Iterable[tuple[int, int]]:
+    """The frames to draw, each with how many frames it is held."""
+    if not order.preview:
+        return ((index, 1) for index in range(order.shot.frames))
+    return pictures(order.shot.frames, painter.fps, (beat - painter.start for beat in painter.rhythm.beats))
 
 
 def encoding_of(order: ClipOrder, quality: Quality) -> Encoding:

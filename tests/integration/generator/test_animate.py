@@ -26,7 +26,6 @@ from libs.contracts.tasks import Animate, Task
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.generator.backend import ClipOrder, RenderedClip
-from services.generator.backend import Progress as Tell
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.handlers import make_handlers
 from tests.processes import descendants
@@ -100,17 +99,17 @@ async def test_a_shot_becomes_a_clip_of_exactly_its_frames(bench: Bench) -> None
     assert bench.scratch_files() == []
 
 
-async def test_a_preview_is_small_and_held_on_threes(bench: Bench) -> None:
-    order = shot("tunnel", frames=20)
+async def test_a_preview_is_small_and_has_a_picture_on_each_beat_and_two_between(bench: Bench) -> None:
+    order = shot("tunnel", frames=32)
     task = await bench.task(order)
     assert isinstance(task.body, Animate)
     body = msgspec.structs.replace(task.body, width=1280, height=720, preview=True)
     fact = await bench.take(msgspec.structs.replace(task, body=body))
     async with bench.store.local(fact.clip.blob) as path:
         frames = decoded(path)
-    assert (len(frames), frames[0].shape) == (20, (240, 426, 3))
+    assert (len(frames), frames[0].shape) == (32, (240, 426, 3))
     changes = [np.abs(after.astype(int) - before).mean() > 0.5 for before, after in pairwise(frames)]
-    assert changes == [number % 3 == 0 for number in range(1, 20)]
+    assert changes == [number % 5 == 0 for number in range(1, 32)]
     whole = await bench.take(task)
     assert whole.clip.blob != fact.clip.blob
 
@@ -210,7 +209,7 @@ class Short:
 
     name, version = "short", "1"
 
-    async def render(self, order: ClipOrder, progress: Tell) -> RenderedClip:
+    async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
         order.out.write_bytes(b"half")
         return RenderedClip(frames=order.shot.frames - 1, seed=0, cpu_seconds=0.0)
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from libs.media.encoding import PREVIEW, USUAL, Encoding, encoder_options, output_options, preview_hold, preview_of
+from libs.media.encoding import PREVIEW, USUAL, Encoding, encoder_options, output_options, preview_of
 
 FPS = Fraction(30000, 1001)
 
@@ -23,11 +23,6 @@ FPS = Fraction(30000, 1001)
 )
 def test_a_preview_has_the_shape_of_the_whole(whole: tuple[int, int], small: tuple[int, int]) -> None:
     assert preview_of(*whole, FPS) == Encoding(*small, FPS, PREVIEW)
-
-
-@pytest.mark.parametrize(("fps", "hold"), [("24", 2), ("30000/1001", 3), ("30", 3), ("60", 6), ("10", 1)])
-def test_a_preview_draws_ten_pictures_a_second(fps: str, hold: int) -> None:
-    assert preview_hold(Fraction(fps)) == hold
 
 
 def test_the_bit_rate_is_capped_by_the_pixels() -> None:

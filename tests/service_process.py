@@ -89,11 +89,16 @@ class ServiceProcess:
 
 async def first_fact(bus: Bus) -> Fact:
     """The next fact that nobody took yet. Raises TimeoutError."""
+    return (await first_facts(bus, 1))[0]
+
+
+async def first_facts(bus: Bus, count: int) -> list[Fact]:
+    """The next facts that nobody took yet. Raises TimeoutError."""
     came: asyncio.Queue[Fact] = asyncio.Queue()
     consumer = FactConsumer(bus, came.put)
     await consumer.start()
     try:
         async with asyncio.timeout(WORKED_S):
-            return await came.get()
+            return [await came.get() for _ in range(count)]
     finally:
         await consumer.stop()

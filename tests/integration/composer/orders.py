@@ -11,7 +11,7 @@ import msgspec
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.analysis import Analysis, Beat, Key, Tempo, Word
 from libs.contracts.jobs import JobOptions
-from libs.contracts.tasks import Compose, StageUsage, Task
+from libs.contracts.tasks import Compose, Conform, Mix, StageUsage, Task
 from libs.media.encoding import Quality
 from tests.integration.composer.pictures import FOREIGN, borders, needed, storyboard, write_clip
 
@@ -65,3 +65,25 @@ async def order(
         usage=(StageUsage(stage="analyzing", wall_seconds=1, cpu_seconds=2),),
     )
     return Task(job_id="j1", run=1, task="compose", attempt=1, owner="me", body=body)
+
+
+def mix(task: Task) -> Task:
+    """The order of the soundtrack of a composition."""
+    body = task.body
+    assert isinstance(body, Compose)
+    return msgspec.structs.replace(task, task="mix", body=Mix(song=body.song, options=body.options))
+
+
+def conform(task: Task, number: int, *, fades: bool) -> Task:
+    """The order of the segments of a composition's scene, counted from 0. fades: it begins with a crossfade."""
+    body = task.body
+    assert isinstance(body, Compose)
+    clips = body.clips[number - fades : number + 1]
+    scene = Conform(
+        scene_id=clips[-1].scene_id,
+        analysis=body.analysis,
+        storyboard=body.storyboard,
+        clips=clips,
+        options=body.options,
+    )
+    return msgspec.structs.replace(task, task=f"conform.{scene.scene_id}", body=scene)

@@ -18,7 +18,7 @@ from libs.contracts.analysis import Word
 from libs.contracts.errors import InputMissing
 from libs.contracts.facts import SceneConformed, SoundtrackMixed, VideoComposed, WorkFact
 from libs.contracts.report import Report
-from libs.contracts.tasks import Compose, Conform, Mix, Task, TaskKind
+from libs.contracts.tasks import Compose, Task, TaskKind
 from libs.media.encoding import USUAL
 from libs.runtime.scratch import Scratch
 from libs.runtime.settings import Shared
@@ -26,7 +26,7 @@ from libs.runtime.workers import WorkerPool
 from services.composer.handlers import make_handlers
 from services.composer.settings import ComposerSettings
 from tests.integration.composer.conftest import make_song
-from tests.integration.composer.orders import order
+from tests.integration.composer.orders import conform, mix, order
 from tests.processes import command, descendants
 from tests.scratch import files_in_work
 
@@ -67,28 +67,6 @@ async def room(tmp_path: Path, pool: WorkerPool) -> AsyncIterator[Room]:
     settings = ComposerSettings(shared=Shared(scratch_dir=str(tmp_path / "scratch")))
     async with Scratch(tmp_path / "scratch") as scratch:
         yield Room(store, make_handlers(store, pool, settings, scratch), tmp_path / "scratch")
-
-
-def mix(task: Task) -> Task:
-    """The order of the soundtrack of this video."""
-    body = task.body
-    assert isinstance(body, Compose)
-    return msgspec.structs.replace(task, task="mix", body=Mix(song=body.song, options=body.options))
-
-
-def conform(task: Task, number: int, *, fades: bool) -> Task:
-    """The order of the segments of a scene of this video, counted from 0."""
-    body = task.body
-    assert isinstance(body, Compose)
-    clips = body.clips[number - fades : number + 1]
-    scene = Conform(
-        scene_id=clips[-1].scene_id,
-        analysis=body.analysis,
-        storyboard=body.storyboard,
-        clips=clips,
-        options=body.options,
-    )
-    return msgspec.structs.replace(task, task=f"conform.{scene.scene_id}", body=scene)
 
 
 async def test_all_but_what_needs_the_last_clip_is_made_before_it_comes(room: Room, tmp_path: Path) -> None:

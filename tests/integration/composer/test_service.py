@@ -13,10 +13,11 @@ import pytest
 from libs.artifacts import open_store
 from libs.bus.connection import Bus
 from libs.contracts.facts import VideoComposed
+from libs.media.encoding import USUAL
 from tests.integration.composer.conftest import make_song
-from tests.integration.composer.orders import order
+from tests.integration.composer.orders import conform, mix, order
 from tests.servers.nats import NatsServer
-from tests.service_process import ServiceProcess, first_fact
+from tests.service_process import ServiceProcess, first_fact, first_facts
 
 
 @pytest.fixture
@@ -58,5 +59,37 @@ async def test_killed_in_the_middle_only_what_was_in_work_is_done_again(
     # Ten segments, the sound and the video, each once; those that were there are untouched.
     assert len(await records(service)) == 12
     assert {key: await store.get_bytes(key) for key in before} == before
+    assert service.files_in_work() == []
+    assert await service.stop() == 0
+
+
+async def test_killed_while_it_works_ahead_it_goes_on_and_the_video_has_all_of_it(
+    service: ServiceProcess, bus: Bus, tmp_path: Path
+) -> None:
+    song = await make_song(tmp_path / "song.mp3", 5.4)
+    store = open_store(service.store)
+    task = await order(store, tmp_path, song, lengths=[27] * 6, overlaps=[0] + [8] * 5, quality=USUAL)
+    ahead = [conform(task, number, fades=True) for number in range(1, 6)]
+    await service.url()
+    for one in [mix(task), *ahead, ahead[0]]:  # the last is a copy
+        await bus.publish_task(one)
+    deadline = time.monotonic() + 30
+    while len(await records(service)) < 2:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    service.kill()
+    before = {key: await store.get_bytes(key) for key in await records(service)}
+    assert len(before) < 6, "it was too quick to be killed in the middle"
+    service.start()
+    answers = await first_facts(bus, 6)
+    assert {fact.name for fact in answers} == {"soundtrack.mixed", "scene.conformed"}
+    assert sorted(fact.task for fact in answers) == sorted(["mix", *(one.task for one in ahead)])
+    assert {fact.attempt for fact in answers} == {1}
+    made = {key: await store.get_bytes(key) for key in await records(service)}
+    assert len(made) == 6 and before.items() <= made.items()
+    await bus.publish_task(task)
+    assert isinstance((await first_fact(bus)).body, VideoComposed)
+    after = {key: await store.get_bytes(key) for key in await records(service)}
+    assert len(after) == 7 and made.items() <= after.items(), "the video alone is new"
     assert service.files_in_work() == []
     assert await service.stop() == 0

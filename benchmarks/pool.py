@@ -43,9 +43,9 @@ POLICIES: dict[str, Callable[[Learned], Policy]] = {
 STEPS = (
     (10, 1_000, 6),
     (100, 10_000, 6),
-    (100, 100_000, 6),
+    (1_000, 10_000, 6),
+    (1_000, 10_000, 60),
     (1_000, 100_000, 6),
-    (1_000, 100_000, 60),
     (1_000, 1_000_000, 6),
 )
 """Servers, clips and model sets on the way to the largest."""

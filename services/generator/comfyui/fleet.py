@@ -52,14 +52,15 @@ class Fleet:
     """All servers, indexed so that no question needs a walk over them."""
 
     def __init__(self, speed: Callable[[str], float]) -> None:
-        """speed: of a server class, against the one that seconds are given for."""
+        """speed: of a server class, against the one that seconds are given for; asked for again by `refresh`."""
         self.servers: dict[str, Server] = {}
         self.kinds: list[Kind] = []
         self.idle: dict[tuple[Kind, ModelSet | None], dict[str, Server]] = {}
         """By what they could do without loading. No entry is empty."""
         self.roomy: dict[ModelSet | None, dict[str, Server]] = {}
         """Busy ones with a slot ahead, the first to become so first. No entry is empty."""
-        self._speed = speed
+        self._speed_of = speed
+        self._speeds: dict[str, float] = {}
         self._holders: dict[ModelSet | None, _Holders] = {}
         self._busy, self._ends = 0, 0.0
 
@@ -75,7 +76,12 @@ class Fleet:
             if (kind.cls, kind.vram, kind.abilities) == (cls, vram, abilities):
                 return kind
         self.kinds.append(kind := Kind(cls, vram, abilities))
+        self.refresh()
         return kind
+
+    def refresh(self) -> None:
+        """Take over the speeds that are known now."""
+        self._speeds = {kind.cls: self._speed_of(kind.cls) for kind in self.kinds}
 
     def leave(self, server: Server) -> None:
         """Take it out of all indexes, before anything of it changes."""
@@ -118,23 +124,23 @@ class Fleet:
 
     def speed(self, server: Server) -> float:
         """Of this server."""
-        return self._speed(server.kind.cls)
+        return self._speeds[server.kind.cls]
 
     def capacity(self, need: Need) -> float:
         """Sum of the speeds of all servers that have what is needed."""
-        return sum(kind.count * self._speed(kind.cls) for kind in self.kinds if kind.can(need))
+        return sum(kind.count * self._speeds[kind.cls] for kind in self.kinds if kind.can(need))
 
     def holding(self, models: ModelSet) -> float:
         """Sum of the speeds of the servers that have these models."""
         holders = self._holders.get(models)
-        return sum(n * self._speed(kind.cls) for kind, n in holders.counts.items()) if holders else 0.0
+        return sum(n * self._speeds[kind.cls] for kind, n in holders.counts.items()) if holders else 0.0
 
     def holding_for(self, waiting: Waiting) -> float:
         """The same of those that may run this clip."""
         holders = self._holders.get(waiting.models)
         if holders is None:
             return 0.0
-        speed = sum(n * self._speed(kind.cls) for kind, n in holders.counts.items() if kind.can(waiting.need))
+        speed = sum(n * self._speeds[kind.cls] for kind, n in holders.counts.items() if kind.can(waiting.need))
         for name in waiting.excluded:
             server = self.servers.get(name)
             if server and not server.held and server.models == waiting.models and server.kind.can(waiting.need):

@@ -175,6 +175,7 @@ class Scheduler:
         """What is to be sent where. The clips are on their servers from now on; `ended` takes them off again."""
         made: list[Assignment] = []
         self._capacities.clear()
+        self._fleet.refresh()
         if self._few():
             self._share_out(now, made)
             return made

@@ -29,6 +29,8 @@ SEEN = 24
 """Below it nothing is left of it."""
 HARDNESS = 3.6
 """How steep the rim of a dot is."""
+SPREAD, DEEP, MOST_GAIN = 130.0, 30.0, 3.0
+"""Levels that a subject's tones cover at least, where they begin then, and how much they are spread at most."""
 NATURAL = 0.80
 """What a coloured cut keeps of its own colours; the rest are the palette's."""
 
@@ -90,7 +92,7 @@ def cut_out(picture: Picture, subject: Subject) -> Cut:
     left, top, width, height = cv2.boundingRect((mask >= SEEN).astype(np.uint8))
     part = np.s_[top : top + height, left : left + width]
     inside = np.ascontiguousarray(mask[part])
-    colour = _unfringed(np.ascontiguousarray(picture.pixels[part]), inside)
+    colour = _fresh(_unfringed(np.ascontiguousarray(picture.pixels[part]), inside), inside)
     if min(width, height) < 900:
         colour = np.asarray(cv2.bilateralFilter(colour, 5, 18, 3), dtype=np.uint8)
     near = {
@@ -140,6 +142,18 @@ def _unfringed(colour: Image, mask: Gray) -> Image:
     keep = cv2.GaussianBlur(core, (0, 0), 0.5 * reach)[..., None]
     rim = spread * known + colour * (1.0 - known)
     return np.asarray(np.clip(colour * keep + rim * (1.0 - keep), 0.0, 255.0), dtype=np.uint8)
+
+
+def _fresh(colour: Image, mask: Gray) -> Image:
+    """A washed-out or a dark subject with its tones and colours spread out, others as they are."""
+    gray = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY)
+    values = gray[mask >= INSIDE]
+    low, high = (float(value) for value in np.percentile(values if values.size else gray, (1.5, 98.5)))
+    gain = min(SPREAD / max(high - low, 1.0), MOST_GAIN)
+    if gain <= 1.0:
+        return colour
+    at = DEEP + (np.arange(256) - low) * gain
+    return np.asarray(cv2.LUT(colour, np.clip(np.rint(at), 0, 255).astype(np.uint8)), dtype=np.uint8)
 
 
 def _tone(colour: Image, mask: Gray) -> Gray:

@@ -25,6 +25,8 @@ FILL = 0.55
 """The strongest fill light, as an exponent."""
 PLAIN = 5.0
 """Deviation, of 255, along an edge of a picture that stands on a plain ground."""
+DULL = 170.0
+"""Levels that the tones of a dull or dark picture cover at most."""
 WINDOW = 7.0
 """Cells of a salience field that the eye takes in at once."""
 WORTHWHILE = 0.06
@@ -86,13 +88,25 @@ def framed_near(
 def eye_of(picture: Picture) -> tuple[float, float]:
     """What draws the eye in a picture of no subject that could be cut out: a house, a tree, a crowd."""
     places = (np.arange(SIDE) + 0.5) / SIDE
-    field = salience(picture.pixels).astype(np.float64) ** 2
+    field = salience(_lit(picture.pixels)).astype(np.float64) ** 2
     field *= np.exp(np.minimum((1.3 * (places - 0.5) / 0.36) ** 2, 2.2))
     found = []
     for axis in (0, 1):
         seen = cv2.GaussianBlur(field.sum(axis=axis), (0, 0), WINDOW).ravel()
         found.append(0.5 * float(places[int(np.argmax(seen))] + places @ seen / max(float(seen.sum()), 1e-9)))
     return found[0], found[1]
+
+
+def _lit(pixels: Image) -> Image:
+    """A small copy; a dull or dark one has its tones spread and lifted, since the eye sees in the dark, too."""
+    small = cv2.resize(pixels, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_AREA)
+    low, middle, high = (float(value) for value in np.percentile(small, (1.0, 50.0, 99.0)))
+    span = max(high - low, 16.0)
+    if span > DULL:
+        return np.asarray(small, dtype=np.uint8)
+    bend = min(max(float(np.log(0.45) / np.log(min(max((middle - low) / span, 0.02), 0.98))), GAMMA[0]), GAMMA[1])
+    at = np.clip((np.arange(256) - low) / span, 0.0, 1.0) ** bend
+    return np.asarray(cv2.LUT(small, np.rint(255.0 * at).astype(np.uint8)), dtype=np.uint8)
 
 
 def widened(picture: Picture, subject: Subject | None, shape: float) -> tuple[Picture, Subject | None]:

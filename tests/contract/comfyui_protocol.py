@@ -134,7 +134,8 @@ class Player:
     async def socket(self, client_id: str = "") -> Any:
         """A websocket as a `Listener`."""
         address = str(self.http.base_url).rstrip("/").replace("http", "ws", 1) + "/ws"
-        async with websockets.connect(f"{address}?clientId={client_id}" if client_id else address) as socket:
+        whole = f"{address}?clientId={client_id}" if client_id else address
+        async with websockets.connect(whole, close_timeout=0.5) as socket:
             yield Listener(socket)
 
 

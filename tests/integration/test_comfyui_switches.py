@@ -304,6 +304,11 @@ async def test_sockets_break_go_silent_or_deaf(comfyui: ComfyDouble, player: Pla
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await (await listener.socket.ping())
+    async with player.socket(client) as again:  # nor does a new one
+        await again.until_kind("status")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await (await again.socket.ping())
         comfyui.set(socket="open")
     comfyui.set(socket_life_events=3)
     async with player.socket(client) as listener:

@@ -66,7 +66,9 @@ class Counts(msgspec.Struct):
 class Server:
     """One ComfyUI server. All methods belong to its loop."""
 
-    def __init__(self, folder: Path, switches: Switches, *, on_crash: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, switches: Switches, *, on_crash: Callable[[], None], on_socket: Callable[[], None]
+    ) -> None:
         self.folder = folder
         self.switches = switches
         self.counts = Counts()
@@ -74,6 +76,7 @@ class Server:
         """Each holds for the one prompt that is accepted next."""
         self.sockets = Sockets()
         self.epoch = 0
+        self.on_socket = on_socket
         self._on_crash = on_crash
         self._worker: asyncio.Task[None] | None = None
         self._nodes: tuple[object, dict[str, NodeInfo]] = (None, {})

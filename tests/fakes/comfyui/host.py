@@ -22,10 +22,17 @@ from tests.fakes.comfyui.switches import Switches
 _HOST = "127.0.0.1"
 
 
+def _bound(port: int) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((_HOST, port))
+    return made
+
+
 class Port:
     """An ASGI application on a port, which can be shut with all its connections, and opened again."""
 
-    def __init__(self, application: Any, port: int = 0) -> None:
+    def __init__(self, application: Any) -> None:
         self._config = uvicorn.Config(
             self._guarded,
             interface="asgi3",
@@ -42,19 +49,19 @@ class Port:
         self._application = application
         self._state = ServerState()
         self._listener: asyncio.Server | None = None
-        self.number = port
+        self._placeholder: socket.socket | None = None  # nobody else gets the port while it is shut
+        self.number = 0
 
     async def open(self) -> None:
         """Listen; on the same port as before."""
         if self._listener is not None:
             return
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((_HOST, self.number))
-        self.number = int(listening.getsockname()[1])
+        if self._placeholder is None:
+            self._placeholder = _bound(0)
+            self.number = int(self._placeholder.getsockname()[1])
         self._state = ServerState()
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._protocol, sock=listening, backlog=512)
+        self._listener = await loop.create_server(self._protocol, sock=_bound(self.number), backlog=512)
 
     def _protocol(self) -> asyncio.Protocol:
         made: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg]
@@ -69,6 +76,12 @@ class Port:
             self._listener = None
         for transport in self.transports():
             transport.abort()
+
+    def give_up(self) -> None:
+        """For good."""
+        self.shut()
+        if self._placeholder is not None:
+            self._placeholder.close()
 
     def transports(self, *, sockets_alone: bool = False) -> list[Any]:
         """Of the open connections; of the websockets among them."""
@@ -95,7 +108,7 @@ class Hosted:
     """One double with its port and what comes over it in time."""
 
     def __init__(self, folder: Path, switches: Switches) -> None:
-        self.server = Server(folder, switches, on_crash=self._crashed)
+        self.server = Server(folder, switches, on_crash=self._crashed, on_socket=self._hear)
         self.port = Port(Application(self.server))
         self.up = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,12 +128,14 @@ class Hosted:
         if not self.up:
             return
         self.up = False
+        self._flap_no_more()
         self.port.shut()
         self.server.stop()
 
     def end(self) -> None:
         """For good."""
         self.stop()
+        self.port.give_up()
         for task in self._tasks:
             task.cancel()
         shutil.rmtree(self.server.folder, ignore_errors=True)
@@ -130,14 +145,23 @@ class Hosted:
         how = self.server.switches
         self.server.sockets.silent = how.socket in ("silent", "deaf")
         self.server.sockets.life_events = how.socket_life_events
+        self._hear()
+        self._flap_no_more()
+        if how.flap_down_s:
+            self._flapping = self._later(self._flap(how.flap_up_s, how.flap_down_s))
+        elif self.up:
+            self._later(self.port.open())
+
+    def _hear(self) -> None:
+        deaf = self.server.switches.socket == "deaf"
         for transport in self.port.transports(sockets_alone=True):
             with contextlib.suppress(RuntimeError):
-                transport.pause_reading() if how.socket == "deaf" else transport.resume_reading()
+                transport.pause_reading() if deaf else transport.resume_reading()
+
+    def _flap_no_more(self) -> None:
         if self._flapping is not None:
             self._flapping.cancel()
             self._flapping = None
-        if how.flap_down_s:
-            self._flapping = self._later(self._flap(how.flap_up_s, how.flap_down_s))
 
     def _later(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

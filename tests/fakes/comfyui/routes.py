@@ -60,6 +60,7 @@ class Application:
         server.sockets.life_events = server.switches.socket_life_events
 
         def greet(client_id: str) -> list[tuple[str, dict[str, Any]]]:
+            server.on_socket()
             info = {"status": {"exec_info": {"queue_remaining": server.remaining}}, "sid": client_id}
             events: list[tuple[str, dict[str, Any]]] = [("status", info)]
             running = server.running

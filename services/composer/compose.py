@@ -6,7 +6,6 @@ Nothing but files in the scratch folder is left half done.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from fractions import Fraction
 from functools import partial
@@ -56,6 +55,16 @@ class _Joined(msgspec.Struct, frozen=True):
     sound: Soundtrack
 
 
+class _Finished(msgspec.Struct, frozen=True):
+    """A finished file, and what it measures."""
+
+    path: Path
+    picture: PictureMeasure
+    sound: SoundMeasure
+    copied: bool
+    """True when its sound is the song's own packets."""
+
+
 class Composition:
     """The work on one task."""
 
@@ -77,28 +86,26 @@ class Composition:
             cutter.pieces(order.clips, tell=lambda share: self._tell(SEGMENTS * share, "encoding")),
             soundtrack(suite, order.song, order.options),
         )
-        planned = [Planned(one.frame, one.frames) for one in joins(board)]
         async with AsyncExitStack() as stack:
             parts = [await cutter.opened(stack, piece) for piece in pieces]
             song = await stack.enter_async_context(suite.store.local(order.song))
-            joined = _Joined(parts, cutter.head, song, sound)
-            video, picture, heard, copied = await self._finish(board, joined, planned)
+            video = await self._finish(board, _Joined(parts, cutter.head, song, sound))
         report = make_report(
             board,
             cutter.analysis,
             joins(board),
-            picture,
-            heard,
-            size=video.stat().st_size,
-            copied=copied,
+            video.picture,
+            video.sound,
+            size=video.path.stat().st_size,
+            copied=video.copied,
             preview=order.options.preview,
         )
         if report.problems:
             raise Permanent("output_check_failed", " ".join(report.problems))
-        content = contact_sheet(board, cutter.analysis, report, picture, order.options.title)
+        content = contact_sheet(board, cutter.analysis, report, video.picture, order.options.title)
         video_blob, poster, sheet = await together(
-            suite.store.put_file(video, "video/mp4"),
-            self._poster(board, video, picture.poster_frame),
+            suite.store.put_file(video.path, "video/mp4"),
+            self._poster(board, video.path, video.picture.poster_frame),
             self._sheet(content),
         )
         stages = self._stages(time.monotonic() - began)
@@ -127,33 +134,30 @@ class Composition:
         )
         return (*before, own)
 
-    async def _finish(
-        self, board: Storyboard, joined: _Joined, planned: Sequence[Planned]
-    ) -> tuple[Path, PictureMeasure, SoundMeasure, bool]:
+    async def _finish(self, board: Storyboard, joined: _Joined) -> _Finished:
         """The joined file and what it measures. A copied sound that isn't exact gives way to AAC."""
-        output = self._suite.folder / "video.mp4"
-        song = str(joined.song)
-        if joined.sound.aac is None:
-            await self._join(board, joined, joined.song, output)
-            heard = await self._tools.child(measure_sound, str(output), song)
-            shown = board.frames / Fraction(board.fps)
-            if not sound_problems(heard, float(shown), float(1 / Fraction(board.fps))):
-                return output, await self._measured(board, output, planned), heard, True
         order, suite = self._order, self._suite
+        if joined.sound.aac is None:
+            copied = await self._joined(board, joined, joined.song)
+            frame = float(1 / Fraction(board.fps))
+            if not sound_problems(copied.sound, board.frames * frame, frame):
+                return copied
         made = joined.sound.aac or await aac(suite, order.song, joined.sound.track, order.options)
         async with suite.store.local(made) as track:
-            await self._join(board, joined, track, output)
-        measured = await together(
-            self._measured(board, output, planned), self._tools.child(measure_sound, str(output), song)
-        )
-        return output, measured[0], measured[1], False
+            return await self._joined(board, joined, track)
 
-    async def _join(self, board: Storyboard, joined: _Joined, track: Path, output: Path) -> None:
+    async def _joined(self, board: Storyboard, joined: _Joined, track: Path) -> _Finished:
+        output = self._suite.folder / "video.mp4"
         self._tell(SOUND, "joining")
         await self._tools.child(join, joined.parts, Fraction(board.fps), joined.head, str(track), str(output))
         self._tell(JOINED, "measuring")
+        picture, heard = await together(
+            self._measured(board, output), self._tools.child(measure_sound, str(output), str(joined.song))
+        )
+        return _Finished(output, picture, heard, track == joined.song)
 
-    async def _measured(self, board: Storyboard, output: Path, planned: Sequence[Planned]) -> PictureMeasure:
+    async def _measured(self, board: Storyboard, output: Path) -> PictureMeasure:
+        planned = [Planned(one.frame, one.frames) for one in joins(board)]
         wanted, parts = wanted_shots(board), spans(planned, board.frames)
         done = [0.0] * len(parts)
 

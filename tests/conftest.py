@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.servers.comfyui", "tests.servers.nats", "tests.servers.postgres", "tests.servers.s3"]
+pytest_plugins = [
+    "tests.servers.comfyui",
+    "tests.servers.nats",
+    "tests.servers.postgres",
+    "tests.servers.redis",
+    "tests.servers.s3",
+]
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,13 @@ class Shared(Settings, frozen=True, kw_only=True):
             "Artifact store: `file:///folder`, or `s3://KEY:SECRET@host:port/bucket?secure=0` for any S3 server."
         ),
     ] = "file:.beatloom/artifacts"
+    redis_url: Annotated[
+        str,
+        secret(
+            "Redis for what may be lost, shared by all replicas: `redis://[:PASSWORD@]host:port/0`; "
+            "empty: each process keeps its own."
+        ),
+    ] = ""
     scratch_dir: Annotated[
         str, Meta(description="Folder for files in work; best on a local disk. Made when it is missing.")
     ] = ".beatloom/scratch"

@@ -31,8 +31,9 @@ from services.generator.comfyui.waiting import ANYTHING, Kind, Line, ModelSet, N
 
 LAST = 3.0
 """Clips for each server that count as the last ones."""
+MOST_SERVERS = 100
 MOST_PAIRS = 2000
-"""Clips times servers: what can be planned as a whole within a millisecond."""
+"""Servers, and clips times servers: what can be planned as a whole within a millisecond."""
 AHEAD_S = 10.0
 """Of the last clips, one is queued ahead only so shortly before its turn."""
 TINY = 1e-9
@@ -189,6 +190,8 @@ class Scheduler:
     def _few(self) -> bool:
         """True when so little waits that it can be planned as a whole."""
         servers = len(self._fleet.servers)
+        if servers > MOST_SERVERS:
+            return False
         return 0 < len(self._queue) <= LAST * servers and len(self._queue) * servers <= MOST_PAIRS
 
     def _share_out(self, now: float, made: list[Assignment]) -> None:

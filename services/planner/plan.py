@@ -11,7 +11,7 @@ from services.planner.cuts import find_cuts
 from services.planner.scenes import make_scenes
 from services.planner.shots import make_shots
 
-VERSION = "4"
+VERSION = "5"
 """Raised whenever the same analysis would be directed otherwise."""
 
 

@@ -8,7 +8,7 @@ from libs.runtime.workers import WorkerPool
 from services.generator.backend import ClipOrder, RenderedClip
 from services.generator.builtin.render import render_clip
 
-VERSION = "6"
+VERSION = "7"
 """Raised whenever the same order gives another clip."""
 
 

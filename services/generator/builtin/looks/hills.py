@@ -34,7 +34,15 @@ STARS = 120
 BIRDS = 7
 CLOUDS = 5
 CLOUD = ((0.0, 0.0, 1.0), (0.16, 1.6, 0.55), (-0.22, 3.0, 0.34), (0.30, -1.6, 0.42))
-"""The bars of a cloud: how far aside in parts of its width, how high in parts of a bar, how wide."""
+"""The streaks of a cloud: how far aside in parts of its width, how high in parts of a streak, how wide."""
+_ALONG = np.linspace(-1.0, 1.0, 24)
+LENS = np.concatenate(
+    [
+        np.stack([way * _ALONG, way * height * (1.0 - _ALONG**2)], axis=-1)
+        for way, height in ((1.0, -1.0), (-1.0, -0.55))
+    ]
+)
+"""A streak around (0, 0): thin at its ends, flatter below."""
 TREES = 2
 """Layers, the nearest ones, that have woods on them."""
 STRIP = 3
@@ -214,8 +222,7 @@ class Hills:
                 half = 0.5 * wide * share
                 middle = x + aside * wide * (1.0 if row < 0.5 else -1.0)
                 level = y - high * tall + 0.1 * tall * sin(0.7 * moment.time + part)
-                ends = np.array([[middle - half, level], [middle + half, level]])
-                stroke(hazy, ends, self.cloud, 2.0 * tall)
+                fill(hazy, LENS * (half, 1.6 * tall) + (middle, level), self.cloud)
         top = slice(0, min(stage.height, round((self.horizon + 0.1) * stage.height)))
         cv2.addWeighted(image[top], 0.55, hazy[top], 0.45, 0.0, dst=image[top])
 

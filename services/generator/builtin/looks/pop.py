@@ -198,7 +198,13 @@ def sets_of(inks: Inks) -> list[tuple[Table, tuple[int, int, int]]]:
             ]
         case "colour":
             shade, top = mix(dark, low, 0.4), light
-            grounds = [own, clear(own, mid, 0.7), mix(own, light, 0.45), mix(own, dark, 0.4), clear(own, high, 0.6)]
+            grounds = [
+                own,
+                clear(own, mid, 0.7),
+                mix(own, light, 0.45),
+                mix(own, light, 0.7),
+                clear(own, high, 0.6),
+            ]
     chosen: list[tuple[Lab, ...]] = [
         (shade, mid, high, top),
         (shade, mid, mix(mid, top, 0.5), top),

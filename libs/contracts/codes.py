@@ -105,6 +105,11 @@ CODES: dict[str, Code] = {
         500, "The GPU has too little memory.", "A smaller profile is tried, then a larger server."
     ),
     "gpu_failed": Code(500, "A node of the workflow failed.", "The take's history names the node and its error."),
+    "too_few_scenes": Code(
+        502,
+        "Too few scenes could be made on GPU servers.",
+        "Check the servers with `beatloom workflows check`, then retry: what was made is used again.",
+    ),
     "gpu_bad_output": Code(500, "What the server made is of no use.", "It is tried again with another seed."),
     # What is missing on the machine.
     "tool_missing": Code(500, "A tool is missing on this machine.", "Run `beatloom doctor`."),

@@ -9,7 +9,7 @@ import msgspec
 
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
-from libs.contracts.storyboard import Clip, Shot
+from libs.contracts.storyboard import Clip, Shot, Still
 
 
 class TrackAnalyzed(msgspec.Struct, frozen=True, kw_only=True, tag="track.analyzed"):
@@ -32,6 +32,21 @@ class StoryboardPlanned(msgspec.Struct, frozen=True, kw_only=True, tag="storyboa
     height: int
     shots: tuple[Shot, ...]
     notices: tuple[Notice, ...] = ()
+    stills: tuple[Still, ...] = ()
+    """To be made before the shots that name them."""
+
+
+class StillRendered(msgspec.Struct, frozen=True, kw_only=True, tag="still.rendered"):
+    """A reference still is there."""
+
+    still_id: str
+    blob: Blob
+    """A picture without metadata."""
+    backend: str
+    seed: int
+    workflow: str = ""
+    fallback: bool = False
+    """True when another workflow was wanted, and failed."""
 
 
 class TakeRendered(msgspec.Struct, frozen=True, kw_only=True, tag="take.rendered"):
@@ -44,6 +59,11 @@ class TakeRendered(msgspec.Struct, frozen=True, kw_only=True, tag="take.rendered
     """What made it on a GPU server."""
     fallback: bool = False
     """True when it was made by another means than was wanted, since that failed."""
+
+    @property
+    def filled(self) -> bool:
+        """Whether it was drawn on the machine in place of what GPU servers could not make."""
+        return self.fallback and self.backend == "builtin"
 
 
 class SoundtrackMixed(msgspec.Struct, frozen=True, kw_only=True, tag="soundtrack.mixed"):
@@ -121,6 +141,7 @@ class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job.cancelled
 WorkFact = (
     TrackAnalyzed
     | StoryboardPlanned
+    | StillRendered
     | TakeRendered
     | SoundtrackMixed
     | SceneConformed
@@ -132,6 +153,7 @@ WorkFact = (
 FactBody = (
     TrackAnalyzed
     | StoryboardPlanned
+    | StillRendered
     | TakeRendered
     | SoundtrackMixed
     | SceneConformed

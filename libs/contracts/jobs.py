@@ -119,6 +119,9 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     lyrics_style: LyricsStyle = "auto"
     preview: bool = False
     """A small animatic of the same plan, quickly."""
+    fill: bool = True
+    """Draw the scenes that no GPU server could make, as long as three are made as they were wanted. False: then the
+    job fails."""
     lossless_audio: bool = False
     """Copy a FLAC song into the video as it is, instead of AAC."""
     title: Annotated[str, msgspec.Meta(max_length=200)] = ""

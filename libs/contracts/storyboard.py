@@ -83,6 +83,20 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     variant: int = 0
     """Which layout or framing of its look, 0..5. With the visit added, neighbours differ by 1 or 5 of 6, so that
     neither halves nor thirds agree."""
+    still: str | msgspec.UnsetType = msgspec.UNSET
+    """The reference still of its place; absent where no stills are made."""
+
+
+class Still(msgspec.Struct, frozen=True, kw_only=True):
+    """A reference still: a place of the video, made before the clips that are seen there."""
+
+    id: str
+    """p1, p2, ..."""
+    prompt: str
+    negative_prompt: str
+    seed: int
+    width: int
+    height: int
 
 
 class Storyboard(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +110,8 @@ class Storyboard(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     seed: int
     scenes: tuple[Scene, ...]
+    stills: tuple[Still, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Two to four in a video that GPU servers make, of one scene one; absent in any other."""
 
 
 class Shot(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import JobOptions
-from libs.contracts.storyboard import Clip, Shot
+from libs.contracts.storyboard import Clip, Shot, Still
 
 Priority = Literal["high", "low"]
 
@@ -30,6 +30,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan"):
     image: Blob | None = None
 
 
+class Imagine(msgspec.Struct, frozen=True, kw_only=True, tag="imagine"):
+    """Make a reference still. Done: `still.rendered`."""
+
+    still: Still
+    image: Blob | None = None
+    """The theme picture, to be taken as a reference."""
+
+
 class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     """Make the clip of one shot. Done: `take.rendered`."""
 
@@ -41,6 +49,21 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     image: Blob | None = None
     preview: bool = False
     """Small, six pictures a second, encoded fast: what `JobOptions.preview` asks for."""
+    still: Blob | None = None
+    """What the clip begins with, where it is made of a picture; goes before the theme picture."""
+    fill: bool = True
+    """See `JobOptions.fill`."""
+
+
+class Takes(msgspec.Struct, frozen=True, kw_only=True):
+    """How many scenes were made in one way."""
+
+    backend: str
+    workflow: str = ""
+    """On a GPU server."""
+    fallback: bool = False
+    """True when another way was wanted, and failed."""
+    scenes: int
 
 
 class StageUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +72,12 @@ class StageUsage(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     wall_seconds: float
     cpu_seconds: float
+    gpu_seconds: float = 0.0
+    """On GPU servers, attempts that gave nothing included."""
+    cost: float = 0.0
+    """Of these, in the currency of the budget."""
+    takes: tuple[Takes, ...] = ()
+    """Of the stage that makes them."""
 
 
 class Compose(msgspec.Struct, frozen=True, kw_only=True, tag="compose"):
@@ -100,9 +129,9 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     error_message: str = ""
 
 
-TaskBody = Analyze | Plan | Animate | Mix | Conform | Compose | Notify
-TaskKind = Literal["analyze", "plan", "animate", "mix", "conform", "compose", "notify"]
-TASK_KINDS: tuple[TaskKind, ...] = ("analyze", "plan", "animate", "mix", "conform", "compose", "notify")
+TaskBody = Analyze | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
+TaskKind = Literal["analyze", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"]
+TASK_KINDS: tuple[TaskKind, ...] = ("analyze", "plan", "imagine", "animate", "mix", "conform", "compose", "notify")
 
 AHEAD: frozenset[TaskKind] = frozenset({"mix", "conform"})
 """Kinds that only spare `compose` work: it finds what they made, and makes what it doesn't find."""
@@ -117,7 +146,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: analyze, mix, plan, animate.s003, conform.s003, compose, notify."""
+    """Natural key within the run: analyze, mix, plan, imagine.p1, animate.s003, conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""
     owner: str

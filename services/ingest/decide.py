@@ -1,10 +1,12 @@
 """decide: what is due now. The whole pipeline, its fan-out and fan-in, its retries and its ends.
 
-song ─▶ analyze ─▶ plan ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
-  └───▶ mix                  └─▶ conform × scenes
-             (a task that can't be tried again) ─▶ failed ──────────────▲
-             (somebody ends it)                 ─▶ cancelled ───────────┘
+song ─▶ analyze ─▶ plan ─▶ imagine × stills ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
+  └───▶ mix                                      └─▶ conform × scenes
+             (a task that can't be tried again) ─▶ failed ─────────────────────────────────▲
+             (somebody ends it)                 ─▶ cancelled ──────────────────────────────┘
 
+A shot waits for the still that it names, and for no other. A still that can't be made fails nothing: its shots go
+on without it.
 mix and conform go ahead of compose, on cores that drawing leaves idle. Nobody waits for them and they are tried
 once: compose finds what they made and makes the rest, and fails by itself if it must.
 """
@@ -17,12 +19,14 @@ from typing import Literal
 
 import msgspec
 
+from libs.contracts.artifacts import Blob
 from libs.contracts.codes import CODES
 from libs.contracts.facts import (
     Fact,
     JobCancelled,
     JobCompleted,
     JobFailed,
+    StillRendered,
     StoryboardPlanned,
     TaskAttemptFailed,
     TrackAnalyzed,
@@ -30,11 +34,27 @@ from libs.contracts.facts import (
 )
 from libs.contracts.jobs import State
 from libs.contracts.messages import Control, DeadLetter
-from libs.contracts.tasks import AHEAD, Analyze, Animate, Compose, Mix, Notify, Plan, StageUsage, Task, TaskBody
+from libs.contracts.storyboard import Scene
+from libs.contracts.tasks import (
+    AHEAD,
+    Analyze,
+    Animate,
+    Compose,
+    Imagine,
+    Mix,
+    Notify,
+    Plan,
+    Task,
+    TaskBody,
+)
 from services.ingest.ahead import conforms
 from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.retries import Hopeless, Remake, Try, verdict
-from services.ingest.state import CHARGED_TO, Ordered, RunState, kind_of
+from services.ingest.state import Ordered, RunState, kind_of, letter_of
+from services.ingest.usage import usage_of
+
+LEAST_WANTED = 3
+"""Scenes, of those there are, that have to be made as they were wanted."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +82,8 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
     elif video is not None:
         ended = JobCompleted(video=video.video, report=video.report, poster=video.poster, sheet=video.sheet)
         return [_own_fact(state, ended, now)]
+    elif lacking := _lacking(state):
+        return _end(state, lacking, "failed", now)
     else:
         tasks = dict(_pipeline(state, now))
     decisions: list[Decision] = []
@@ -86,8 +108,14 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     board = state.result("plan", StoryboardPlanned)
     if board is None:
         return
+    stills = () if brief.options.preview else board.stills
+    for still in stills:
+        yield f"imagine.{still.id}", Imagine(still=still, image=brief.image)
+    awaited = {still.id for still in stills if not state.concluded(f"imagine.{still.id}")}
     # The longest first, so that no worker has a long one left at the end while the others wait for it.
     for shot in sorted(board.shots, key=lambda shot: -shot.frames):
+        if shot.scene.still in awaited:
+            continue
         yield (
             f"animate.{shot.scene.id}",
             Animate(
@@ -98,6 +126,8 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
                 height=board.height,
                 image=brief.image,
                 preview=brief.options.preview,
+                still=_still_of(state, shot.scene),
+                fill=brief.options.fill,
             ),
         )
     takes = state.takes
@@ -112,9 +142,28 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
                 storyboard=board.storyboard,
                 clips=tuple(takes[shot.scene.id].clip for shot in board.shots),
                 options=brief.options,
-                usage=_usage(state, now),
+                usage=usage_of(state, now),
             ),
         )
+
+
+def _still_of(state: RunState, scene: Scene) -> Blob | None:
+    made = state.result(f"imagine.{scene.still}", StillRendered) if scene.still else None
+    return made.blob if made is not None else None
+
+
+def _lacking(state: RunState) -> JobFailed | None:
+    """Why the video is not worth going on with: too many scenes had to be filled. None: it is."""
+    board = state.result("plan", StoryboardPlanned)
+    if board is None:
+        return None
+    takes, count = state.takes, len(board.shots)
+    filled = sum(shot.scene.id in takes and takes[shot.scene.id].filled for shot in board.shots)
+    least = min(LEAST_WANTED, count)
+    if count - filled >= least:
+        return None
+    told = f"GPU servers could not make {filled} of {count} scenes; at least {least} have to be theirs."
+    return JobFailed(code="too_few_scenes", message=told)
 
 
 def _after_the_end(state: RunState, ending: Fact) -> dict[str, TaskBody]:
@@ -156,9 +205,9 @@ def _next_step(state: RunState, tasks: Mapping[str, TaskBody], key: str, now: da
 
 
 def _give_up(state: RunState, key: str, attempt: int, failure: TaskAttemptFailed, now: datetime) -> list[Decision]:
-    """A dead letter; and unless the run has ended already, its end."""
+    """A dead letter; and unless the run has ended already or can do without, its end."""
     brief = state.brief
-    letter_id = f"{brief.job_id}/{state.run}/{key}/{attempt}"
+    letter_id = letter_of(brief.job_id, state.run, key, attempt)
     if letter_id in state.given_up:
         return []
     code = failure.code if failure.code in CODES else "unexpected"
@@ -172,7 +221,7 @@ def _give_up(state: RunState, key: str, attempt: int, failure: TaskAttemptFailed
         code=code,
         at=now,
     )
-    if state.ending is not None:
+    if state.ending is not None or kind_of(key) == "imagine":
         return [GiveUp(letter=letter)]
     failed = JobFailed(code=code, message=failure.message, task=key)
     return [GiveUp(letter=letter), *_end(state, failed, "failed", now)]
@@ -232,22 +281,3 @@ def _end(
 
 def _own_fact(state: RunState, body: JobCompleted | JobFailed | JobCancelled, now: datetime) -> Fact:
     return Fact(job_id=state.brief.job_id, run=state.run, task="", attempt=0, at=now, body=body)
-
-
-def _usage(state: RunState, now: datetime) -> tuple[StageUsage, ...]:
-    """What the stages before this one cost: time from their first order to the next stage's, CPU of all tries. Of
-    composing, the CPU of what was done ahead and of tries that failed."""
-    started = state.entered
-    started.setdefault(State.COMPOSING, now)
-    cpu = dict.fromkeys(started, 0.0)
-    for key, task in state.tasks.items():
-        stage = CHARGED_TO.get(kind_of(key))
-        if stage in cpu:
-            facts = (fact for try_ in task.attempts.values() for fact in (try_.done, try_.failed) if fact)
-            cpu[stage] += sum(fact.usage.cpu_seconds for fact in facts)
-    ends = [*started.values(), now][1:]
-    return tuple(
-        StageUsage(stage=stage.value, wall_seconds=max((end - start).total_seconds(), 0.0), cpu_seconds=cpu[stage])
-        for (stage, start), end in zip(started.items(), ends, strict=True)
-        if stage is not State.COMPOSING or cpu[stage]
-    )

@@ -11,13 +11,15 @@ from libs.contracts.facts import JobFailed
 from libs.contracts.jobs import State
 from services.ingest import events
 from services.ingest.records import EventName
-from services.ingest.state import RunState, kind_of
+from services.ingest.state import RunState
 
 _WORK = {
     "analyze": "Hearing the song",
     "plan": "Planning the video",
     "compose": "Putting the video together",
 }
+
+_MAKING = {"imagine": "Making still", "animate": "Making scene"}
 
 Told = tuple[EventName, msgspec.Struct]
 
@@ -54,9 +56,8 @@ def _retries(before: RunState | None, after: RunState, now: datetime) -> list[To
         known = len(before.task(key).ordered) if before else 0
         if len(task.ordered) <= max(known, 1):
             continue
-        work = (
-            f"Making scene {key.partition('.')[2]}" if kind_of(key) == "animate" else _WORK.get(kind_of(key), key)
-        )
+        kind, _, name = key.partition(".")
+        work = f"{_MAKING[kind]} {name}" if kind in _MAKING else _WORK.get(kind, key)
         newest, order = task.ordered[-1]
         last = next((it for it in after.failures if it[0] == key and it[1] == newest.number - 1), None)
         if order.anew or last is None:

@@ -17,7 +17,7 @@ from libs.contracts.jobs import State
 from libs.contracts.messages import decode
 from services.ingest import tables as t
 from services.ingest.records import AttemptError, DeadRow, EventRow, Failure, JobSnapshot, StageTime
-from services.ingest.state import STAGE_OF
+from services.ingest.state import STAGE_OF, STAGES
 
 _SNAPSHOT = (
     sa.select(
@@ -126,13 +126,14 @@ async def _entered(connection: AsyncConnection, job_ids: list[str]) -> dict[str,
     entered: dict[str, dict[State, datetime]] = defaultdict(dict)
     for row in await connection.execute(query):
         if row.kind in STAGE_OF:
-            entered[row.job_id][STAGE_OF[row.kind]] = row.first
+            known, stage = entered[row.job_id], STAGE_OF[row.kind]
+            known[stage] = min(known.get(stage, row.first), row.first)
     return entered
 
 
 def _snapshot(row: Any, entered: dict[State, datetime], clips: dict[str, Blob]) -> JobSnapshot:
     starts = [(State.QUEUED, row["opened_at"])]
-    starts += [(stage, entered[stage]) for stage in STAGE_OF.values() if stage in entered]
+    starts += [(stage, entered[stage]) for stage in STAGES if stage in entered]
     ends = [start for _, start in starts[1:]] + [row["ended_at"]]
     failure = None
     if row["error_code"] is not None:

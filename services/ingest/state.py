@@ -22,6 +22,7 @@ from libs.contracts.facts import (
     JobFailed,
     SceneConformed,
     SoundtrackMixed,
+    StillRendered,
     StoryboardPlanned,
     TakeRendered,
     TaskAttemptFailed,
@@ -36,6 +37,7 @@ from libs.contracts.tasks import AHEAD
 DONE_BY: dict[str, type[WorkFact]] = {
     "analyze": TrackAnalyzed,
     "plan": StoryboardPlanned,
+    "imagine": StillRendered,
     "animate": TakeRendered,
     "mix": SoundtrackMixed,
     "conform": SceneConformed,
@@ -47,21 +49,30 @@ DONE_BY: dict[str, type[WorkFact]] = {
 STAGE_OF: dict[str, State] = {
     "analyze": State.ANALYZING,
     "plan": State.PLANNING,
+    "imagine": State.GENERATING,
     "animate": State.GENERATING,
     "compose": State.COMPOSING,
 }
 """The stage that a task belongs to, in the order of the pipeline. A notify task belongs to none, and neither does
 what is done ahead of its stage."""
 
+STAGES: tuple[State, ...] = tuple(dict.fromkeys(STAGE_OF.values()))
+"""The stages that tasks belong to, in order."""
+
 CHARGED_TO: dict[str, State] = {**STAGE_OF, **dict.fromkeys(AHEAD, State.COMPOSING)}
 """The stage whose cost a task is."""
 
-W = TypeVar("W", TrackAnalyzed, StoryboardPlanned, TakeRendered, VideoComposed, DeliveryAttempted)
+W = TypeVar("W", TrackAnalyzed, StoryboardPlanned, StillRendered, TakeRendered, VideoComposed, DeliveryAttempted)
 
 
 def kind_of(task: str) -> str:
     """The kind in a task's key: animate.s003 is an animate."""
     return task.partition(".")[0]
+
+
+def letter_of(job_id: str, run: int, key: str, attempt: int) -> str:
+    """The id of the dead letter of a try."""
+    return f"{job_id}/{run}/{key}/{attempt}"
 
 
 def blobs_in(value: object) -> Iterator[Blob]:
@@ -164,13 +175,19 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         winner = self.task(key).winner
         return winner.body if winner is not None and isinstance(winner.body, kind) else None
 
+    def concluded(self, key: str) -> bool:
+        """Whether the task is done, or given up and not ordered again since: nothing more will come of it."""
+        task = self.task(key)
+        last = [letter_of(self.brief.job_id, self.run, key, try_.number) for try_, _ in task.ordered[-1:]]
+        return task.winner is not None or not self.given_up.isdisjoint(last)
+
     @property
     def stage(self) -> State:
         """The furthest stage that was ordered; making something lost again is no step back."""
         if self.ending is not None:
             return ENDINGS[type(self.ending.body)]
         entered = {STAGE_OF.get(kind_of(key)) for key, task in self.tasks.items() if task.ordered}
-        return next((stage for stage in reversed(STAGE_OF.values()) if stage in entered), State.QUEUED)
+        return next((stage for stage in reversed(STAGES) if stage in entered), State.QUEUED)
 
     @property
     def entered(self) -> dict[State, datetime]:
@@ -181,7 +198,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
             for _, order in task.ordered[:1]:
                 if stage is not None:
                     times[stage] = min(times.get(stage, order.at), order.at)
-        return {stage: times[stage] for stage in STAGE_OF.values() if stage in times}
+        return {stage: times[stage] for stage in STAGES if stage in times}
 
     @property
     def takes(self) -> dict[str, TakeRendered]:

@@ -33,6 +33,7 @@ BATCH = 500
 PATIENCE: dict[TaskKind, timedelta] = {
     "analyze": timedelta(minutes=5),
     "plan": timedelta(minutes=3),
+    "imagine": timedelta(minutes=15),
     "animate": timedelta(minutes=15),
     "mix": timedelta(minutes=5),
     "conform": timedelta(minutes=15),

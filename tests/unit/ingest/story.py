@@ -11,6 +11,7 @@ from libs.contracts.facts import (
     FactBody,
     SceneConformed,
     SoundtrackMixed,
+    StillRendered,
     StoryboardPlanned,
     TakeRendered,
     TaskAttemptFailed,
@@ -68,9 +69,8 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
             return StoryboardPlanned(
                 storyboard=blob("board" + make), fps="30", frames=30 * scenes, width=320, height=180, shots=shots
             )
-        case "animate":
-            clip = Clip(scene_id=scene, lead=0, frames=30, blob=blob(f"clip {scene}{make}"))
-            return TakeRendered(clip=clip, backend="builtin", seed=1)
+        case "imagine" | "animate":
+            return _rendered(kind, scene, make)
         case "mix" | "conform":
             return SoundtrackMixed(copied=False) if kind == "mix" else SceneConformed(scene_id=scene, encoded=1)
         case "compose":
@@ -84,6 +84,13 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
             )
         case _:
             return DeliveryAttempted(webhook_id="w", status=204)
+
+
+def _rendered(kind: str, name: str, make: str) -> WorkFact:
+    if kind == "imagine":
+        return StillRendered(still_id=name, blob=blob(f"still {name}{make}"), backend="comfyui", seed=1)
+    clip = Clip(scene_id=name, lead=0, frames=30, blob=blob(f"clip {name}{make}"))
+    return TakeRendered(clip=clip, backend="builtin", seed=1)
 
 
 def fact(

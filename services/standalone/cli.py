@@ -16,6 +16,7 @@ from typing import get_args
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
 from libs.contracts.jobs import STYLES, LyricsStyle
+from services.standalone.backends import BACKENDS
 
 DONE, MISSING, BAD_INPUT, FAILED, CANCELLED = 0, 1, 2, 3, 130
 
@@ -144,6 +145,7 @@ def parser() -> argparse.ArgumentParser:
     )
     render.add_argument("--json", action="store_true", help="one object on stdout; progress goes to stderr")
     _add_options(render)
+    _add_backends(render)
 
     up = commands.add_parser("up", help="run the whole stack on this machine")
     up.set_defaults(command=_up)
@@ -202,6 +204,29 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         default="auto",
         choices=get_args(LyricsStyle),
         help="how lyrics are shown: as captions, as type in the picture (line, stack, sweep), or not at all",
+    )
+
+
+def _add_backends(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backend",
+        default="auto",
+        choices=BACKENDS,
+        help="who makes the clips: this machine (builtin), ComfyUI servers, or these where they are named (auto)",
+    )
+    command.add_argument(
+        "--comfyui-url",
+        action="append",
+        default=[],
+        metavar="URL[,URL]",
+        help="ComfyUI servers (default: BEATLOOM_GENERATOR_COMFYUI_URLS); may be repeated",
+    )
+    command.add_argument(
+        "--workflow",
+        action="append",
+        default=[],
+        metavar="NAME[,NAME]",
+        help="workflows for clips, tried in this order; `builtin` stands for this machine",
     )
 
 

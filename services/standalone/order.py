@@ -12,6 +12,7 @@ import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions, check_means
+from services.standalone.backends import Backends, chosen_backends
 from services.standalone.options import existing_file, job_options
 
 MAX_STEM_BYTES = 200
@@ -24,6 +25,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     image: Path | None
     lyrics: Path | None
     options: JobOptions
+    backends: Backends
+    """For the whole video; previews are drawn on this machine."""
     out: Path
     report: Path
     sheet: Path
@@ -31,11 +34,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_order(arguments: argparse.Namespace) -> Order:
-    """Raises `Permanent`: not_found, bad_options."""
+    """Raises `Permanent`: not_found, bad_options, and what settings raise."""
     song = existing_file(arguments.song, "song")
     image = existing_file(arguments.image, "picture") if arguments.image else None
     lyrics = existing_file(arguments.lyrics, "lyrics file") if arguments.lyrics else None
     options = job_options(arguments)
+    backends = chosen_backends(arguments, os.environ)
     out = (arguments.output or Path(default_name(song, preview=options.preview))).absolute()
     report, sheet = report_path(out), sheet_path(out)
     _check_out(out, {song, image, lyrics} - {None})
@@ -49,6 +53,7 @@ def read_order(arguments: argparse.Namespace) -> Order:
         image=image,
         lyrics=lyrics,
         options=options,
+        backends=backends,
         out=out,
         report=report,
         sheet=sheet,

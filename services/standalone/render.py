@@ -25,8 +25,10 @@ from libs.contracts.errors import BeatloomError, JobCancelled, Retryable
 from libs.media.probe import probe_image, probe_lyrics, probe_song
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
+from libs.runtime.together import together
 from libs.runtime.workers import WorkerPool
 from libs.telemetry import logging, tracing
+from services.standalone.backends import Backends, ask_servers
 from services.standalone.cli import BAD_INPUT, CANCELLED, DONE, FAILED, complain, exit_code_of, told, unexpected
 from services.standalone.client import ApiClient
 from services.standalone.data_dir import renders_dir
@@ -117,12 +119,16 @@ async def _render(
 ) -> None:
     with _cancelled_by_signals():
         async with WorkerPool(settings.shared.workers) as pool, warmed(pool, min(pool.size - 1, 1)):
-            await _probe(order, pool)
+            backends = Backends() if order.options.preview else order.backends
+            environ = {**os.environ, **backends.environ, **HURRY}
+            told, _ = await together(_servers(backends, order), _probe(order, pool))
             display = open_display(screen)
             try:
+                for line in told:
+                    display.note(f"warning: {line}")
                 async with (
                     warmed(pool, min(pool.size, WARM) - 1),
-                    running(folder, settings, {**os.environ, **HURRY}, pool=pool) as stack,
+                    running(folder, settings, environ, pool=pool) as stack,
                     ApiClient(stack.url) as client,
                 ):
                     await _make(order, client, display, outcome)
@@ -137,6 +143,13 @@ async def _probe(order: Order, pool: WorkerPool) -> None:
         await probe_image(order.image, pool)
     if order.lyrics is not None:
         await probe_lyrics(order.lyrics)
+
+
+async def _servers(backends: Backends, order: Order) -> list[str]:
+    """As `_probe`. Raises what `ask_servers` does."""
+    if not backends.servers:
+        return []
+    return await ask_servers(backends, picture=order.image is not None)
 
 
 async def _make(order: Order, client: ApiClient, display: Display, outcome: Outcome) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 
 import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions
 from libs.contracts.report import Report
+from libs.contracts.tasks import Takes
 from services.standalone.order import Order
 
 
 def summary(order: Order, seconds: float, seed: int | None) -> str:
-    """Two lines: what was made and where, and what the report found. A preview has a third: how to go on."""
+    """Two lines: what was made and where, and what the report found. A third says what GPU servers made.
+
+    A preview's last line says how to go on.
+    """
     try:
         report = msgspec.json.decode(order.report.read_bytes(), type=Report)
     except (OSError, msgspec.DecodeError) as error:
@@ -21,10 +26,24 @@ def summary(order: Order, seconds: float, seed: int | None) -> str:
     made = f"{report.width} x {report.height}, {report.duration:.1f} s, made in {seconds:.0f} s"
     beats = report.cut_beat_median_ms
     found = f", {len(report.cuts)} cuts" + (f", {beats:.0f} ms from the beat (median)" if beats is not None else "")
-    lines = f"{order.out}\n{made}{found}; report: {order.report.name}"
+    lines = "\n".join((f"{order.out}\n{made}{found}; report: {order.report.name}", *_takes(report, order)))
     if not report.preview or seed is None:
         return lines
     return f"{lines}\nthis was a preview of seed {seed}; the whole video: {whole_command(order, seed)}"
+
+
+def _takes(report: Report, order: Order) -> Iterator[str]:
+    if not order.backends.servers or report.preview:
+        return
+    made = ", ".join(_made(takes) for stage in report.stages for takes in stage.takes)
+    seconds = sum(stage.gpu_seconds for stage in report.stages)
+    cost = sum(stage.cost for stage in report.stages)
+    yield f"scenes: {made}; {seconds:.1f} s of GPU time" + (f", cost {cost:.2f}" if cost else "")
+
+
+def _made(takes: Takes) -> str:
+    by = f"{takes.backend} ({takes.workflow})" if takes.workflow else takes.backend
+    return f"{takes.scenes} by {by}{' (fallback)' if takes.fallback else ''}"
 
 
 def whole_command(order: Order, seed: int) -> str:
@@ -36,4 +55,5 @@ def whole_command(order: Order, seed: int) -> str:
         value = getattr(order.options, name)
         if value != getattr(usual, name):
             words.append(f"--{name.replace('_', '-')}={value}")
+    words += order.backends.words
     return shlex.join([*words, f"--seed={seed}", "--", str(order.song)])

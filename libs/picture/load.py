@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TypeAlias
 
@@ -80,22 +81,25 @@ def picture_of(path: Path, digest: str, ground: Lab) -> Picture:
 def read_picture(path: Path) -> Picture:
     """The picture in a file, its transparent parts as they are. Raises what `load_picture` raises."""
     head = read_image_head(path)
-    data = path.read_bytes() + _ENDS.get(head.format, b"")
-    alpha = _alpha(data) if _may_be_transparent(data, head.format) else None
+    alpha = _alpha(path, head.format) if _may_be_transparent(path, head.format) else None
     reduced = head.format == "jpeg" and max(head.width, head.height) >= 2 * LONGEST
     way = cv2.IMREAD_REDUCED_COLOR_2 if reduced else cv2.IMREAD_COLOR
     if alpha is not None:
         way |= cv2.IMREAD_IGNORE_ORIENTATION  # OpenCV turns no alpha channel
-    return Picture(_fitted(_decoded(data, way)), alpha)
+    return Picture(_fitted(_decoded(path, head.format, way)), alpha)
 
 
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"\0\0\0\0IEND\xae\x42\x60\x82"}
-"""Marks of the end: added, since some files lack theirs and OpenCV refuses these."""
+"""Marks of the end: added to files that OpenCV refuses, since some lack theirs."""
 
 
-def _decoded(data: bytes, way: int) -> MatLike:
+def _decoded(path: Path, format_: str, way: int) -> MatLike:
+    """All pixels: from the file into their place, since from memory, or without a place, each is held twice."""
     try:
-        found = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), way)
+        found: MatLike | None = cv2.imread(str(path), None, way)
+        if found is None:
+            data = path.read_bytes() + _ENDS.get(format_, b"")
+            found = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), way)
     except cv2.error as error:
         raise Permanent("bad_image") from error
     if found is None:
@@ -103,8 +107,13 @@ def _decoded(data: bytes, way: int) -> MatLike:
     return found
 
 
-def _may_be_transparent(data: bytes, format_: str) -> bool:
+def _may_be_transparent(path: Path, format_: str) -> bool:
     """By the header alone, because a second decoding is dear."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        return _says_transparent(data, format_)
+
+
+def _says_transparent(data: mmap, format_: str) -> bool:
     if format_ == "png":
         return data[25] in (4, 6) or b"tRNS" in data[: data.find(b"IDAT")]
     if format_ == "webp":
@@ -113,9 +122,9 @@ def _may_be_transparent(data: bytes, format_: str) -> bool:
     return False
 
 
-def _alpha(data: bytes) -> Gray | None:
+def _alpha(path: Path, format_: str) -> Gray | None:
     """The 8-bit alpha channel, fitted, or None when there is none or all of it is opaque."""
-    raw = _decoded(data, cv2.IMREAD_UNCHANGED)
+    raw = _decoded(path, format_, cv2.IMREAD_UNCHANGED)
     if raw.ndim != 3 or raw.shape[2] != 4:
         return None
     alpha = cv2.extractChannel(raw, 3)

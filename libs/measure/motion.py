@@ -47,7 +47,9 @@ class MotionMeter:
 
     def add(self, small: Small, seconds: float) -> float:
         """The picture shown from `seconds` on. Answers its `levels`."""
-        level = 0.0 if self._last is None else float(difference(self._last, small).mean())
+        level = 0.0
+        if self._last is not None and self._last is not small:
+            level = float(difference(self._last, small).mean())
         if not self._kept or seconds >= self._kept[-1][0] + EVERY - 1e-6:
             before = [kept for kept in self._kept if kept[0] <= seconds - APART + 1e-6]
             if before:

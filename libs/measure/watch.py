@@ -58,12 +58,19 @@ class Watch:
         self._flashes = FlashMeter()
         self._motion = MotionMeter()
         self._light: list[float] = []
+        self._shown: Small | None = None
         self._from = 0.0
         self._skipped = 0
 
     def add(self, small: Small, seconds: float) -> float:
-        """The picture shown from `seconds` on. Answers how much it differs from the one before, of 255."""
-        self._light.append(self._flashes.add(cells_of(small), seconds))
+        """The picture shown from `seconds` on. Answers how much it differs from the one before, of 255.
+
+        For a picture that is held, give the same array again: then nothing is counted anew, and all comes out the
+        same.
+        """
+        again = small is self._shown
+        self._shown = small
+        self._light.append(self._light[-1] if again else self._flashes.add(cells_of(small), seconds))
         return self._motion.add(small, seconds)
 
     def skip(self, small: Small, seconds: float) -> None:

@@ -32,10 +32,13 @@ class Quality(NamedTuple):
 
     preset: str = "veryfast"
     crf: int = 18
+    constant: bool = False
+    """One quantizer, `crf`, for all pictures: for those that are held, which then cost next to nothing and stay the
+    same to the last bit. Else x264 would better them with each frame."""
 
 
 USUAL = Quality()
-PREVIEW = Quality("ultrafast", 24)
+PREVIEW = Quality("ultrafast", 24, constant=True)
 
 PREVIEW_SIDE = 240
 """The shorter side of a preview in pixels."""
@@ -75,19 +78,29 @@ def track_timescale(fps: Fraction) -> int:
 
 def encoder_options(encoding: Encoding) -> dict[str, str]:
     """The options of libx264, as text: for ffmpeg and for libavcodec in this process alike."""
-    cap = max(LEAST_CAP, round(encoding.width * encoding.height * encoding.fps * Fraction(BITS_A_PIXEL)))
     return {
         "preset": encoding.quality.preset,
-        "crf": str(encoding.quality.crf),
-        "maxrate": str(cap),
-        "bufsize": str(2 * cap),
+        **(_constant(encoding.quality) if encoding.quality.constant else _capped(encoding)),
         "threads": "1",
         "g": str(LONGEST_GROUP),
-        "bf": str(B_FRAMES),
-        "x264-params": "open-gop=0:scenecut=40",
         "forced-idr": "1",
         **TAGS,
     }
+
+
+def _capped(encoding: Encoding) -> dict[str, str]:
+    cap = max(LEAST_CAP, round(encoding.width * encoding.height * encoding.fps * Fraction(BITS_A_PIXEL)))
+    return {
+        "crf": str(encoding.quality.crf),
+        "maxrate": str(cap),
+        "bufsize": str(2 * cap),
+        "bf": str(B_FRAMES),
+        "x264-params": "open-gop=0:scenecut=40",
+    }
+
+
+def _constant(quality: Quality) -> dict[str, str]:
+    return {"qp": str(quality.crf), "bf": "0", "x264-params": "open-gop=0:scenecut=0"}
 
 
 def output_options(encoding: Encoding) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from av.video.frame import PictureType, VideoFrame
 
 from libs.media.encoding import PIXELS, Encoding, encoder_options, track_timescale
+from libs.media.held import pixels
 from libs.media.i420 import Converter
 from libs.runtime.disk import full_disk_is_retryable
 
@@ -37,7 +38,7 @@ class FrameWriter:
         self._tick = 1 / encoding.fps
         self._converter = Converter(width, height)
         self._picture = VideoFrame(width, height, PIXELS)
-        self._planes = [_pixels(plane) for plane in self._picture.planes]
+        self._planes = [pixels(plane) for plane in self._picture.planes]
         with full_disk_is_retryable():
             options = {"video_track_timescale": str(track_timescale(encoding.fps))}
             self._file: Any = av.open(str(self._part), "w", format="mp4", options=options)
@@ -100,9 +101,3 @@ def _stream(file: Any, encoding: Encoding) -> Any:
     context.time_base, context.sample_aspect_ratio = 1 / encoding.fps, Fraction(1)
     context.options = encoder_options(encoding)
     return stream
-
-
-def _pixels(plane: Any) -> npt.NDArray[np.uint8]:
-    """The pixels of a plane, whose rows are padded, where they lie."""
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[: plane.height, : plane.width]

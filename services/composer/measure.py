@@ -21,6 +21,7 @@ from libs.measure.bits import BitMeter, BitRate
 from libs.measure.light import Small, brightest, is_black, small_size
 from libs.measure.watch import Seen, Watch
 from libs.media.film import FAST, shrunk
+from libs.media.held import Held
 from libs.media.sound import decoded
 from libs.media.track import time_of
 from libs.runtime.worker import report
@@ -162,21 +163,23 @@ def watch_span(path: str, fps_text: str, span: Span, expected_frames: int, wante
         warm = max(0, span.first - round(WARM_SECONDS * fps))
         if warm:
             container.seek(floor(warm / fps / Fraction(stream.time_base or 1)), stream=stream)
-        number, steps_ok, shrinker = span.first, True, VideoReformatter()
+        number, steps_ok, shrinker, held = span.first, True, VideoReformatter(), Held()
+        small = np.zeros((0, 0, 3), np.uint8)
         for frame in decoded(container, stream, weigh):
             place = number if frame.pts is None else frame.pts * frame.time_base * fps
             if place < warm:
                 continue
             if span.end is not None and place >= span.end:
                 break
-            small = shrunk(shrinker, frame, size)
+            again = held.again(frame)
+            small = small if again else shrunk(shrinker, frame, size)
             if place < span.first:
                 watch.skip(small, float(place / fps))
                 continue
             steps_ok = steps_ok and frame.pts is not None and place == number
             finder.add(small)
             change = watch.add(small, float(number / fps))
-            black.append(is_black(small))
+            black.append(black[-1] if again and black else is_black(small))
             still.append(number > 0 and change < FROZEN_LEVELS)
             if number % POSTER_STEP == 0 and finder.is_quiet(number):
                 best = max(best, (poster_score(small), number), key=lambda one: one[0])

@@ -6,7 +6,7 @@ from libs.contracts.looks import LookEntry
 from services.generator.builtin.cutout.cut import cut_out
 from services.generator.builtin.cutout.halo import Halo
 from services.generator.builtin.cutout.hook import Hook, placed, type_inks
-from services.generator.builtin.cutout.mark import is_mark, marked
+from services.generator.builtin.cutout.logo import is_logo, logo_table
 from services.generator.builtin.cutout.standing import aired, breathing, lay
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.glow import Glow, glow_of
@@ -46,10 +46,10 @@ class Behind:
         tall = stage.height > stage.width
         self.hook = Hook(stage, stage.text, most=0.40 if tall else 0.52, loud=loud, quiet=quiet)
         cut = cut_out(stage.theme, stage.cutout)
-        flat = is_mark(cut)
+        flat = is_logo(cut)
         self.figure = placed(cut, self.hook, stage)
         body = inks.ground if key == "colour" else inks.by_lightness[2]
-        table = marked(inks, key) if flat else graded(inks, key, body)
+        table = logo_table(inks, key) if flat else graded(inks, key, body)
         plain = self.figure.inked(table, stage.unit, natural=stage.visit % 2 == 0 and not flat)
         self.layer, self.air = self.figure.outlined(plain, inks.ground, GAP * stage.unit)
         self.halo = Halo(self.figure, (inks.accent, inks.mid), stage) if stage.finale else None

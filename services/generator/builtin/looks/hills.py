@@ -209,7 +209,8 @@ class Hills:
     def _clouds(self, image: Frame, moment: Moment, lift: float) -> None:
         """Long flat clouds behind the sun; the nearer one is, the lower it hangs and the faster it goes."""
         stage = self.stage
-        hazy = image.copy()
+        sky = image[: min(stage.height, round((self.horizon + 0.1) * stage.height))]
+        hazy = sky.copy()
         run = 0.6 * moment.count + 0.4 * moment.step
         for number, (start, size, rise, row) in enumerate(self.clouds):
             near = (number + 0.5) / CLOUDS
@@ -223,8 +224,7 @@ class Hills:
                 middle = x + aside * wide * (1.0 if row < 0.5 else -1.0)
                 level = y - high * tall + 0.1 * tall * sin(0.7 * moment.time + part)
                 fill(hazy, LENS * (half, 1.6 * tall) + (middle, level), self.cloud)
-        top = slice(0, min(stage.height, round((self.horizon + 0.1) * stage.height)))
-        cv2.addWeighted(image[top], 0.55, hazy[top], 0.45, 0.0, dst=image[top])
+        cv2.addWeighted(sky, 0.55, hazy, 0.45, 0.0, dst=sky)
 
     def _halo(self, image: Frame, at: tuple[float, float], radius: float, share: float) -> None:
         """Mix some haze into the sky in the sun's shape."""

@@ -9,7 +9,7 @@ import numpy as np
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.cutout.cut import cut_out
 from services.generator.builtin.cutout.halo import Halo
-from services.generator.builtin.cutout.mark import is_mark, marked
+from services.generator.builtin.cutout.logo import is_logo, logo_table
 from services.generator.builtin.cutout.standing import LEVEL, Figure, breathing, footing, lay, stand
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Inks, Lab, Table, mix, solid
@@ -67,8 +67,8 @@ class Poster:
         self.figure = stand(cut, stage.width, stage.height, middle=middle, tall=tall, wide=wide, level=level)
         self.backing = backing(self.figure, RADIUS * min(stage.width, stage.height))
         shape, table = _inks(inks, swapped=stage.visit % 4 >= 2)
-        if is_mark(cut):
-            shape, table = mix(inks.ground, glow_of(inks), QUIET), marked(inks, key_of(inks))
+        if is_logo(cut):
+            shape, table = mix(inks.ground, glow_of(inks), QUIET), logo_table(inks, key_of(inks))
         self.shape = solid(shape)
         self.glow = glow_of(inks)
         self.layer = self.figure.inked(table, stage.unit)

@@ -11,7 +11,7 @@ import numpy as np
 
 from libs.contracts.looks import LookEntry
 from services.generator.builtin.cutout.cut import Layer, cut_out
-from services.generator.builtin.cutout.mark import is_mark, marked
+from services.generator.builtin.cutout.logo import is_logo, logo_table
 from services.generator.builtin.cutout.standing import Sway, aired, breathing, lay, stand
 from services.generator.builtin.looks.stage import Drawing, Frame, Moment, Stage
 from services.generator.builtin.paint.colour import Lab, mix, solid
@@ -82,8 +82,8 @@ class Sticker:
         cut = cut_out(stage.theme, stage.cutout)
         self.figure = stand(cut, stage.width, stage.height, middle=self.middle, tall=tall, wide=wide)
         key = key_of(inks)
-        flat = is_mark(cut)
-        table = marked(inks, "paper") if flat else graded(inks, key, body_of(inks, key))
+        flat = is_logo(cut)
+        table = logo_table(inks, "paper") if flat else graded(inks, key, body_of(inks, key))
         layer = self.figure.inked(table, stage.unit, natural=stage.visit % 2 == 1)
         paper = inks.by_lightness[-1]
         self.shade = solid(mix(inks.ground, inks.by_lightness[0], 0.45))

@@ -1,4 +1,4 @@
-"""Marks: logos and other flat art, cut out. They are read only where all of their inks stand off the ground."""
+"""Logos and other flat art, cut out. They are read only where all of their inks stand off the ground."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NEAR = 7
 PLAIN = 8
 """Levels by which neighbouring pixels of one flat colour differ at most."""
 FLAT = 0.84
-"""How much of a mark's inside is such."""
+"""How much of a logo's inside is such."""
 
 
-def is_mark(cut: Cut) -> bool:
+def is_logo(cut: Cut) -> bool:
     """Whether the cut is of flat colours, as no photograph is."""
     near = np.ones((NEAR, NEAR), np.uint8)
     core = cv2.erode(cut.mask, near) >= INSIDE
@@ -26,8 +26,8 @@ def is_mark(cut: Cut) -> bool:
     return bool(core.any()) and float((span[core] <= PLAIN).mean()) > FLAT
 
 
-def marked(inks: Inks, key: Key) -> Table:
-    """The table of a mark: from its darkest part to its lightest one all is clearly lighter than a night, darker
+def logo_table(inks: Inks, key: Key) -> Table:
+    """The table of a logo: from its darkest part to its lightest one all is clearly lighter than a night, darker
     than paper, and on the farther side of a colour."""
     dark, low, mid, high, light = inks.by_lightness
     if key == "paper" or (key == "colour" and float(inks.ground[0]) >= 0.62):

@@ -13,7 +13,7 @@ from libs.picture.load import Image, Picture
 from libs.picture.oklab import oklab_of_pixels
 from libs.picture.subject import Subject
 from services.generator.builtin.cutout.cut import Cut, cut_out
-from services.generator.builtin.cutout.mark import is_mark, marked
+from services.generator.builtin.cutout.logo import is_logo, logo_table
 from services.generator.builtin.looks.pop import laid_out
 from services.generator.builtin.looks.stencil import clouds_of, strewn
 from services.generator.builtin.paint.colour import Inks, clear_mix, mix
@@ -78,19 +78,19 @@ def test_stars_make_clouds_and_a_house_does_not() -> None:
     assert clouds[:, : clouds.shape[1] // 2].mean() > clouds[:, clouds.shape[1] // 2 :].mean()
 
 
-def test_flat_art_is_a_mark_and_a_photograph_is_not() -> None:
+def test_flat_art_is_a_logo_and_a_photograph_is_not() -> None:
     flat: Image = np.full((240, 240, 3), (60, 40, 220), np.uint8)
     cv2.circle(flat, (120, 120), 50, (20, 20, 20), -1)
-    assert is_mark(cut(flat))
+    assert is_logo(cut(flat))
     noise = np.random.default_rng(2).integers(0, 255, (240, 240, 3), dtype=np.uint8)
-    assert not is_mark(cut(np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.5), dtype=np.uint8)))
+    assert not is_logo(cut(np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.5), dtype=np.uint8)))
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT, TEAL], ids=["dark", "light", "teal"])
 @pytest.mark.parametrize("ground", get_args(Ground))
-def test_all_of_a_mark_stands_off_its_ground(palette: Palette, ground: Ground) -> None:
+def test_all_of_a_logo_stands_off_its_ground(palette: Palette, ground: Ground) -> None:
     inks = Inks.of(on_ground(palette, ground))
-    table = marked(inks, key_of(inks))
+    table = logo_table(inks, key_of(inks))
     apart = np.abs(oklab_of_pixels(table.reshape(-1, 1, 3))[..., 0] - float(inks.ground[0]))
     assert float(apart.min()) > 0.14
 

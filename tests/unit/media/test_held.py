@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 
@@ -13,8 +15,8 @@ def picture(seed: int, padding: int = 0) -> av.VideoFrame:
     random = np.random.default_rng(seed)
     frame = av.VideoFrame(70, 50, "yuv420p")
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        rows[:] = padding
+        whole: Any = plane
+        np.frombuffer(whole, np.uint8)[:] = padding
         pixels(plane)[:] = random.integers(0, 256, (plane.height, plane.width), np.uint8)
     return frame
 

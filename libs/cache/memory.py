@@ -46,7 +46,7 @@ class MemoryCache:
         if found:
             self._size -= _size(key, found[0])
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Nothing is open."""
 
     def _live(self, key: str) -> tuple[bytes | int | None, float]:

@@ -64,8 +64,8 @@ class RedisCache:
         if self._asks():
             await self._answer(self._client.delete(PREFIX + key), None)
 
-    async def close(self) -> None:
-        """As `Cache.close`."""
+    async def aclose(self) -> None:
+        """As `Cache.aclose`."""
         await self._client.aclose()
 
     def _asks(self) -> bool:

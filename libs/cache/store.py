@@ -32,6 +32,6 @@ class Cache(Protocol):
         """Forget it."""
         ...
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close connections. Use it no more."""
         ...

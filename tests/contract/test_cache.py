@@ -26,7 +26,7 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
         url = cast(RedisServer, request.getfixturevalue("redis_server")).url
     cache = open_cache(url)
     yield cache
-    await cache.close()
+    await cache.aclose()
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\xff", os.urandom(5 << 20)], ids=["empty", "bytes", "5MiB"])
@@ -113,7 +113,7 @@ async def test_a_server_that_is_gone_is_a_cache_with_nothing_in_it(
         assert await cache.get("k") == b"z"
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert all(redis_server.url not in record.getMessage() for record in caplog.records)
-    await cache.close()
+    await cache.aclose()
 
 
 async def test_a_server_that_hangs_costs_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,14 +124,14 @@ async def test_a_server_that_hangs_costs_little_time(monkeypatch: pytest.MonkeyP
         for _ in range(50):
             assert await cache.get("k") is None
         assert time.monotonic() - began < 2.0
-        await cache.close()
+        await cache.aclose()
 
 
 async def test_a_server_that_refuses_us_is_one_that_is_away(redis_server: RedisServer) -> None:
     cache = open_cache(f"redis://:wrong@127.0.0.1:{redis_server.port}/0")
     await cache.put("k", b"x", 60)
     assert await cache.get("k") is None
-    await cache.close()
+    await cache.aclose()
 
 
 async def test_a_server_without_room_is_one_that_is_away(redis_server: RedisServer) -> None:
@@ -139,7 +139,7 @@ async def test_a_server_without_room_is_one_that_is_away(redis_server: RedisServ
     await cache._client.config_set("maxmemory", "1")
     await cache.put("k", b"x", 60)
     assert await cache.get("k") is None
-    await cache.close()
+    await cache.aclose()
 
 
 @pytest.mark.parametrize("url", ["http://host", "redis://host:port", "nonsense"])

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from libs.bus.connection import Bus
 from libs.bus.handler import TaskContext
+from libs.cache import open_cache
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.tasks import Task
 from libs.media.encoding import Quality
 from libs.runtime.workplace import Workplace
-from services.generator.backend import Backend, ClipOrder, RenderedClip
+from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.comfyui.backend import ComfyBackend
-from services.generator.comfyui.direction import chain_of, with_continuations
+from services.generator.comfyui.direction import chain_of, stills_of, with_continuations
 from services.generator.comfyui.lease import Leases
 from services.generator.comfyui.library import CANARY, load_library
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter
+from services.generator.comfyui.recall import recalled
 from services.generator.comfyui.slots import Slots
 from services.generator.settings import GeneratorSettings
 
@@ -37,9 +39,11 @@ class ComfyLink:
         own = Path(settings.workflows) if settings.workflows else None
         library = load_library(own)
         self._chain = chain_of(library, _listed(settings.animate))
-        self._workflows = with_continuations(library, self._chain)
+        self._stills = stills_of(library, _listed(settings.imagine))
+        self._workflows = with_continuations(library, (*self._chain, *self._stills))
         self._canary = library.get(CANARY)
         self._members = _members(settings.comfyui_urls)
+        self._redis_url = settings.shared.redis_url
         self._prices = prices_of(settings.gpu_prices)
         self._place = place
         self._builtin = builtin
@@ -51,8 +55,15 @@ class ComfyLink:
         """The pool, for as long as the block lasts."""
         place = self._place
         process = uuid4().hex
-        async with Pool(self._members, self._workflows, Slots(bus), process=process, canary=self._canary) as pool:
+        async with (
+            aclosing(open_cache(self._redis_url)) as cache,
+            recalled(cache) as learned,
+            Pool(
+                self._members, self._workflows, Slots(bus), process=process, canary=self._canary, learned=learned
+            ) as pool,
+        ):
             self._backend = ComfyBackend(
+                self._stills,
                 self._chain,
                 self._workflows,
                 pool=pool,
@@ -72,6 +83,10 @@ class ComfyLink:
     def version(self) -> str:
         """See ComfyBackend."""
         return self._live.version
+
+    async def imagine(self, order: StillOrder, context: TaskContext) -> RenderedStill:
+        """See ComfyBackend."""
+        return await self._live.imagine(order, context)
 
     async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
         """See ComfyBackend."""

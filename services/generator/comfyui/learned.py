@@ -26,6 +26,8 @@ FAR = 3.0
 
 SWITCH_PRIOR_S = 30.0
 SWITCH_SPREAD = 0.7
+ABSURD = 25.0
+"""No logarithm of seconds or of a quotient is so large."""
 MOST_KEYS = 4096
 """Figures of a kind that are kept, the last ones used."""
 
@@ -103,6 +105,19 @@ class Learned(msgspec.Struct):
         """The usual longest time between two steps in seconds; None before any was seen."""
         figure = self.gaps.get(_key(workflow, size, cls)) or self.gaps.get(workflow)
         return math.exp(figure.mean) if figure else None
+
+    def take_over(self, theirs: Learned) -> None:
+        """Take the figures of others that have seen more."""
+        for mine, other in (
+            (self.work, theirs.work),
+            (self.speeds, theirs.speeds),
+            (self.switches, theirs.switches),
+            (self.gaps, theirs.gaps),
+        ):
+            for key, figure in other.items():
+                if abs(figure.mean) < ABSURD and (key not in mine or mine[key].count < figure.count):
+                    _figure(mine, key, figure)
+                    mine[key] = msgspec.structs.replace(figure)
 
     def took(self, workflow: str, size: str, cls: str, seconds: float, prior: float) -> None:
         """A render ended well. seconds: from its first step to its end, without loading."""

@@ -8,7 +8,7 @@ import random
 import msgspec
 import pytest
 
-from services.generator.comfyui.learned import MOST_KEYS, SWITCH_PRIOR_S, Learned
+from services.generator.comfyui.learned import MOST_KEYS, SWITCH_PRIOR_S, Figure, Learned
 
 
 def test_without_history_it_is_the_prior() -> None:
@@ -90,3 +90,23 @@ def test_it_forgets_what_was_not_used_for_long() -> None:
         learned.switched(f"models{i}", 50.0)
     assert len(learned.switches) == MOST_KEYS
     assert learned.switch("models0") == SWITCH_PRIOR_S
+
+
+def test_of_two_that_learned_the_one_that_has_seen_more_is_believed() -> None:
+    mine, theirs = Learned(), Learned()
+    for _ in range(5):
+        mine.switched("a", 20.0)
+        theirs.switched("b", 40.0)
+    theirs.switched("a", 90.0)
+    mine.take_over(theirs)
+    assert mine.switch("a") == pytest.approx(20.0, rel=0.1)
+    assert mine.switch("b") == pytest.approx(40.0, rel=0.1)
+    mine.switched("b", 50.0)
+    assert theirs.switches["b"].count == 5, "a copy was taken"
+
+
+@pytest.mark.parametrize("mean", [math.nan, math.inf, 1e9])
+def test_absurd_figures_of_others_are_left_alone(mean: float) -> None:
+    mine = Learned()
+    mine.take_over(Learned(switches={"a": Figure(mean, count=99)}))
+    assert mine.switch("a") == SWITCH_PRIOR_S

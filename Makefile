@@ -91,6 +91,7 @@ docs: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/looks.py
+	@$(BIN)/python benchmarks/pool.py
 	@$(BIN)/python benchmarks/render.py --json $(ARGS)
 
 gallery: setup

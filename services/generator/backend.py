@@ -1,4 +1,4 @@
-"""What makes clips: the port that backends implement."""
+"""What makes stills and clips: the port that backends implement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,30 @@ from pathlib import Path
 from typing import Protocol
 
 from libs.bus.handler import TaskContext
-from libs.contracts.storyboard import Shot
+from libs.contracts.storyboard import Shot, Still
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillOrder:
+    """A reference still to make, with its input as a local file."""
+
+    still: Still
+    image: Path | None
+    """The theme picture, as the user sent it."""
+    out: Path
+    """Where the picture goes; in a scratch folder that the caller removes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedStill:
+    """A picture without metadata that was written to the order's `out`."""
+
+    media_type: str
+    seed: int
+    backend: str
+    workflow: str
+    fallback: bool = False
+    """As of a RenderedClip."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +50,10 @@ class ClipOrder:
     """Small, six pictures a second, encoded fast; width and height are those of the whole video."""
     out: Path
     """Where the clip goes; in a scratch folder that the caller removes."""
+    still: Path | None = None
+    """What the clip begins with, where it is made of a picture; goes before the theme picture."""
+    fill: bool = True
+    """Whether the builtin renderer may stand in for GPU servers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +73,10 @@ class RenderedClip:
 
 
 class Backend(Protocol):
-    """Renders shots. The name and version are part of each result's key: raise the version when pictures change."""
+    """Makes stills and renders shots.
+
+    The name and version are part of each result's key: raise the version when pictures change.
+    """
 
     @property
     def name(self) -> str:
@@ -56,6 +86,10 @@ class Backend(Protocol):
     @property
     def version(self) -> str:
         """Changes whenever the same order would give other frames."""
+        ...
+
+    async def imagine(self, order: StillOrder, context: TaskContext) -> RenderedStill:
+        """Make the still of `order`. Cancelled and raising as `render`; Permanent where it makes none at all."""
         ...
 
     async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:

@@ -1,25 +1,26 @@
-"""What the generator does on each task: `animate` becomes a clip in the store."""
+"""What the generator does on each task: `imagine` becomes a still in the store, `animate` a clip."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from libs.artifacts.results import Made, find_or_make
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import Handler, TaskContext
-from libs.contracts.artifacts import result_key
+from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import Retryable
-from libs.contracts.facts import TakeRendered, Usage, WorkFact
+from libs.contracts.facts import StillRendered, TakeRendered, Usage, WorkFact
 from libs.contracts.storyboard import Clip
-from libs.contracts.tasks import Animate, Task, TaskKind
+from libs.contracts.tasks import Animate, Imagine, Task, TaskKind
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.scratch import Scratch
-from services.generator.backend import Backend, ClipOrder
+from services.generator.backend import Backend, ClipOrder, StillOrder
 
 CLIP_TYPE = "video/mp4"
 
@@ -29,26 +30,44 @@ log = logging.getLogger(__name__)
 def make_handlers(store: ArtifactStore, backend: Backend, scratch: Scratch) -> Mapping[TaskKind, Handler]:
     """The handlers by task kind. The scratch folder must be open."""
 
+    async def found(key: str, make: Callable[[Path], Awaitable[Made]], context: TaskContext) -> list[WorkFact]:
+        async def make_it() -> Made:
+            with full_disk_is_retryable():
+                async with scratch.folder() as folder:
+                    return await make(folder)
+
+        standing = await find_or_make(store, key, make_it)
+        if standing.reused:
+            context.mark_reused()
+        return list(standing.facts)
+
+    async def imagine(task: Task, context: TaskContext) -> list[WorkFact]:
+        order = task.body
+        assert isinstance(order, Imagine)
+        key = imagine_key(task.owner, order, backend)
+        return await found(key, lambda folder: picture(order, store, backend, folder / "still", context), context)
+
     async def animate(task: Task, context: TaskContext) -> list[WorkFact]:
         order = task.body
         assert isinstance(order, Animate)
+        key = animate_key(task.owner, order, backend)
+        return await found(key, lambda folder: render(order, store, backend, folder / "clip.mp4", context), context)
 
-        async def make() -> Made:
-            with full_disk_is_retryable():
-                async with scratch.folder() as folder:
-                    return await render(order, store, backend, folder / "clip.mp4", context)
+    return {"imagine": imagine, "animate": animate}
 
-        found = await find_or_make(store, animate_key(task.owner, order, backend), make)
-        if found.reused:
-            context.mark_reused()
-        return list(found.facts)
 
-    return {"animate": animate}
+def imagine_key(owner: str, order: Imagine, backend: Backend) -> str:
+    """The key of the record of a still: all that determines it."""
+    inputs = {
+        "still": msgspec.to_builtins(order.still),
+        "image": order.image.sha256 if order.image is not None else None,
+    }
+    return result_key("imagine", f"{backend.name}-{backend.version}", owner, inputs)
 
 
 def animate_key(owner: str, order: Animate, backend: Backend) -> str:
     """The key of the record of a shot's clip: all that determines its frames."""
-    inputs = {
+    inputs: dict[str, Any] = {
         "shot": msgspec.to_builtins(order.shot),
         "analysis": order.analysis.sha256,
         "image": order.image.sha256 if order.image is not None else None,
@@ -56,7 +75,32 @@ def animate_key(owner: str, order: Animate, backend: Backend) -> str:
         "size": [order.width, order.height],
         "preview": order.preview,
     }
+    if order.still is not None:
+        inputs["still"] = order.still.sha256
     return result_key("animate", f"{backend.name}-{backend.version}", owner, inputs)
+
+
+async def picture(order: Imagine, store: ArtifactStore, backend: Backend, out: Path, context: TaskContext) -> Made:
+    """Make the still in the file `out` and put it into the store."""
+    async with contextlib.AsyncExitStack() as inputs:
+        image = await _local(inputs, store, order.image)
+        made = await backend.imagine(StillOrder(still=order.still, image=image, out=out), context)
+    blob = await store.put_file(out, made.media_type)
+    log.info("made still %s: %d bytes", order.still.id, blob.size)
+    fact = StillRendered(
+        still_id=order.still.id,
+        blob=blob,
+        backend=made.backend,
+        seed=made.seed,
+        workflow=made.workflow,
+        fallback=made.fallback,
+    )
+    return Made(facts=[fact], usage=Usage(), lasting=not made.fallback)
+
+
+async def _local(inputs: contextlib.AsyncExitStack, store: ArtifactStore, blob: Blob | None) -> Path | None:
+    """The file of an input, for as long as the stack lasts. Raises InputMissing."""
+    return None if blob is None else await inputs.enter_async_context(store.local(blob))
 
 
 async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Path, context: TaskContext) -> Made:
@@ -67,18 +111,17 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
     shot = order.shot
     async with contextlib.AsyncExitStack() as inputs:
         analysis = await inputs.enter_async_context(store.local(order.analysis))
-        image = None
-        if order.image is not None:
-            image = await inputs.enter_async_context(store.local(order.image))
         clip_order = ClipOrder(
             shot=shot,
             fps=order.fps,
             width=order.width,
             height=order.height,
             analysis=analysis,
-            image=image,
+            image=await _local(inputs, store, order.image),
             preview=order.preview,
             out=out,
+            still=await _local(inputs, store, order.still),
+            fill=order.fill,
         )
         rendered = await backend.render(clip_order, context)
     context.spend(rendered.cpu_seconds)

@@ -38,6 +38,13 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
             "machine. Empty: what we think best, `builtin` last."
         ),
     ] = ""
+    imagine: Annotated[
+        str,
+        Meta(
+            description="Workflows for reference stills, separated by commas, tried in this order; those that edit "
+            "a picture are passed over where no theme picture was sent. Empty: what we think best."
+        ),
+    ] = ""
     hold: Annotated[
         int, Meta(ge=1, le=512, description="Shots held ahead for the servers, so that there is a choice.")
     ] = 64

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from libs.bus.handler import TaskContext
+from libs.contracts.errors import Permanent
 from libs.media.encoding import USUAL, Quality
 from libs.runtime.workers import WorkerPool
-from services.generator.backend import ClipOrder, RenderedClip
+from services.generator.backend import ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.builtin.render import render_clip
 
 VERSION = "7"
@@ -26,6 +27,10 @@ class BuiltinBackend:
     def version(self) -> str:
         """The code's version, and the settings that change the clip."""
         return f"{VERSION}-{self._quality.preset}-{self._quality.crf}"
+
+    async def imagine(self, order: StillOrder, context: TaskContext) -> RenderedStill:
+        """Raises Permanent: it draws what the storyboard says, and needs no stills."""
+        raise Permanent("workflow_unsupported", "Stills are made on GPU servers, and none is named.")
 
     async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
         """Draw and encode the shot in a child, which is killed when the await is cancelled."""

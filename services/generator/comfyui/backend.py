@@ -1,7 +1,6 @@
-"""The ComfyUI backend: a shot through a chain of workflows, in pieces where it is long, then as the video wants it.
+"""The ComfyUI backend: a still or a shot through a chain of workflows.
 
-What a workflow has made is kept under a digest of its graph, inputs, models and seed, so that the same request of
-the same user costs nothing a second time, whatever job it stands in and however far an earlier delivery came.
+A shot that is long is made in pieces, which are then brought to the form that the video wants.
 """
 
 from __future__ import annotations
@@ -9,36 +8,40 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from libs.artifacts.results import find_blob, keep_blob
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import TaskContext
-from libs.contracts.artifacts import Blob, result_key
+from libs.contracts.artifacts import Blob
 from libs.contracts.errors import BeatloomError, BudgetExceeded, InputMissing, JobCancelled, Permanent, Retryable
 from libs.contracts.tasks import Task
 from libs.media.encoding import Encoding, Quality
 from libs.media.frames import parse_fps
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.generator.backend import Backend, ClipOrder, RenderedClip
-from services.generator.comfyui.binding import MAX_SEED, Values, request_digest
+from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
+from services.generator.comfyui.binding import MAX_SEED, Values
 from services.generator.comfyui.conform import ConformOrder, conform, last_frame
 from services.generator.comfyui.direction import suits, words_of
+from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.limits import fit_size
 from services.generator.comfyui.pieces import Cutting, Piece, cut_shot
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter, Request
 from services.generator.comfyui.workflow import FULL, Workflow
 
-VERSION = "1"
-"""Raised whenever the same order gives another clip."""
+VERSION = "2"
+"""Raised whenever the same order gives another still or clip."""
 CONFORM_S = 900.0
+
+R = TypeVar("R", RenderedStill, RenderedClip)
+W = TypeVar("W", Workflow, Workflow | None)
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +56,14 @@ class _Shoot(NamedTuple):
 
 
 class ComfyBackend:
-    """chain: the workflows to try in order; None: `builtin`. workflows: those and their continuations, by name."""
+    """stills, chain: the workflows to try in order, for stills and for clips; None: `builtin`. workflows: those of
+    the chain and their continuations, by name."""
 
     name = "comfyui"
 
     def __init__(
         self,
+        stills: Sequence[Workflow],
         chain: Sequence[Workflow | None],
         workflows: Mapping[str, Workflow],
         *,
@@ -70,10 +75,12 @@ class ComfyBackend:
         scratch: Scratch,
         quality: Quality,
     ) -> None:
+        self._stills = stills
         self._chain = chain
         self._workflows = workflows
         self._pool = pool
         self._prompter = prompter
+        self._kept = Kept(prompter, store, workers)
         self._builtin = builtin
         self._store = store
         self._workers = workers
@@ -83,36 +90,49 @@ class ComfyBackend:
     @property
     def version(self) -> str:
         """The code's version, what is in the workflows, and the settings that change the clip."""
-        graphs = repr([(one.name, one.graph, one.profiles) if one else None for one in self._chain])
+        chains = (*self._chain, *self._stills)
+        graphs = repr([(one.name, one.graph, one.profiles) if one else None for one in chains])
         digest = hashlib.sha256(graphs.encode()).hexdigest()[:12]
         return f"{VERSION}-{digest}-{self._quality.preset}-{self._quality.crf}"
 
-    async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
-        """The clip by the first workflow of the chain that gives one. What failed before it is told in the log.
+    async def imagine(self, order: StillOrder, context: TaskContext) -> RenderedStill:
+        """The still by the first workflow that gives one, of those that take the theme picture if there is one."""
+        chain = [one for one in self._stills if suits(one, picture=order.image is not None)]
+        return await self._first(chain, lambda workflow: self._pictured(order, workflow, context))
 
-        Previews are drawn: they shall be there at once. Raises the last one's error. Cancelled work, a full budget
-        and a missing input end it at once.
+    async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
+        """The clip by the first workflow of the chain that gives one.
+
+        Previews are drawn: they shall be there at once. What is drawn in place of a workflow is marked so, and done
+        only when the order allows it.
         """
         if order.preview:
             return await self._builtin.render(order, context)
+        picture = order.still is not None or order.image is not None
+        chain = [one for one in self._chain if one is None or suits(one, picture=picture)]
+        if not order.fill and any(chain):
+            chain = [one for one in chain if one is not None]
+        clip = await self._first(chain, lambda workflow: self._clip(order, workflow, context))
+        stands_in = clip.backend == self._builtin.name and self._chain[0] is not None
+        return replace(clip, fallback=clip.fallback or stands_in)
+
+    async def _first(self, chain: Sequence[W], make: Callable[[W], Awaitable[R]]) -> R:
+        """What the first of a chain makes that can. What failed before it is told in the log.
+
+        Raises the last one's error. Cancelled work, a full budget and a missing input end it at once.
+        """
         failure: BeatloomError | None = None
-        for workflow in self._chain:
-            if workflow is not None and not suits(workflow, picture=order.image is not None):
-                continue
+        for workflow in chain:
             try:
-                if workflow is None:
-                    clip = await self._builtin.render(order, context)
-                else:
-                    async with self._scratch.folder() as folder:
-                        clip = await self._filmed(_Shoot(order, workflow, folder, context))
+                made = await make(workflow)
             except (JobCancelled, BudgetExceeded, InputMissing):
                 raise
             except BeatloomError as error:
-                log.warning("%s: %s", workflow.name if workflow else self._builtin.name, error)
+                log.warning("%s: %s", self._builtin.name if workflow is None else workflow.name, error)
                 failure = error
             else:
-                return replace(clip, fallback=failure is not None)
-        raise failure or Permanent("workflow_unsupported", "No workflow of the chain can make this shot.")
+                return replace(made, fallback=failure is not None)
+        raise failure or Permanent("workflow_unsupported", "No workflow of the chain can make this.")
 
     async def check(self) -> None:
         """Readiness: raises Retryable while no server answers, unless the builtin renderer can stand in."""
@@ -121,11 +141,35 @@ class ComfyBackend:
 
     async def abandon(self, task: Task) -> None:
         """Call off what an earlier process has sent for a task whose run has ended."""
-        for workflow in self._chain:
+        for workflow in self._stills if task.kind == "imagine" else self._chain:
             if workflow is not None:
                 await self._prompter.call_off(_work(task, workflow, 0))
 
     # One workflow.
+
+    async def _pictured(self, order: StillOrder, workflow: Workflow, context: TaskContext) -> RenderedStill:
+        still, task = order.still, context.task
+        size = fit_size(workflow.limits_of(FULL), still.width, still.height)
+        request = Request(
+            work=_work(task, workflow, 0),
+            group=task.job_id,
+            workflow=workflow,
+            values={**words_of(still), "width": size[0], "height": size[1]},
+            files=_files(workflow, order.image),
+            seed=still.seed % MAX_SEED,
+            frames=1,
+        )
+        async with self._scratch.folder() as folder:
+            blob, seed = await self._kept.make(request, task.owner, folder, context)
+        async with self._store.local(blob) as path:
+            await asyncio.to_thread(shutil.copyfile, path, order.out)
+        return RenderedStill(media_type=blob.media_type, seed=seed, backend=self.name, workflow=workflow.name)
+
+    async def _clip(self, order: ClipOrder, workflow: Workflow | None, context: TaskContext) -> RenderedClip:
+        if workflow is None:
+            return await self._builtin.render(order, context)
+        async with self._scratch.folder() as folder:
+            return await self._filmed(_Shoot(order, workflow, folder, context))
 
     async def _filmed(self, shoot: _Shoot) -> RenderedClip:
         order, workflow = shoot.order, shoot.workflow
@@ -137,7 +181,11 @@ class ComfyBackend:
             files: list[Path] = []
             seed = order.shot.scene.seed
             for number, piece in enumerate(cutting.pieces):
-                image = order.image if number == 0 else await self._end_of(files[-1], cutting, number, shoot)
+                image = (
+                    order.still or order.image
+                    if number == 0
+                    else await self._end_of(files[-1], cutting, number, shoot)
+                )
                 blob, seed = await self._piece(shoot, piece, number, image, cutting.fps)
                 files.append(await stack.enter_async_context(self._store.local(blob)))
             encoding = Encoding(order.width, order.height, fps, self._quality)
@@ -163,7 +211,6 @@ class ComfyBackend:
         order, task = shoot.order, shoot.context.task
         workflow = shoot.workflow if number == 0 else self._workflows[shoot.workflow.continue_with]
         size = fit_size(workflow.limits_of(FULL), order.width, order.height)
-        files = {"image": image} if image is not None and workflow.takes("image") else {}
         values: Values = {
             **words_of(order.shot.scene),
             "width": size[0],
@@ -171,26 +218,16 @@ class ComfyBackend:
             "frames": piece.frames,
             "fps": float(rate),
         }
-        seed = (order.shot.scene.seed + number) % MAX_SEED
-        key = await asyncio.to_thread(_key, task.owner, workflow, values, files, seed)
-        blob = await find_blob(self._store, key)
-        if blob is not None:
-            return blob, seed
-        rendered = await self._prompter.make(
-            Request(
-                work=_work(task, shoot.workflow, number),
-                group=task.job_id,
-                workflow=workflow,
-                values=values,
-                files=files,
-                seed=seed,
-                frames=piece.frames,
-            ),
-            shoot.folder,
-            shoot.context,
+        request = Request(
+            work=_work(task, shoot.workflow, number),
+            group=task.job_id,
+            workflow=workflow,
+            values=values,
+            files=_files(workflow, image),
+            seed=(order.shot.scene.seed + number) % MAX_SEED,
+            frames=piece.frames,
         )
-        blob = await self._store.put_file(rendered.path, "video/mp4")
-        return await keep_blob(self._store, key, blob), rendered.seed
+        return await self._kept.make(request, task.owner, shoot.folder, shoot.context)
 
     async def _end_of(self, file: Path, cutting: Cutting, number: int, shoot: _Shoot) -> Path:
         """The frame with which the next piece begins, as a picture."""
@@ -204,8 +241,5 @@ def _work(task: Task, workflow: Workflow, number: int) -> str:
     return f"{task.message_id}/{workflow.name}/{number}"
 
 
-def _key(owner: str, workflow: Workflow, values: Values, files: Mapping[str, Path], seed: int) -> str:
-    """The key of what such a request gives. Blocks."""
-    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    digest = request_digest(workflow, {**values, **digests, "seed": seed})
-    return result_key("prompt", VERSION, owner, {"graph": digest})
+def _files(workflow: Workflow, image: Path | None) -> dict[str, Path]:
+    return {"image": image} if image is not None and workflow.takes("image") else {}

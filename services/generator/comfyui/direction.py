@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from libs.contracts.errors import Permanent
-from libs.contracts.storyboard import Scene
+from libs.contracts.storyboard import Scene, Still
 from services.generator.comfyui.library import Library
 from services.generator.comfyui.workflow import Workflow
 
@@ -13,6 +13,8 @@ BUILTIN = "builtin"
 """Stands in a chain for the renderer that needs no GPU."""
 PREFERRED = ("wan22-5b", "wan22-i2v", "wan22-t2v", "ltx23-i2v")
 """What is tried when the settings name nothing, in this order, then the builtin renderer."""
+STILLS = ("qwen-edit", "flux2-klein-edit", "z-image-turbo", "sdxl")
+"""The same for stills: first those that take the theme picture, where there is one."""
 
 
 def chain_of(library: Library, names: Sequence[str]) -> tuple[Workflow | None, ...]:
@@ -32,8 +34,21 @@ def _clips(workflow: Workflow) -> Workflow:
     return workflow
 
 
-def with_continuations(library: Library, chain: Sequence[Workflow | None]) -> Mapping[str, Workflow]:
-    """The workflows of a chain, and those that go on where one of them ends."""
+def stills_of(library: Library, names: Sequence[str]) -> tuple[Workflow, ...]:
+    """The workflows for stills of a setting, in order. Empty: the preferred ones. Raises as `chain_of`."""
+    if not names:
+        return tuple(library.get(name) for name in STILLS if name in library.workflows)
+    return tuple(_pictures(library.get(name)) for name in names)
+
+
+def _pictures(workflow: Workflow) -> Workflow:
+    if workflow.output.media != "image" or workflow.task not in ("imagine", "edit", "selftest"):
+        raise Permanent("workflow_unsupported", f"{workflow.name} makes no stills.")
+    return workflow
+
+
+def with_continuations(library: Library, chain: Sequence[Workflow | None]) -> dict[str, Workflow]:
+    """The workflows of a chain by name, and those that go on where one of them ends."""
     found: dict[str, Workflow] = {}
     left = [workflow for workflow in chain if workflow is not None]
     while left:
@@ -45,10 +60,10 @@ def with_continuations(library: Library, chain: Sequence[Workflow | None]) -> Ma
 
 
 def suits(workflow: Workflow, *, picture: bool) -> bool:
-    """Whether the shot has what the workflow can't do without."""
+    """Whether there is what the workflow can't do without."""
     return "image" not in workflow.needed or picture
 
 
-def words_of(scene: Scene) -> dict[str, str]:
-    """The scene's texts by parameter."""
+def words_of(scene: Scene | Still) -> dict[str, str]:
+    """The texts by parameter."""
     return {"prompt": scene.prompt, "negative": scene.negative_prompt}

@@ -12,15 +12,15 @@ from libs.artifacts import ArtifactStore, open_store
 from libs.bus.connection import Bus
 from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob
-from libs.contracts.facts import TakeRendered
-from libs.contracts.storyboard import Shot
-from libs.contracts.tasks import Animate, Task
+from libs.contracts.facts import StillRendered, TakeRendered
+from libs.contracts.storyboard import Shot, Still
+from libs.contracts.tasks import Animate, Imagine, Task
 from libs.media.encoding import Quality
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.comfyui.backend import ComfyBackend
-from services.generator.comfyui.direction import chain_of, with_continuations
+from services.generator.comfyui.direction import chain_of, stills_of, with_continuations
 from services.generator.comfyui.lease import Leases
 from services.generator.comfyui.library import CANARY, load_library
 from services.generator.comfyui.members import Members
@@ -41,20 +41,48 @@ class Generator:
         self.backend = backend
         self.pool = pool
         self.store = store
-        self._animate = make_handlers(store, backend, scratch)["animate"]
+        self._handlers = make_handlers(store, backend, scratch)
 
     async def take(self, task: Task, context: TaskContext | None = None) -> TakeRendered:
         """The fact of the task."""
-        (fact,) = await self._animate(task, context or TaskContext(task))
+        (fact,) = await self._handlers["animate"](task, context or TaskContext(task))
         assert isinstance(fact, TakeRendered)
         return fact
 
+    async def picture(self, task: Task, context: TaskContext | None = None) -> StillRendered:
+        """The fact of a task for a still."""
+        (fact,) = await self._handlers["imagine"](task, context or TaskContext(task))
+        assert isinstance(fact, StillRendered)
+        return fact
+
+    def still(self, still: Still, *, job: str = "j1", attempt: int = 1, image: Blob | None = None) -> Task:
+        """A task for a still."""
+        body = Imagine(still=still, image=image)
+        return Task(job_id=job, run=1, task=f"imagine.{still.id}", attempt=attempt, owner="ann", body=body)
+
     async def order(
-        self, shot: Shot, *, job: str = "j1", owner: str = "ann", attempt: int = 1, image: Blob | None = None
+        self,
+        shot: Shot,
+        *,
+        job: str = "j1",
+        owner: str = "ann",
+        attempt: int = 1,
+        image: Blob | None = None,
+        still: Blob | None = None,
+        fill: bool = True,
     ) -> Task:
         """A task for a shot."""
         analysis = await self.store.put_bytes(msgspec.json.encode(song()), "application/json")
-        body = Animate(shot=shot, analysis=analysis, fps="30", width=WIDTH, height=HEIGHT, image=image)
+        body = Animate(
+            shot=shot,
+            analysis=analysis,
+            fps="30",
+            width=WIDTH,
+            height=HEIGHT,
+            image=image,
+            still=still,
+            fill=fill,
+        )
         key = f"animate.{shot.scene.id}"
         return Task(job_id=job, run=1, task=key, attempt=attempt, owner=owner, body=body)
 
@@ -66,6 +94,7 @@ async def generator(
     urls: Sequence[str],
     *,
     chain: Sequence[str] = ("wan22-5b",),
+    stills: Sequence[str] = ("z-image-turbo",),
     process: str = "one",
     workers: WorkerPool | None = None,
     patience_s: float = 20.0,
@@ -75,7 +104,8 @@ async def generator(
         own: WorkerPool = workers if workers is not None else await stack.enter_async_context(WorkerPool(1))
         library = load_library()
         wanted = chain_of(library, chain)
-        workflows = with_continuations(library, wanted)
+        pictures = stills_of(library, stills)
+        workflows = with_continuations(library, (*wanted, *pictures))
         store = open_store(f"file://{root}/artifacts")
         scratch = await stack.enter_async_context(Scratch(root / f"scratch-{process}"))
         pool = await stack.enter_async_context(
@@ -89,6 +119,7 @@ async def generator(
             )
         )
         backend = ComfyBackend(
+            pictures,
             wanted,
             workflows,
             pool=pool,

@@ -25,7 +25,7 @@ from libs.contracts.storyboard import Shot
 from libs.contracts.tasks import Animate, Task
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.generator.backend import ClipOrder, RenderedClip
+from services.generator.backend import ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.handlers import make_handlers
 from tests.processes import descendants
@@ -208,6 +208,9 @@ class Short:
     """A backend that writes one frame too few."""
 
     name, version = "short", "1"
+
+    async def imagine(self, order: StillOrder, context: TaskContext) -> RenderedStill:
+        raise NotImplementedError
 
     async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
         order.out.write_bytes(b"half")

@@ -43,13 +43,12 @@ class Swings(NamedTuple):
     cells: int
     """How many cells there are."""
     times: list[float]
-    up: list[npt.NDArray[np.intp]]
-    """The cells that swung to the light."""
-    down: list[npt.NDArray[np.intp]]
+    swung: list[npt.NDArray[np.uint16]]
+    """The cells that did, to the light or away from it."""
 
     def then(self, later: Swings) -> Swings:
         """These and those of a later part of the same video."""
-        return Swings(self.cells, self.times + later.times, self.up + later.up, self.down + later.down)
+        return Swings(self.cells, self.times + later.times, self.swung + later.swung)
 
 
 class FlashMeter:
@@ -89,8 +88,7 @@ class _Follower:
         self._high: Values | None = None
         self._direction = np.zeros(0, np.int8)
         self._times: list[float] = []
-        self._up: list[npt.NDArray[np.intp]] = []
-        self._down: list[npt.NDArray[np.intp]] = []
+        self._swung: list[npt.NDArray[np.uint16]] = []
 
     def add(self, value: Values, flag: Flags, seconds: float) -> None:
         if self._low is None or self._high is None:
@@ -112,25 +110,24 @@ class _Follower:
             self._direction[swung] = direction
             for extreme, flags in ((self._low, self._low_flag), (self._high, self._high_flag)):
                 extreme[swung], flags[swung] = value[swung], flag[swung]
-        self._times.append(seconds)
-        self._up.append(np.flatnonzero(up))
-        self._down.append(np.flatnonzero(down))
+        both = np.concatenate([np.flatnonzero(up), np.flatnonzero(down)]).astype(np.uint16)
+        if both.size:
+            self._times.append(seconds)
+            self._swung.append(both)
 
     def swings(self) -> Swings:
-        return Swings(self._direction.size, self._times, self._up, self._down)
+        return Swings(self._direction.size, self._times, self._swung)
 
 
 def worst_second(swings: Swings) -> Flashes:
     """The second in which more than a quarter of the cells made most swings each."""
     many = int(AREA * swings.cells)
-    sizes = [up.size + down.size for up, down in zip(swings.up, swings.down, strict=True)]
-    at = np.repeat(np.asarray(swings.times), sizes)
-    both = [one for pair in zip(swings.up, swings.down, strict=True) for one in pair]
-    cells = np.concatenate([np.zeros(0, np.intp), *both])
+    cells = np.concatenate([np.zeros(0, np.uint16), *swings.swung])
+    begins = np.cumsum([0, *(one.size for one in swings.swung)])
     best = Flashes(0.0, 0.0)
-    starts, firsts = np.unique(at, return_index=True)
-    lasts = np.searchsorted(at, starts + 1.0 - 1e-6)
-    for start, first, last in zip(starts, firsts, lasts, strict=True):
+    starts = np.asarray(swings.times)
+    lasts = begins[np.searchsorted(starts, starts + 1.0 - 1e-6)]
+    for start, first, last in zip(starts, begins, lasts, strict=False):
         if last - first <= 2 * best.a_second * many:
             continue
         counts = np.bincount(cells[first:last], minlength=swings.cells)

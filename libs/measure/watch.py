@@ -96,4 +96,4 @@ class Watch:
 def _from(swings: Swings, after: float) -> Swings:
     """Those after a time."""
     first = int(np.searchsorted(np.asarray(swings.times), after, "right"))
-    return Swings(swings.cells, swings.times[first:], swings.up[first:], swings.down[first:])
+    return Swings(swings.cells, swings.times[first:], swings.swung[first:])

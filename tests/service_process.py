@@ -22,15 +22,15 @@ WORKED_S = 60.0
 class ServiceProcess:
     """`python -m services.<name>` on a free port, with a folder of artifacts and of scratch below `root`.
 
-    settings: of the service itself, by field.
+    replica: tells several of them over one `root` apart. settings: of the service itself, by field.
     """
 
-    def __init__(self, name: str, nats: NatsServer, root: Path, **settings: str) -> None:
+    def __init__(self, name: str, nats: NatsServer, root: Path, *, replica: str = "", **settings: str) -> None:
         self.name = name
         self.store = f"file://{root}/artifacts"
         self.process: subprocess.Popen[bytes] | None = None
         self._scratch = root / "scratch"
-        self._log = root / f"{name}.log"
+        self._log = root / f"{name}{replica}.log"
         own = {"port": "0", **settings}
         self._env = {
             **{key: value for key, value in os.environ.items() if not key.startswith("BEATLOOM_")},

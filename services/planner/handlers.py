@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -47,9 +48,9 @@ def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSetti
         assert isinstance(order, Plan)
 
         async def make() -> Made:
-            return await make_plan(order, store, pool, context, timeout_s=settings.plan_timeout_s)
+            return await make_plan(order, store, pool, context, settings)
 
-        found = await find_or_make(store, plan_key(task.owner, order), make)
+        found = await find_or_make(store, plan_key(task.owner, order, settings.stills), make)
         if found.reused:
             context.mark_reused()
         return list(found.facts)
@@ -57,14 +58,14 @@ def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSetti
     return {"plan": direct}
 
 
-def plan_key(owner: str, order: Plan) -> str:
+def plan_key(owner: str, order: Plan, stills: int = 0) -> str:
     """The key of the record of a plan: the analysis, the theme picture, the seed, the looks there are, and the
     options that matter.
 
-    A preview has the plan of the whole video.
+    A preview has the plan of the whole video. stills: as the settings have it.
     """
     options = order.options
-    inputs = {
+    inputs: dict[str, Any] = {
         "analysis": order.analysis.sha256,
         "seed": order.seed,
         "image": order.image.sha256 if order.image is not None else None,
@@ -72,11 +73,13 @@ def plan_key(owner: str, order: Plan) -> str:
         "options": [options.prompt, options.style, options.aspect, options.height, options.fps],
         "words": [options.title, wanted_lyrics(options)],
     }
+    if stills:
+        inputs["stills"] = stills
     return result_key("plan", VERSION, owner, inputs)
 
 
 async def make_plan(
-    order: Plan, store: ArtifactStore, pool: WorkerPool, context: TaskContext, *, timeout_s: float
+    order: Plan, store: ArtifactStore, pool: WorkerPool, context: TaskContext, settings: PlannerSettings
 ) -> Made:
     """Direct the video in a child and put the storyboard into the store."""
     heard = await store.get_bytes(order.analysis.key)
@@ -84,7 +87,15 @@ async def make_plan(
         raise InputMissing(order.analysis.sha256)
     async with contextlib.AsyncExitStack() as inputs:
         image = await inputs.enter_async_context(store.local(order.image)) if order.image is not None else None
-        work = await pool.run(plan_json, heard, order.options, order.seed, image, timeout_s=timeout_s)
+        work = await pool.run(
+            plan_json,
+            heard,
+            order.options,
+            order.seed,
+            image,
+            settings.stills,
+            timeout_s=settings.plan_timeout_s,
+        )
     context.spend(work.cpu_seconds)
     planned = msgspec.json.decode(work.value, type=Planned)
     board = planned.storyboard
@@ -98,11 +109,12 @@ async def make_plan(
         height=board.height,
         shots=planned.shots,
         notices=planned.notices,
+        stills=board.stills or (),
     )
     return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
 
-def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None) -> bytes:
+def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None, stills: int = 0) -> bytes:
     """Storyboard and shots as JSON, from the JSON of an analysis and the file of a picture: for a child.
 
     Raises `Permanent("unexpected")` for an analysis that can't be read, `Permanent("bad_image")` for such a
@@ -113,7 +125,7 @@ def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None) 
     except msgspec.DecodeError as error:
         raise Permanent("unexpected", "The analysis can't be read.") from error
     picture = read_facts(image) if image is not None else None
-    storyboard, shots = plan(analysis, options, seed, picture)
+    storyboard, shots = plan(analysis, options, seed, picture, stills=stills)
     return msgspec.json.encode(Planned(storyboard, shots, notices_of(picture)))
 
 

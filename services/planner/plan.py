@@ -10,18 +10,20 @@ from libs.picture.facts import PictureFacts
 from services.planner.cuts import find_cuts
 from services.planner.scenes import make_scenes
 from services.planner.shots import make_shots
+from services.planner.stills import with_stills
 
 VERSION = "5"
 """Raised whenever the same analysis would be directed otherwise."""
 
 
 def plan(
-    analysis: Analysis, options: JobOptions, seed: int, picture: PictureFacts | None = None
+    analysis: Analysis, options: JobOptions, seed: int, picture: PictureFacts | None = None, *, stills: int = 0
 ) -> tuple[Storyboard, tuple[Shot, ...]]:
     """The storyboard of the whole song and what to ask the generator for.
 
     The scenes add up to the song's frames exactly. The same arguments give the same storyboard.
-    picture: what is known of the theme picture, if there is one.
+    picture: what is known of the theme picture, if there is one. stills: the most reference stills to ask for; of
+    0 the storyboard says nothing.
     Raises `Permanent("bad_options")` for a frame rate or an aspect that can't be used.
     """
     fps = parse_fps(options.fps)
@@ -31,4 +33,6 @@ def plan(
     storyboard = Storyboard(
         fps=fps_text(fps), frames=cuts[-1], width=width, height=height, seed=seed, scenes=scenes
     )
-    return storyboard, make_shots(scenes)
+    if stills:
+        storyboard = with_stills(storyboard, options, stills, has_image=picture is not None)
+    return storyboard, make_shots(storyboard.scenes)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from libs.contracts.jobs import JobOptions
+from libs.contracts.looks import families, looks_by_name
+from libs.contracts.storyboard import Scene
+from services.planner.colours import colour_name
+from services.planner.seeds import derived
+
 NEGATIVE = (
     "text, watermark, logo, signature, frame, border, blurry, low resolution, jpeg artifacts, "
     "deformed hands, extra fingers, distorted face"
@@ -20,6 +28,60 @@ _LOUDEST = "intense, dramatic light, high energy"
 
 def scene_prompt(wish: str, label: str, energy: float, *, has_image: bool) -> str:
     """What the picture shows, for a model that draws from text."""
-    mood = next((text for limit, text in _MOODS if energy < limit), _LOUDEST)
     subject = wish.strip() or ("the theme picture's subject" if has_image else "abstract music visual")
-    return f"{subject}, {_PLACES.get(label, _PLACES['part'])}, {mood}"
+    return f"{subject}, {_PLACES.get(label, _PLACES['part'])}, {_mood(energy)}"
+
+
+_STYLES = {
+    "flow": "soft abstract shapes, flowing colour",
+    "geometry": "bold geometric shapes, flat colour",
+    "land": "stylised landscape, layered silhouettes",
+    "press": "screen print, halftone ink, paper grain",
+    "photo": "cinematic photograph, shallow depth of field",
+    "cutout": "paper cutouts on a plain ground",
+    "collage": "mixed media collage, torn paper",
+    "type": "graphic poster design",
+}
+_FILM = "cinematic film still, rich detail"
+_VIEWS = (
+    "wide view of the whole place",
+    "a secluded corner of the same world, seen up close",
+    "the same world from high above",
+    "the most open ground of the same world, low horizon",
+)
+_SETTINGS = (
+    "an empty street at night after rain",
+    "a wide plain under a huge sky",
+    "a room with one window and drifting dust",
+    "a shore at the turn of the tide",
+    "a forest with light between the trees",
+    "rooftops above a city at dusk",
+    "a great hall with tall columns",
+    "a desert road to the horizon",
+)
+
+
+def still_prompt(options: JobOptions, scenes: Sequence[Scene], number: int, seed: int, *, has_image: bool) -> str:
+    """What a reference still shows: the place of these scenes, empty of words.
+
+    number: of the place in the song, from 0: no two of one song are the same place.
+    """
+    setting = _SETTINGS[(derived(seed, "settings") + number) % len(_SETTINGS)]
+    wish = options.prompt.strip()
+    if wish or has_image:
+        place = f"{wish or 'the world of the theme picture'}, {_VIEWS[number % len(_VIEWS)]}"
+    else:
+        place = f"{setting}, for a song called {options.title.strip()}" if options.title.strip() else setting
+    energy = sum(scene.energy for scene in scenes) / len(scenes)
+    palette = scenes[0].palette
+    colours = dict.fromkeys(colour_name(colour) for colour in (palette.ground, palette.accent, palette.light))
+    return f"{place}, {_mood(energy)}, {_style(options.style)}, colours: {', '.join(colours)}, no text"
+
+
+def _style(style: str) -> str:
+    family = style if style in families() else looks_by_name()[style].family if style in looks_by_name() else ""
+    return _STYLES.get(family, _FILM)
+
+
+def _mood(energy: float) -> str:
+    return next((text for limit, text in _MOODS if energy < limit), _LOUDEST)

@@ -16,4 +16,13 @@ class PlannerSettings(Settings, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address of health and metrics.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of health and metrics.")] = 8082
     concurrency: Annotated[int, Meta(ge=1, le=64, description="Songs in work at once.")] = 4
+    stills: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=4,
+            description="Reference stills that a song may have, when GPU servers make its clips; `beatloom up` and "
+            "`render` set it to 4 where servers are named. 0: none.",
+        ),
+    ] = 0
     plan_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Seconds that one plan may take.")] = 60.0

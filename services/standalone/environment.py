@@ -8,6 +8,9 @@ from pathlib import Path
 ACK_WAIT_S = 5.0
 """Shorter than between machines: what died in here has died with all the rest, and nobody waits for it."""
 
+STILLS = "4"
+"""Reference stills that a song may have when GPU servers make its clips."""
+
 SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
 
 
@@ -24,7 +27,7 @@ def environment(
 ) -> dict[str, str]:
     """Variables for `libs.runtime.settings.load` of each service.
 
-    Where parts are is the stack's to say; the webhook secret, the public address and the
+    Where parts are is the stack's to say; the webhook secret, the public address, the number of stills and the
     patience with a silent worker are the user's, when set.
     What the notifier would not call is refused with the order.
     """
@@ -33,6 +36,7 @@ def environment(
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
         "BEATLOOM_ACK_WAIT_S": str(ACK_WAIT_S),
+        "BEATLOOM_PLANNER_STILLS": STILLS if user.get("BEATLOOM_GENERATOR_COMFYUI_URLS") else "0",
         **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},
         "BEATLOOM_NATS_URL": nats_url,
         "BEATLOOM_NATS_TOKEN": nats_token,

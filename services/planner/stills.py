@@ -1,0 +1,71 @@
+"""Reference stills: the places of a video, each to be pictured once before the clips that are seen there. Pure.
+
+Parts of the song that sound alike share a place. Where there are more of them than stills, the smaller ones are
+guests at the place of a part of the same kind, or of the like energy. A song of one part has a calm place and a
+loud one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from libs.contracts.jobs import JobOptions
+from libs.contracts.storyboard import Scene, Still, Storyboard
+from services.planner.prompts import NEGATIVE, still_prompt
+from services.planner.seeds import derived
+
+
+def with_stills(board: Storyboard, options: JobOptions, most: int, *, has_image: bool) -> Storyboard:
+    """The storyboard with a still for each place, `most` of them at most; every scene names its own."""
+    places = places_of(board.scenes, most)
+    order = list(dict.fromkeys(places))
+    stills = []
+    for number, place in enumerate(order):
+        there = [scene for scene, own in zip(board.scenes, places, strict=True) if own == place]
+        stills.append(
+            Still(
+                id=f"p{number + 1}",
+                prompt=still_prompt(options, there, number, board.seed, has_image=has_image),
+                negative_prompt=NEGATIVE,
+                seed=derived(board.seed, "still", number),
+                width=board.width,
+                height=board.height,
+            )
+        )
+    scenes = tuple(
+        msgspec.structs.replace(scene, still=stills[order.index(place)].id)
+        for scene, place in zip(board.scenes, places, strict=True)
+    )
+    return msgspec.structs.replace(board, scenes=scenes, stills=tuple(stills))
+
+
+def places_of(scenes: Sequence[Scene], most: int) -> list[int]:
+    """The place of each scene: the same value for the same place, at most `most` different ones."""
+    groups: dict[int, list[Scene]] = {}
+    for scene in scenes:
+        groups.setdefault(scene.group, []).append(scene)
+    if len(groups) == 1 and most > 1:
+        loudest_first = sorted(scenes, key=lambda scene: (-scene.energy, scene.start_frame))
+        loud = {scene.id for scene in loudest_first[: len(scenes) // 2]}
+        return [int(scene.id in loud) for scene in scenes]
+    longest_first = sorted(groups, key=lambda group: -sum(_frames(scene) for scene in groups[group]))
+    kept = longest_first[:most]
+    hosts = {group: group if group in kept else _host(groups, group, kept) for group in groups}
+    return [hosts[scene.group] for scene in scenes]
+
+
+def _host(groups: Mapping[int, list[Scene]], guest: int, kept: Sequence[int]) -> int:
+    """The part at whose place a part is seen that has none of its own."""
+    label, energy = groups[guest][0].section, _energy(groups[guest])
+    return min(kept, key=lambda group: (groups[group][0].section != label, abs(_energy(groups[group]) - energy)))
+
+
+def _frames(scene: Scene) -> int:
+    return scene.end_frame - scene.start_frame
+
+
+def _energy(scenes: Sequence[Scene]) -> float:
+    frames = sum(_frames(scene) for scene in scenes)
+    return sum(scene.energy * _frames(scene) for scene in scenes) / max(frames, 1)

@@ -15,6 +15,8 @@ from services.generator.handlers import make_handlers
 from services.generator.settings import GeneratorSettings
 
 NAME = "generator"
+READY = 1
+"""Shots that wait for a free worker process, so that none has to wait for the bus and the disk between two shots."""
 
 
 def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -> Litestar:
@@ -28,7 +30,7 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     )
     comfyui = ComfyLink(settings, place, builtin) if settings.comfyui_urls else None
     backend: Backend = comfyui or builtin
-    at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size)
+    at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size + READY)
     return worker_app(
         NAME,
         shared,

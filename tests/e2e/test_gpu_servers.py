@@ -19,6 +19,8 @@ from tests.songs import Song, make_song
 from tests.waiting import wait_until
 
 SMALL = ("--height", "180", "--fps", "24", "--seed", "5", "--workflow", "wan22-5b")
+STILLS = 2
+"""Of the song: it is one part, with a calm place and a loud one."""
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -58,7 +60,9 @@ def test_a_server_makes_all_scenes(home: Home, song: Song, comfyui: ComfyDouble)
     report = report_of(home, done)
     (takes,) = takes_of(report)
     assert takes == Takes(backend="comfyui", workflow="wan22-5b", scenes=len(report.cuts) + 1)
-    assert accepted(comfyui) == takes.scenes
+    assert accepted(comfyui) == takes.scenes + STILLS
+    stills = list((comfyui.folder / "input").glob("beatloom-*"))
+    assert len(stills) == STILLS, "each is sent to the server once"
     assert f"\nscenes: {takes.scenes} by comfyui (wan22-5b); " in done.stdout
     assert f"warning: {dead.removeprefix('http://')} does not answer" in done.stdout
 
@@ -96,7 +100,7 @@ def test_killed_servers_only_cost_time(home: Home, song: Song, comfyui_servers: 
     assert (takes.backend, takes.fallback, takes.scenes) == ("comfyui", False, len(report.cuts) + 1)
     wasted = 2 * 2
     """One ran on each of the two that died, and one was queued ahead."""
-    assert accepted(*doubles) <= takes.scenes + wasted
+    assert accepted(*doubles) <= takes.scenes + STILLS + wasted
 
 
 @pytest.mark.parametrize(

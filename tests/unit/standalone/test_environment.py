@@ -35,6 +35,14 @@ def test_orders_may_name_the_receivers_that_the_notifier_calls() -> None:
     assert told(BEATLOOM_INGEST_CALLBACK_ALLOW="*")["BEATLOOM_INGEST_CALLBACK_ALLOW"] == "*"
 
 
+def test_stills_are_asked_for_where_servers_are_named() -> None:
+    assert told()["BEATLOOM_PLANNER_STILLS"] == "0"
+    urls = {"BEATLOOM_GENERATOR_COMFYUI_URLS": "http://gpu1:8188"}
+    assert told(**urls)["BEATLOOM_PLANNER_STILLS"] == "4"
+    assert told(**urls, BEATLOOM_PLANNER_STILLS="2")["BEATLOOM_PLANNER_STILLS"] == "2"
+    assert told(BEATLOOM_GENERATOR_COMFYUI_URLS="")["BEATLOOM_PLANNER_STILLS"] == "0"
+
+
 def test_the_place_of_parts_is_the_stacks_to_say_and_the_rest_the_users() -> None:
     found = told(
         BEATLOOM_NATS_URL="nats://elsewhere:1",

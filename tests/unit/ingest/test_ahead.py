@@ -82,7 +82,8 @@ def test_a_crossfade_is_made_as_soon_as_both_its_clips_are_there(order: tuple[in
         ("captions", "builtin", True, True, {"conform.s001", "conform.s002"}),
         ("captions", "builtin", True, False, set()),
         ("line", "builtin", True, True, set()),
-        ("none", "comfyui", False, True, {"conform.s001", "conform.s002"}),
+        ("none", "comfyui", False, True, set()),
+        ("none", "another", False, True, {"conform.s001", "conform.s002"}),
     ],
 )
 def test_only_scenes_that_may_need_it_are_conformed(

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import av
 import av.filter
 
+from libs.media.sound import packer
+
 _NOTHING = -69.9
 """LUFS up to which the gate of EBU R128 lets nothing through."""
 
@@ -42,7 +44,7 @@ class LoudnessMeter:
             self._graph = _graph(*self._form)
         if setup != self._setup:
             self._flush()
-            self._resampler = av.AudioResampler(format="flt", layout=self._form[0], rate=self._form[1])
+            self._resampler = packer(*self._form)
             self._setup = setup
         self._take(self._resampler.resample(frame))
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 
+CHUNK = 1 << 14
+"""Samples of each channel that are passed on at once."""
+
 
 def open_media(path: Path) -> Any:
     """The file as a PyAV container, opened by the one demuxer that its content names.
@@ -61,12 +64,18 @@ def resampled(frames: Iterable[Any], rate: int = 0) -> Iterator[Samples]:
         if now != setup:
             yield from _rest(resampler)
             # Packed, since PyAV reads beyond the end of frames with eight planes or more.
-            resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=rate or frame.sample_rate)
+            resampler = packer(frame.layout, rate or frame.sample_rate)
             setup = now
         frame.pts = None
         for out in resampler.resample(frame):
             yield _samples(out)
     yield from _rest(resampler)
+
+
+def packer(layout: Any, rate: int) -> Any:
+    """What makes packed float32 frames of `CHUNK` samples: those of codecs are so short that passing each on costs
+    more than measuring it."""
+    return av.AudioResampler(format="flt", layout=layout, rate=rate, frame_size=CHUNK)
 
 
 def _rest(resampler: Any) -> Iterator[Samples]:

@@ -28,6 +28,10 @@ _SECTION_GAIN = 3.0
 _DOWNBEAT_GAIN = 1.2
 _OFF_GRID_COST = 5.0
 _LENGTH_COST = 4.0
+_PIECE_COST = 2.5
+"""Of each further piece in which a clip has to be made."""
+_FADE = 0.4
+"""Seconds that a crossfade may add to a clip."""
 
 Numbers = npt.NDArray[np.float64]
 
@@ -41,11 +45,12 @@ class Places:
     """What a cut there is worth, against the cost of scenes that are too long or too short."""
 
 
-def find_cuts(analysis: Analysis, fps: Fraction) -> list[int]:
+def find_cuts(analysis: Analysis, fps: Fraction, clip_s: float = 0.0) -> list[int]:
     """Frames at which scenes begin, and last the song's frames: [0, ..., total], at least two numbers.
 
     Every scene has at least two seconds and at most twelve, where the song is long enough; from eight
-    seconds of song on there are at least three scenes.
+    seconds of song on there are at least three scenes. clip_s: seconds of a clip that is made in one piece, which
+    scenes then rather keep to; 0: of any length.
     """
     total = max(1, frame_at(analysis.duration, fps))
     least = math.ceil(SHORTEST * fps)
@@ -55,7 +60,7 @@ def find_cuts(analysis: Analysis, fps: Fraction) -> list[int]:
     if analysis.duration >= SEVERAL_FROM:
         most = min(most, math.floor(total * Fraction(9, 20)))
     places = find_places(analysis, fps, total)
-    return _best_path(places, Loudness(analysis, fps), least, max(most, least), fps)
+    return _best_path(places, Loudness(analysis, fps), least, max(most, least), fps, clip_s=clip_s)
 
 
 def find_places(analysis: Analysis, fps: Fraction, total: int) -> Places:
@@ -103,7 +108,9 @@ class Loudness:
         return means
 
 
-def _best_path(places: Places, loudness: Loudness, least: int, most: int, fps: Fraction) -> list[int]:
+def _best_path(
+    places: Places, loudness: Loudness, least: int, most: int, fps: Fraction, *, clip_s: float
+) -> list[int]:
     frames, gain = places.frames, places.gain
     count = len(frames)
     best = np.full(count, -np.inf)
@@ -116,7 +123,8 @@ def _best_path(places: Places, loudness: Loudness, least: int, most: int, fps: F
             continue
         before = frames[first:last]
         wanted = _wanted_seconds(loudness.mean(before, np.full(len(before), frames[j])))
-        value = best[first:last] - _length_cost((frames[j] - before) / float(fps), wanted)
+        seconds = (frames[j] - before) / float(fps)
+        value = best[first:last] - _length_cost(seconds, wanted) - _PIECE_COST * _more_pieces(seconds, clip_s)
         choice = int(value.argmax())
         best[j] = value[choice] + gain[j]
         back[j] = first + choice
@@ -139,6 +147,14 @@ def _length_cost(seconds: Numbers, wanted: Numbers) -> Numbers:
     over = np.maximum(0.0, seconds - 8.0)
     cost: Numbers = _LENGTH_COST * np.log2(seconds / wanted) ** 2 + 0.8 * over**2
     return cost
+
+
+def _more_pieces(seconds: Numbers, clip_s: float) -> Numbers:
+    """In how many more pieces than one clips of these lengths are made."""
+    if not clip_s:
+        return np.zeros_like(seconds)
+    more: Numbers = np.ceil((seconds + _FADE) / clip_s) - 1.0
+    return more
 
 
 def _even(total: int, least: int, most: int) -> list[int]:

@@ -23,7 +23,7 @@ from libs.contracts.storyboard import Shot, Storyboard
 from libs.contracts.tasks import Plan, Task, TaskKind
 from libs.picture.facts import PictureFacts, read_facts
 from libs.runtime.workers import WorkerPool
-from services.planner.plan import VERSION, plan
+from services.planner.plan import NO_GPU, VERSION, Gpu, plan
 from services.planner.scenes import wanted_lyrics
 from services.planner.settings import PlannerSettings
 
@@ -42,15 +42,16 @@ class Planned(msgspec.Struct, frozen=True):
 
 def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSettings) -> Mapping[TaskKind, Handler]:
     """The handlers by task kind."""
+    gpu = Gpu(settings.stills, settings.clip_s)
 
     async def direct(task: Task, context: TaskContext) -> list[WorkFact]:
         order = task.body
         assert isinstance(order, Plan)
 
         async def make() -> Made:
-            return await make_plan(order, store, pool, context, settings)
+            return await make_plan(order, store, pool, context, gpu, timeout_s=settings.plan_timeout_s)
 
-        found = await find_or_make(store, plan_key(task.owner, order, settings.stills), make)
+        found = await find_or_make(store, plan_key(task.owner, order, gpu), make)
         if found.reused:
             context.mark_reused()
         return list(found.facts)
@@ -58,11 +59,11 @@ def make_handlers(store: ArtifactStore, pool: WorkerPool, settings: PlannerSetti
     return {"plan": direct}
 
 
-def plan_key(owner: str, order: Plan, stills: int = 0) -> str:
+def plan_key(owner: str, order: Plan, gpu: Gpu = NO_GPU) -> str:
     """The key of the record of a plan: the analysis, the theme picture, the seed, the looks there are, and the
     options that matter.
 
-    A preview has the plan of the whole video. stills: as the settings have it.
+    A preview has the plan of the whole video.
     """
     options = order.options
     inputs: dict[str, Any] = {
@@ -73,13 +74,13 @@ def plan_key(owner: str, order: Plan, stills: int = 0) -> str:
         "options": [options.prompt, options.style, options.aspect, options.height, options.fps],
         "words": [options.title, wanted_lyrics(options)],
     }
-    if stills:
-        inputs["stills"] = stills
+    if gpu != NO_GPU:
+        inputs["gpu"] = gpu
     return result_key("plan", VERSION, owner, inputs)
 
 
 async def make_plan(
-    order: Plan, store: ArtifactStore, pool: WorkerPool, context: TaskContext, settings: PlannerSettings
+    order: Plan, store: ArtifactStore, pool: WorkerPool, context: TaskContext, gpu: Gpu, *, timeout_s: float
 ) -> Made:
     """Direct the video in a child and put the storyboard into the store."""
     heard = await store.get_bytes(order.analysis.key)
@@ -93,8 +94,8 @@ async def make_plan(
             order.options,
             order.seed,
             image,
-            settings.stills,
-            timeout_s=settings.plan_timeout_s,
+            gpu,
+            timeout_s=timeout_s,
         )
     context.spend(work.cpu_seconds)
     planned = msgspec.json.decode(work.value, type=Planned)
@@ -114,7 +115,7 @@ async def make_plan(
     return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
 
-def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None, stills: int = 0) -> bytes:
+def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None, gpu: Gpu = NO_GPU) -> bytes:
     """Storyboard and shots as JSON, from the JSON of an analysis and the file of a picture: for a child.
 
     Raises `Permanent("unexpected")` for an analysis that can't be read, `Permanent("bad_image")` for such a
@@ -125,7 +126,7 @@ def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None, 
     except msgspec.DecodeError as error:
         raise Permanent("unexpected", "The analysis can't be read.") from error
     picture = read_facts(image) if image is not None else None
-    storyboard, shots = plan(analysis, options, seed, picture, stills=stills)
+    storyboard, shots = plan(analysis, options, seed, picture, gpu)
     return msgspec.json.encode(Planned(storyboard, shots, notices_of(picture)))
 
 

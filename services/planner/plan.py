@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from libs.contracts.analysis import Analysis
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Shot, Storyboard
@@ -16,23 +18,34 @@ VERSION = "5"
 """Raised whenever the same analysis would be directed otherwise."""
 
 
+class Gpu(NamedTuple):
+    """What the plan has to mind where GPU servers make the clips."""
+
+    stills: int = 0
+    """The most reference stills to ask for; 0: the storyboard says nothing of any."""
+    clip_s: float = 0.0
+    """Seconds of a clip that is made in one piece; 0: of any length."""
+
+
+NO_GPU = Gpu()
+
+
 def plan(
-    analysis: Analysis, options: JobOptions, seed: int, picture: PictureFacts | None = None, *, stills: int = 0
+    analysis: Analysis, options: JobOptions, seed: int, picture: PictureFacts | None = None, gpu: Gpu = NO_GPU
 ) -> tuple[Storyboard, tuple[Shot, ...]]:
     """The storyboard of the whole song and what to ask the generator for.
 
     The scenes add up to the song's frames exactly. The same arguments give the same storyboard.
-    picture: what is known of the theme picture, if there is one. stills: the most reference stills to ask for; of
-    0 the storyboard says nothing.
+    picture: what is known of the theme picture, if there is one.
     Raises `Permanent("bad_options")` for a frame rate or an aspect that can't be used.
     """
     fps = parse_fps(options.fps)
     width, height = frame_size(options.aspect, options.height)
-    cuts = find_cuts(analysis, fps)
-    scenes = make_scenes(analysis, options, seed, cuts, picture)
+    cuts = find_cuts(analysis, fps, gpu.clip_s)
+    scenes = make_scenes(analysis, options, seed, cuts, picture, clip_s=gpu.clip_s)
     storyboard = Storyboard(
         fps=fps_text(fps), frames=cuts[-1], width=width, height=height, seed=seed, scenes=scenes
     )
-    if stills:
-        storyboard = with_stills(storyboard, options, stills, has_image=picture is not None)
+    if gpu.stills:
+        storyboard = with_stills(storyboard, options, gpu.stills, has_image=picture is not None)
     return storyboard, make_shots(storyboard.scenes)

@@ -31,8 +31,13 @@ def make_scenes(
     seed: int,
     cuts: list[int],
     picture: PictureFacts | None = None,
+    *,
+    clip_s: float = 0.0,
 ) -> tuple[Scene, ...]:
-    """The scenes between the cuts. One palette runs through the song; neighbours have it in other roles."""
+    """The scenes between the cuts. One palette runs through the song; neighbours have it in other roles.
+
+    clip_s: as for the cuts.
+    """
     fps = parse_fps(options.fps)
     times = [float(cut / fps) for cut in cuts]
     loudness = Loudness(analysis, fps)
@@ -41,7 +46,7 @@ def make_scenes(
     sections = [section_of(analysis, cuts[i], cuts[i + 1], fps) for i in range(count)]
     opens = [i > 0 and sections[i] is not sections[i - 1] for i in range(count)]
     labels = [section.label for section in sections]
-    transitions = choose_transitions(cuts, energies, labels, opens, fps)
+    transitions = choose_transitions(cuts, energies, labels, opens, fps, clip_s=clip_s)
     mean = sum(energies[i] * (cuts[i + 1] - cuts[i]) for i in range(count)) / cuts[-1]
     song = choose_palette(analysis, mean, picture, seed)
     moves = camera_moves([(section.label, section.group) for section in sections], seed)

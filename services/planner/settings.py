@@ -25,4 +25,13 @@ class PlannerSettings(Settings, frozen=True, kw_only=True):
             "`render` set it to 4 where servers are named. 0: none.",
         ),
     ] = 0
+    clip_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Seconds of a clip that GPU servers make at once, which scenes then rather keep to; "
+            "`beatloom up` and `render` set it by their first workflow. 0: of any length.",
+        ),
+    ] = 0.0
     plan_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Seconds that one plan may take.")] = 60.0

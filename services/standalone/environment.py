@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from libs.contracts.clips import clip_seconds
+
 ACK_WAIT_S = 5.0
 """Shorter than between machines: what died in here has died with all the rest, and nobody waits for it."""
 
-STILLS = "4"
+STILLS = 4
 """Reference stills that a song may have when GPU servers make its clips."""
 
 SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
@@ -27,8 +29,8 @@ def environment(
 ) -> dict[str, str]:
     """Variables for `libs.runtime.settings.load` of each service.
 
-    Where parts are is the stack's to say; the webhook secret, the public address, the number of stills and the
-    patience with a silent worker are the user's, when set.
+    Where parts are is the stack's to say; the webhook secret, the public address, the patience with a
+    silent worker, and what the planner is told of GPU servers are the user's, when set.
     What the notifier would not call is refused with the order.
     """
     return {
@@ -36,11 +38,19 @@ def environment(
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
         "BEATLOOM_ACK_WAIT_S": str(ACK_WAIT_S),
-        "BEATLOOM_PLANNER_STILLS": STILLS if user.get("BEATLOOM_GENERATOR_COMFYUI_URLS") else "0",
+        **(_for_servers(user) if user.get("BEATLOOM_GENERATOR_COMFYUI_URLS") else {}),
         **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},
         "BEATLOOM_NATS_URL": nats_url,
         "BEATLOOM_NATS_TOKEN": nats_token,
         "BEATLOOM_ARTIFACTS_URL": artifacts.as_uri(),
         "BEATLOOM_SCRATCH_DIR": str(scratch),
         "BEATLOOM_INGEST_DATABASE_URL": f"sqlite+aiosqlite:///{ledger}",
+    }
+
+
+def _for_servers(user: Mapping[str, str]) -> dict[str, str]:
+    """What the planner has to know where GPU servers make the clips."""
+    return {
+        "BEATLOOM_PLANNER_STILLS": str(STILLS),
+        "BEATLOOM_PLANNER_CLIP_S": str(clip_seconds(user.get("BEATLOOM_GENERATOR_ANIMATE", ""))),
     }

@@ -182,15 +182,16 @@ async def test_a_bad_picture_can_not_be_helped_by_trying_again(bench: Bench) -> 
 
 async def test_cancel_kills_the_child_and_leaves_no_file(bench: Bench) -> None:
     task = await bench.task(shot("silk", frames=100_000))
+    others = descendants(os.getpid())
     said: list[Progress] = []
     work = asyncio.create_task(bench.take(task, TaskContext(task, said.append)))
     await until(lambda: bool(said and bench.scratch_files()))
-    assert descendants(os.getpid())
+    assert descendants(os.getpid()) > others
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
     assert bench.scratch_files() == []
-    await until(lambda: not descendants(os.getpid()), seconds=5)
+    await until(lambda: descendants(os.getpid()) <= others, seconds=5)
 
 
 async def test_a_shot_that_takes_too_long_is_ended(bench: Bench, tmp_path: Path) -> None:

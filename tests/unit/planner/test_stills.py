@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -13,8 +16,9 @@ from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Scene, Storyboard
 from libs.contracts.tasks import Plan
 from services.planner.colours import colour_name
+from services.planner.cuts import find_cuts
 from services.planner.handlers import plan_json, plan_key
-from services.planner.plan import plan
+from services.planner.plan import NO_GPU, Gpu, plan
 from services.planner.stills import places_of
 from tests.storyboards import scene
 from tests.unit.planner.songs import song, songs, steady
@@ -49,7 +53,7 @@ def at(number: int, group: int, section: str, energy: float, frames: int = 30) -
 @given(songs(), st.integers(2, 4), st.integers(0, 2**32 - 1))
 def test_every_scene_of_any_song_has_a_still(heard: Analysis, most: int, seed: int) -> None:
     options = JobOptions(height=360)
-    board, shots = plan(heard, options, seed, stills=most)
+    board, shots = plan(heard, options, seed, gpu=Gpu(stills=most))
     assert board.stills
     names = [still.id for still in board.stills]
     assert len(set(names)) == len(names) <= most
@@ -57,7 +61,7 @@ def test_every_scene_of_any_song_has_a_still(heard: Analysis, most: int, seed: i
     assert list(dict.fromkeys(scene.still for scene in board.scenes)) == names, "in the order of their first scenes"
     assert [shot.scene for shot in shots] == list(board.scenes)
     assert all((still.width, still.height) == (board.width, board.height) for still in board.stills)
-    assert plan(heard, options, seed, stills=most)[0] == board
+    assert plan(heard, options, seed, gpu=Gpu(stills=most))[0] == board
 
 
 @settings(max_examples=30, deadline=None)
@@ -65,13 +69,13 @@ def test_every_scene_of_any_song_has_a_still(heard: Analysis, most: int, seed: i
 def test_a_video_without_stills_says_nothing_of_them(heard: Analysis, seed: int) -> None:
     bare, _ = plan(heard, JobOptions(height=360), seed)
     assert b"still" not in msgspec.json.encode(bare)
-    board, _ = plan(heard, JobOptions(height=360), seed, stills=4)
+    board, _ = plan(heard, JobOptions(height=360), seed, gpu=Gpu(stills=4))
     scenes = tuple(msgspec.structs.replace(one, still=msgspec.UNSET) for one in board.scenes)
     assert msgspec.structs.replace(board, scenes=scenes, stills=msgspec.UNSET) == bare, "nothing else is changed"
 
 
 def test_parts_that_sound_alike_share_a_place() -> None:
-    board, _ = plan(heard(), JobOptions(), 5, stills=4)
+    board, _ = plan(heard(), JobOptions(), 5, gpu=Gpu(stills=4))
     for group in {one.group for one in board.scenes}:
         assert len({one.still for one in board.scenes if one.group == group}) == 1
     assert len({one.still for one in board.scenes}) == 4
@@ -97,7 +101,7 @@ def test_a_song_of_one_part_has_a_calm_place_and_a_loud_one() -> None:
 
 def test_prompts_tell_the_wish_the_style_and_the_colours() -> None:
     options = JobOptions(prompt="a fox in the snow", style="photo")
-    board, _ = plan(heard(), options, 5, stills=4)
+    board, _ = plan(heard(), options, 5, gpu=Gpu(stills=4))
     assert board.stills
     prompts = [still.prompt for still in board.stills]
     assert len(set(prompts)) == 4
@@ -111,7 +115,7 @@ def test_prompts_tell_the_wish_the_style_and_the_colours() -> None:
 def test_without_a_wish_each_place_is_another_one() -> None:
     told = set()
     for seed in range(5):
-        board, _ = plan(heard(), JobOptions(title="Harbour"), seed, stills=4)
+        board, _ = plan(heard(), JobOptions(title="Harbour"), seed, gpu=Gpu(stills=4))
         assert board.stills
         places = [still.prompt.split(",")[0] for still in board.stills]
         assert len(set(places)) == 4
@@ -138,9 +142,38 @@ def test_colours_have_names(colour: str, name: str) -> None:
     assert colour_name(colour) == name
 
 
+def pieces(analysis: Analysis, gpu: Gpu, clip_s: float) -> list[int]:
+    """In how many pieces each clip is made."""
+    _, shots = plan(analysis, JobOptions(), 5, gpu=gpu)
+    return [math.ceil((shot.frames - 1) / 30 / clip_s) for shot in shots]
+
+
+@pytest.mark.parametrize("energy", [0.2, 0.5, 0.9])
+def test_scenes_rather_keep_to_what_is_made_in_one_piece(energy: float) -> None:
+    calm = song(180.0, steady(96.0, 180.0), energies=[energy] * 180)
+    free, kept = pieces(calm, NO_GPU, 5.0), pieces(calm, Gpu(clip_s=5.0), 5.0)
+    assert kept.count(1) >= 0.9 * len(kept)
+    assert len(kept) <= 1.5 * len(free), "and are not cut to bits for it"
+
+
+def test_a_section_without_a_beat_to_cut_at_is_still_allowed_to_be_long() -> None:
+    cuts = find_cuts(song(60.0, [float(time) for time in range(0, 61, 7)]), Fraction(30), clip_s=5.0)
+    assert cuts[-1] == 1800
+
+
 def test_the_plan_of_a_child_has_them_too_and_another_key() -> None:
-    data = plan_json(msgspec.json.encode(heard()), JobOptions(), 5, None, 4)
+    data = plan_json(msgspec.json.encode(heard()), JobOptions(), 5, None, Gpu(stills=4))
     board = msgspec.json.decode(data, type=dict[str, object])["storyboard"]
     assert len(msgspec.convert(board, Storyboard).stills or ()) == 4
     order = Plan(analysis=Blob(sha256="a" * 64, size=1, media_type="x"), options=JobOptions(), seed=5)
-    assert len({plan_key("ann", order), plan_key("ann", order, 2), plan_key("ann", order, 4)}) == 3
+    assert (
+        len(
+            {
+                plan_key("ann", order),
+                plan_key("ann", order, Gpu(2)),
+                plan_key("ann", order, Gpu(4)),
+                plan_key("ann", order, Gpu(4, 5.0)),
+            }
+        )
+        == 4
+    )

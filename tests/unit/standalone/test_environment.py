@@ -36,11 +36,15 @@ def test_orders_may_name_the_receivers_that_the_notifier_calls() -> None:
 
 
 def test_stills_are_asked_for_where_servers_are_named() -> None:
-    assert told()["BEATLOOM_PLANNER_STILLS"] == "0"
+    assert "BEATLOOM_PLANNER_STILLS" not in told()
     urls = {"BEATLOOM_GENERATOR_COMFYUI_URLS": "http://gpu1:8188"}
     assert told(**urls)["BEATLOOM_PLANNER_STILLS"] == "4"
     assert told(**urls, BEATLOOM_PLANNER_STILLS="2")["BEATLOOM_PLANNER_STILLS"] == "2"
-    assert told(BEATLOOM_GENERATOR_COMFYUI_URLS="")["BEATLOOM_PLANNER_STILLS"] == "0"
+    assert "BEATLOOM_PLANNER_STILLS" not in told(BEATLOOM_GENERATOR_COMFYUI_URLS="")
+    assert told(**urls)["BEATLOOM_PLANNER_CLIP_S"] == "5.0"
+    assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="ltx23-i2v, builtin")["BEATLOOM_PLANNER_CLIP_S"] == "10.0"
+    assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="mine")["BEATLOOM_PLANNER_CLIP_S"] == "0.0"
+    load(SETTINGS["planner"], "planner", told(**urls))
 
 
 def test_the_place_of_parts_is_the_stacks_to_say_and_the_rest_the_users() -> None:

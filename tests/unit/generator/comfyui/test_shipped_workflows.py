@@ -6,7 +6,9 @@ from fractions import Fraction
 
 import pytest
 
+from libs.contracts.clips import CLIP_SECONDS, clip_seconds
 from services.generator.comfyui.binding import Values, bind, request_digest
+from services.generator.comfyui.direction import PREFERRED
 from services.generator.comfyui.graph import link_of, links, model_files, places_of_seeds
 from services.generator.comfyui.library import CANARY, SELFTEST, SHIPPED, load_library
 from services.generator.comfyui.limits import fit_size
@@ -100,6 +102,17 @@ def test_its_limits_agree_with_its_nodes(name: str) -> None:
         assert limits.round_up(limits.min_frames) == limits.min_frames
     (first, *_) = workflow.parameters["frames"]
     assert limits.allows(int(str(workflow.graph[first.node].inputs[first.input])))
+
+
+def test_the_planner_knows_how_long_clips_may_be() -> None:
+    assert tuple(CLIP_SECONDS) == PREFERRED
+    for name, seconds in CLIP_SECONDS.items():
+        limits, fps = LIBRARY.get(name).limits, Fraction(30)
+        assert len(cut_shot(limits, frames=int(30 * seconds) + 1, fps=fps).pieces) == 1
+        assert len(cut_shot(limits, frames=int(30 * seconds) + 3, fps=fps).pieces) == 2
+    assert clip_seconds("") == CLIP_SECONDS[PREFERRED[0]]
+    assert clip_seconds(" ltx23-i2v , builtin") == CLIP_SECONDS["ltx23-i2v"]
+    assert clip_seconds("builtin") == clip_seconds("my-own") == 0.0
 
 
 def test_every_purpose_is_served() -> None:

@@ -26,7 +26,7 @@ from services.ingest.database import Database
 from services.ingest.ledger import CONFLICT_TRIES, Ledger
 from services.ingest.outbox import KINDS, Outbox
 from services.ingest.sweeper import PATIENCE, Sweeper
-from tests.unit.ingest.story import FIRST, SONG, TASKS, blob, broke, done, new_job
+from tests.unit.ingest.story import FIRST, SONG, TASKS, blob, broke, done, new_job, with_stills
 
 URL = "https://example.org/hook"
 FIRST_TRIES = [f"{task}/1" for task in FIRST]
@@ -501,6 +501,24 @@ async def test_a_lost_clip_is_made_again(books: Books) -> None:
 
 
 # Dead letters.
+
+
+async def test_a_still_that_is_given_up_leaves_a_letter_and_holds_up_nothing(books: Books) -> None:
+    job_id = await books.accept()
+    await books.flush()
+    await books.tell(job_id, done("analyze"))
+    await books.flush()
+    await books.tell(job_id, with_stills("p1", "p2"))
+    assert await books.flush() == ["imagine.p1/1", "imagine.p2/1"]
+    await books.tell(job_id, broke("imagine.p1", code="workflow_missing_model", retryable=False))
+    assert await books.flush() == ["animate.s001/1"]
+    assert [letter.task for letter in books.wire.letters] == ["imagine.p1"]
+    await books.tell(job_id, done("imagine.p2"), done("imagine.p2"))
+    assert await books.flush() == ["animate.s002/1"]
+    assert len(await books.rows(t.references, t.references.c.sha256 == blob("still p2").sha256)) == 1
+    snapshot = await books.ledger.snapshot(job_id)
+    assert (snapshot.state, snapshot.scenes_done, snapshot.scenes_total) == (State.GENERATING, 0, 2)
+    assert [stage.state for stage in snapshot.stages].count(State.GENERATING) == 1
 
 
 async def test_replaying_a_dead_letter_opens_a_run(books: Books) -> None:

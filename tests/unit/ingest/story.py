@@ -3,6 +3,8 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
 from libs.contracts.facts import (
@@ -21,7 +23,7 @@ from libs.contracts.facts import (
     WorkFact,
 )
 from libs.contracts.jobs import JobOptions
-from libs.contracts.storyboard import Clip
+from libs.contracts.storyboard import Clip, Shot, Still
 from services.ingest.records import NewJob
 from services.ingest.state import Brief, RunState
 from tests.storyboards import shot
@@ -100,6 +102,24 @@ def fact(
     at = NOW + timedelta(seconds=after_s)
     usage = Usage(wall_seconds=1.0, cpu_seconds=0.5)
     return Fact(job_id=job_id, run=run, task=task, attempt=attempt, at=at, body=body, usage=usage)
+
+
+def still(name: str) -> Still:
+    """A still of this id."""
+    return Still(id=name, prompt=name, negative_prompt="", seed=1, width=320, height=180)
+
+
+def pictured(number: int, name: str) -> Shot:
+    """The shot of a scene that names a still."""
+    plain = shot(number)
+    return msgspec.structs.replace(plain, scene=msgspec.structs.replace(plain.scene, still=name))
+
+
+def with_stills(*names: str) -> Fact:
+    """A plan of scenes that name these stills, "" for none."""
+    shots = tuple(pictured(number, name) if name else shot(number) for number, name in enumerate(names, 1))
+    stills = tuple(still(name) for name in sorted({*names} - {""}))
+    return fact("plan", msgspec.structs.replace(result("plan"), shots=shots, stills=stills))
 
 
 def done(task: str, *, attempt: int = 1, make: str = "", run: int = 1, job_id: str = "j1") -> Fact:

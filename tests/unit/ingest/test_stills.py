@@ -5,33 +5,13 @@ import pytest
 
 from libs.contracts.facts import Fact, JobFailed, TakeRendered
 from libs.contracts.jobs import JobOptions, State
-from libs.contracts.storyboard import Shot, Still
 from libs.contracts.tasks import Animate, Imagine, Task
 from services.ingest.apply import apply
 from services.ingest.decide import Decision, GiveUp, Order, settle
 from services.ingest.state import RunState
-from tests.storyboards import shot
-from tests.unit.ingest.story import NOW, blob, broke, done, fact, new_run, result
+from tests.unit.ingest.story import NOW, blob, broke, done, fact, new_run, result, still, with_stills
 
 IMAGE = blob("picture")
-
-
-def still(name: str) -> Still:
-    """A still of this id."""
-    return Still(id=name, prompt=name, negative_prompt="", seed=1, width=320, height=180)
-
-
-def pictured(number: int, name: str) -> Shot:
-    """The shot of a scene that names a still."""
-    plain = shot(number)
-    return msgspec.structs.replace(plain, scene=msgspec.structs.replace(plain.scene, still=name))
-
-
-def planned(*names: str) -> Fact:
-    """A plan of scenes that name these stills, "" for none."""
-    shots = tuple(pictured(number, name) if name else shot(number) for number, name in enumerate(names, 1))
-    stills = tuple(still(name) for name in sorted({*names} - {""}))
-    return fact("plan", msgspec.structs.replace(result("plan"), shots=shots, stills=stills))
 
 
 def new_gpu_run(*, preview: bool = False, fill: bool = True) -> RunState:
@@ -61,7 +41,7 @@ def still_of(task: Task) -> object:
 
 
 def test_all_stills_are_ordered_at_once_and_shots_wait_for_their_own() -> None:
-    state, decided = play(done("analyze"), planned("p1", "p2", "", "p1"))
+    state, decided = play(done("analyze"), with_stills("p1", "p2", "", "p1"))
     tasks = ordered(decided)
     assert list(tasks) == ["imagine.p1", "imagine.p2", "animate.s003"]
     assert tasks["imagine.p1"].body == Imagine(still=still("p1"), image=IMAGE)
@@ -74,12 +54,12 @@ def test_all_stills_are_ordered_at_once_and_shots_wait_for_their_own() -> None:
 
 
 def test_a_still_may_be_there_before_the_plan_is_known() -> None:
-    _, decided = play(done("imagine.p1"), done("analyze"), planned("p1", "p2"))
+    _, decided = play(done("imagine.p1"), done("analyze"), with_stills("p1", "p2"))
     assert list(ordered(decided)) == ["imagine.p2", "animate.s001"]
 
 
 def test_a_still_is_tried_again() -> None:
-    state, decided = play(done("analyze"), planned("p1"), broke("imagine.p1"))
+    state, decided = play(done("analyze"), with_stills("p1"), broke("imagine.p1"))
     (order,) = decided
     assert isinstance(order, Order)
     assert (order.task.task, order.task.attempt) == ("imagine.p1", 2)
@@ -95,7 +75,7 @@ def given_up(name: str = "p1") -> list[Fact]:
 
 @pytest.mark.parametrize("failures", [given_up(), [broke("imagine.p1", attempt=number) for number in (1, 2, 3)]])
 def test_a_still_that_cannot_be_made_fails_nothing(failures: list[Fact]) -> None:
-    state, decided = play(done("analyze"), planned("p1", "p2", "p1"), *failures)
+    state, decided = play(done("analyze"), with_stills("p1", "p2", "p1"), *failures)
     assert [it.letter.task for it in decided if isinstance(it, GiveUp)] == ["imagine.p1"]
     assert list(ordered(decided)) == ["animate.s001", "animate.s003"]
     assert [still_of(task) for task in ordered(decided).values()] == [None, None]
@@ -105,7 +85,7 @@ def test_a_still_that_cannot_be_made_fails_nothing(failures: list[Fact]) -> None
 
 
 def test_a_late_success_is_used_by_later_tries() -> None:
-    state, _ = play(done("analyze"), planned("p1"), *given_up(), done("imagine.p1"))
+    state, _ = play(done("analyze"), with_stills("p1"), *given_up(), done("imagine.p1"))
     assert state.ending is None
     _, decided = settle(apply(state, broke("animate.s001")), NOW)
     assert still_of(ordered(decided)["animate.s001"]) == blob("still p1")
@@ -113,7 +93,7 @@ def test_a_late_success_is_used_by_later_tries() -> None:
 
 def test_a_lost_still_is_made_again_before_its_shot() -> None:
     lost = broke("animate.s001", code="input_missing", missing=blob("still p1").sha256)
-    state, decided = play(done("analyze"), planned("p1", "p1"), done("imagine.p1"), lost)
+    state, decided = play(done("analyze"), with_stills("p1", "p1"), done("imagine.p1"), lost)
     assert [(key, task.attempt) for key, task in ordered(decided).items()] == [("imagine.p1", 2)]
     state, decided = settle(apply(state, done("imagine.p1", attempt=2, make=" anew")), NOW)
     assert [(key, task.attempt) for key, task in ordered(decided).items()] == [("animate.s001", 2)]
@@ -123,17 +103,17 @@ def test_a_lost_still_is_made_again_before_its_shot() -> None:
 def test_a_lost_still_that_cannot_be_made_again_is_done_without() -> None:
     lost = broke("animate.s001", code="input_missing", missing=blob("still p1").sha256)
     gone = broke("imagine.p1", attempt=2, code="gpu_failed", retryable=False)
-    _, decided = play(done("analyze"), planned("p1"), done("imagine.p1"), lost, gone)
+    _, decided = play(done("analyze"), with_stills("p1"), done("imagine.p1"), lost, gone)
     assert still_of(ordered(decided)["animate.s001"]) is None
 
 
 def test_a_preview_needs_no_stills() -> None:
-    _, decided = play(done("analyze"), planned("p1", "p2"), run=new_gpu_run(preview=True))
+    _, decided = play(done("analyze"), with_stills("p1", "p2"), run=new_gpu_run(preview=True))
     assert list(ordered(decided)) == ["animate.s001", "animate.s002"]
 
 
 def test_a_still_that_no_plan_holds_is_not_waited_for() -> None:
-    board = planned("p1", "p2")
+    board = with_stills("p1", "p2")
     body = msgspec.structs.replace(board.body, stills=())
     _, decided = play(done("analyze"), msgspec.structs.replace(board, body=body))
     assert list(ordered(decided)) == ["animate.s001", "animate.s002"]
@@ -141,7 +121,7 @@ def test_a_still_that_no_plan_holds_is_not_waited_for() -> None:
 
 def test_whether_scenes_may_be_filled_is_told_to_the_generator() -> None:
     for fill in (True, False):
-        _, decided = play(done("analyze"), planned(""), run=new_gpu_run(fill=fill))
+        _, decided = play(done("analyze"), with_stills(""), run=new_gpu_run(fill=fill))
         (task,) = ordered(decided).values()
         assert isinstance(task.body, Animate)
         assert task.body.fill is fill
@@ -172,7 +152,7 @@ def take(number: int, *, filled: bool) -> Fact:
 )
 def test_a_video_needs_three_scenes_as_they_were_wanted(fills: list[bool], ends: bool) -> None:
     takes = [take(number, filled=filled) for number, filled in enumerate(fills, 1)]
-    state, _ = play(done("analyze"), planned(*[""] * len(fills)), *takes)
+    state, _ = play(done("analyze"), with_stills(*[""] * len(fills)), *takes)
     if ends:
         assert state.stage is State.FAILED
         assert isinstance(state.error, JobFailed)
@@ -182,7 +162,7 @@ def test_a_video_needs_three_scenes_as_they_were_wanted(fills: list[bool], ends:
 
 
 def test_too_many_filled_scenes_end_the_job_before_the_rest_is_made() -> None:
-    board = planned("", "", "", "")
+    board = with_stills("", "", "", "")
     state, _ = play(done("analyze"), board, take(1, filled=True))
     assert state.ending is None
     state, _ = settle(apply(state, take(4, filled=True)), NOW)

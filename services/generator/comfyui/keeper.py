@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -104,6 +105,9 @@ class Keeper:
             log.warning("the canary on %s died: %s", server.name, error or "it took too long")
         finally:
             server.close(prompt_id)
+        if not well:
+            with contextlib.suppress(ComfyError):
+                await server.gateway.cancel(prompt_id, wait_s=0.0)
         self._of(server).canaried(time.monotonic(), well=well)
         if well:
             log.info("%s gets work again", server.name)

@@ -29,7 +29,9 @@ from services.generator.comfyui.workflow import Workflow
 LOOK_AGAIN_S = 2.0
 """How often it is looked whether what waits can still be done, and whether others' slots have come free."""
 PATIENCE_S = 600.0
-"""How long work waits while no server is there at all."""
+"""How long work waits while no server that can do it is there and fit."""
+FORGIVEN_S = 60.0
+"""A server that failed is tried again when no other one was fit for so long."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,9 @@ class Pool:
         self._epochs: dict[str, str] = {}
         """Servers that the scheduler knows, with the epoch that they had when it was told."""
         self._patience_s = patience_s
-        self._alone_since: float | None = time.monotonic()
+        self._began = time.monotonic()
+        self._fit_at: dict[str, float] = {}
+        """When a server was last found there and fit for work; those that left the pool included."""
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -110,18 +114,25 @@ class Pool:
             while not given.done():
                 waiting = self._possible(waiting)
                 await asyncio.wait((given,), timeout=LOOK_AGAIN_S)
-            return given.result()
         except BaseException:
-            self._scheduler.remove(waiting.id)
-            if given.done() and not given.cancelled():
-                await self.release(waiting.id)
-            given.cancel()
-            raise
-        finally:
             del self._wanted[waiting.id]
+            self._scheduler.remove(waiting.id)
+            given.cancel()
+            await self.release(waiting.id)
+            raise
+        del self._wanted[waiting.id]
+        return given.result()
 
     async def adopt(self, waiting: Waiting, name: str) -> Server | None:
-        """The server where the work's prompt is already; None when it doesn't belong to the pool."""
+        """The server where the work's prompt is already; None when it doesn't belong to the pool.
+
+        Raises Retryable("bus_unavailable"), and ("no_gpu_server") when nobody can tell who belongs to it.
+        """
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self.roster.known.wait()
+        except TimeoutError as error:
+            raise Retryable("no_gpu_server", "The servers' names can't be looked up.") from error
         server = self.roster.servers.get(name)
         if server is None:
             return None
@@ -141,10 +152,7 @@ class Pool:
             self._keeper.ended(server)
         self._wake.set()
         if name is not None and not keep_slot:
-            try:
-                await asyncio.shield(self._slots.free(name, work))
-            except Retryable as error:
-                log.warning("a slot of %s comes free only when it runs out: %s", name, error)
+            await self._free(name, work)
 
     def started(self, work: str) -> None:
         """Its prompt runs from now on."""
@@ -171,22 +179,22 @@ class Pool:
         able = self.roster.able(waiting.need)
         if self.roster.seen and not able:
             raise Permanent("gpu_out_of_memory", "No server has more GPU memory.")
-        self._must_not_be_alone()
-        if able and able <= waiting.excluded and self._scheduler.waiting(waiting.id):
+        self._must_not_be_alone(able)
+        others = [name for name in able - waiting.excluded if self._unfit_for(name) < FORGIVEN_S]
+        if able and waiting.excluded and not others and self._scheduler.waiting(waiting.id):
             waiting = msgspec.structs.replace(waiting, excluded=frozenset())
             self._wanted[waiting.id] = waiting, self._wanted[waiting.id][1]
             self._scheduler.add(waiting)
             self._wake.set()
         return waiting
 
-    def _must_not_be_alone(self) -> None:
-        now = time.monotonic()
-        if self.roster.present:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = now
-        elif now - self._alone_since > self._patience_s:
+    def _must_not_be_alone(self, able: frozenset[str]) -> None:
+        if min(map(self._unfit_for, able or self._fit_at), default=self._unfit_for("")) > self._patience_s:
             raise Retryable("no_gpu_server")
+
+    def _unfit_for(self, name: str) -> float:
+        """For how many seconds a server has not been seen there and fit for work."""
+        return time.monotonic() - self._fit_at.get(name, self._began)
 
     # What servers tell.
 
@@ -229,6 +237,8 @@ class Pool:
         others = len(server.queue.running) + len(server.queue.pending) - ours
         self._scheduler.occupied(server.name, min(others, SLOTS))
         self._keeper.look(server)
+        if self._keeper.works(server):
+            self._fit_at[server.name] = time.monotonic()
         self._wake.set()
 
     # Giving out.
@@ -241,28 +251,44 @@ class Pool:
                 self._start(self._grant(assignment), f"grants {assignment.id}")
 
     async def _grant(self, assignment: Assignment) -> None:
+        """Take a slot, and tell the one who waits. Without one, the work waits again."""
         work, name = assignment.id, assignment.server
         waiting, given = self._wanted.get(work, (None, None))
+        if waiting is None or given is None or given.done():
+            self._scheduler.ended(work, time.monotonic())
+            return
+        taken = await self._taken(name, work)
+        if given.done():  # nobody waits for it any more
+            if taken and self._held.get(work) != name:
+                await self._free(name, work)
+            return
         server = self.roster.servers.get(name)
-        taken = False
-        if waiting is not None and server is not None:
-            try:
-                taken = await self._slots.take(name, work)
-            except Retryable as error:
-                log.warning("no slot of %s can be taken: %s", name, error)
-        if taken and waiting is not None:
+        if taken and server is not None:
             self._held[work] = name
             if self._resident.get(name) != waiting.models:
                 self._resident[name] = waiting.models
                 self._switching.add(work)
-        if waiting is None or given is None or given.done():
-            await self.release(work)
-        elif taken and server is not None:
             given.set_result(server)
         else:
             self._scheduler.ended(work, time.monotonic())
             self._scheduler.occupied(name, SLOTS)
-            self._scheduler.add(waiting)
+            self._scheduler.add(self._wanted[work][0])
+
+    async def _taken(self, name: str, work: str) -> bool:
+        """Whether it has a slot there now."""
+        try:
+            return await self._slots.take(name, work)
+        except Retryable as error:
+            log.warning("no slot of %s can be taken: %s", name, error)
+        except Exception:
+            log.exception("no slot of %s can be taken", name)
+        return False
+
+    async def _free(self, name: str, work: str) -> None:
+        try:
+            await asyncio.shield(self._slots.free(name, work))
+        except Retryable as error:
+            log.warning("a slot of %s comes free only when it runs out: %s", name, error)
 
     async def _renew(self) -> None:
         """Keep our slots; those of a generator that does so no more come free."""

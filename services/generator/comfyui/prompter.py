@@ -48,7 +48,7 @@ from services.generator.comfyui.watch import Watch
 from services.generator.comfyui.workflow import FULL, Workflow
 
 AWAY_S = 60.0
-"""How long a server may be silent before its prompt is given up."""
+"""How long a server may say nothing of a prompt before it is given up."""
 LIFE_S = 30.0
 """How old a sign of life of a prompt may be for our own heartbeats to go on."""
 TICK_S = 1.0
@@ -221,9 +221,6 @@ class Prompter:
     async def _attempt(self, request: Request, placed: _Placed, folder: Path, context: TaskContext) -> Rendered:
         server, lease = placed.server, placed.lease
         watch = server.open(lease.prompt_id, lease.epoch)
-        context.alive = lambda: any(
-            time.monotonic() - one.seen_at < LIFE_S for one in (server.watches.get(lease.prompt_id),) if one
-        )
         try:
             if placed.fresh:
                 await self._send(request, placed, watch)
@@ -241,7 +238,6 @@ class Prompter:
         finally:
             placed.ran = watch.ran(time.monotonic())
             server.close(lease.prompt_id)
-            context.alive = lambda: True
         if entry.seconds is not None:
             placed.ran = entry.seconds
         self._learn(request, placed, watch)
@@ -284,7 +280,19 @@ class Prompter:
         return found
 
     async def _follow(self, request: Request, placed: _Placed, watch: Watch, context: TaskContext) -> HistoryEntry:
-        """Until the prompt is done. Raises ComfyError: what ended it otherwise."""
+        """Until the prompt is done. Raises ComfyError: what ended it otherwise.
+
+        Our own heartbeats go out only while its server shows that it lives.
+        """
+        context.alive = lambda: time.monotonic() - watch.seen_at < LIFE_S
+        try:
+            return await self._until_done(request, placed, watch, context)
+        finally:
+            context.alive = lambda: True
+
+    async def _until_done(
+        self, request: Request, placed: _Placed, watch: Watch, context: TaskContext
+    ) -> HistoryEntry:
         server = placed.server
         expected, told = self._expected(request), False
         clock: StallClock | None = None
@@ -300,7 +308,7 @@ class Prompter:
                     told = True
                     self._pool.started(request.work)
             now = time.monotonic()
-            if not server.present and now - watch.seen_at > AWAY_S:
+            if now - watch.seen_at > AWAY_S:
                 raise Unreachable(f"{server.name} is silent", after=AWAY_S, reached=True)
             if watch.running_since is not None:
                 clock = clock or self._clock(request, server, now)

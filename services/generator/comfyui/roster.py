@@ -41,6 +41,10 @@ class Roster:
         self._members = members
         self._workflows = workflows
         self._process = process
+        self.known = asyncio.Event()
+        """Set once it could be found out who belongs to the pool."""
+        self._leaving: dict[str, Server] = {}
+        """Such that belong to it no more, and have prompts of ours still."""
         self._lacks: dict[str, dict[str, tuple[Lack, ...]]] = {}
         self._refused: dict[str, dict[str, Permanent]] = {}
         self._following: asyncio.Task[None] | None = None
@@ -56,8 +60,10 @@ class Roster:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
-        await asyncio.gather(*(server.__aexit__(None, None, None) for server in self.servers.values()))
+        servers = (*self.servers.values(), *self._leaving.values())
+        await asyncio.gather(*(server.__aexit__(None, None, None) for server in servers))
         self.servers.clear()
+        self._leaving.clear()
 
     @property
     def present(self) -> bool:
@@ -96,7 +102,8 @@ class Roster:
     def refuse(self, server: Server, ability: str, error: Permanent) -> None:
         """The server said no to what it seemed able to do. It is asked again once it is started anew."""
         self._refused.setdefault(server.name, {})[ability] = error
-        self.on_came(server)
+        if self._belongs(server):
+            self.on_came(server)
 
     def why_not(self, ability: str) -> Permanent | None:
         """Why no server can do this; None when one can, or when none has been seen yet."""
@@ -113,18 +120,24 @@ class Roster:
 
     def came(self, server: Server) -> None:
         """It answers, and its facts are there."""
-        if server.facts is not None:
-            self._refused.pop(server.name, None)
-            self._lacks[server.name] = _lacks(self._workflows, server.facts)
-        self.on_came(server)
+        if self._belongs(server):
+            if server.facts is not None:
+                self._refused.pop(server.name, None)
+                self._lacks[server.name] = _lacks(self._workflows, server.facts)
+            self.on_came(server)
 
     def went(self, server: Server) -> None:
         """It doesn't answer."""
-        self.on_went(server)
+        if self._belongs(server):
+            self.on_went(server)
 
     def looked(self, server: Server) -> None:
         """It was asked, and answered."""
-        self.on_looked(server)
+        if self._belongs(server):
+            self.on_looked(server)
+
+    def _belongs(self, server: Server) -> bool:
+        return self.servers.get(server.name) is server
 
     # Who belongs to it.
 
@@ -142,13 +155,20 @@ class Roster:
             return
         wanted = {address.name: address for address in addresses}
         for name in self.servers.keys() - wanted.keys():
-            server = self.servers.pop(name)
+            self._leaving[name] = server = self.servers.pop(name)
             self._lacks.pop(name, None)
-            server.present = False
             self.on_went(server)
-            await server.__aexit__(None, None, None)
         for name in wanted.keys() - self.servers.keys():
-            self.servers[name] = await Server(wanted[name], self._process, self).__aenter__()
+            back = self._leaving.pop(name, None)
+            self.servers[name] = back or await Server(wanted[name], self._process, self).__aenter__()
+            if back is not None and back.present:
+                self.came(back)
+        for name, server in list(self._leaving.items()):
+            if not server.watches:
+                del self._leaving[name]
+                server.present = False
+                await server.__aexit__(None, None, None)
+        self.known.set()
 
 
 def _lacks(workflows: Mapping[str, Workflow], facts: ServerFacts) -> dict[str, tuple[Lack, ...]]:

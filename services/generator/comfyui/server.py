@@ -135,6 +135,9 @@ class Server:
                 await self._look()
             except ComfyError as error:
                 self._missed(error)
+            except Exception as error:  # whatever it is: nobody would look at the server's prompts any more
+                log.exception("%s could not be asked", self.name)
+                self._missed(error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BUSY_S if self.watches or not self.present else IDLE_S):
                     await self._hurry.wait()
@@ -155,7 +158,11 @@ class Server:
         changed = False
         for watch in list(self.watches.values()):
             there = watch.prompt_id in queue
-            entry = None if there else await self.gateway.history(watch.prompt_id)
+            try:
+                entry = None if there else await self.gateway.history(watch.prompt_id)
+            except ComfyError as error:  # what can't be said of one prompt says nothing of the others
+                log.warning("%s: the history of %s can't be read: %s", self.name, watch.prompt_id, error)
+                continue
             changed |= watch.saw(Sighting(queue=queue, history=entry), epoch, time.monotonic())
         if changed:
             self._tell()
@@ -171,7 +178,7 @@ class Server:
         self.facts = ServerFacts(object_info=info, version=self.stats.version, vram=self.vram)
         log.info("%s: %s, %.0f GB, ComfyUI %s", self.name, self.cls, self.vram / GB, self.stats.version)
 
-    def _missed(self, error: ComfyError) -> None:
+    def _missed(self, error: Exception) -> None:
         self._failures += 1
         if self._failures >= AWAY_AFTER and self.present:
             log.warning("%s does not answer: %s", self.name, error)

@@ -51,6 +51,10 @@ async def translated(what: str, limit_s: float | None) -> AsyncIterator[None]:
         if status in BETWEEN:
             raise Unreachable(text, after=time.monotonic() - began, reached=True) from error
         raise Refused(text, status=status) from error
+    except RuntimeError as error:
+        if "closed" not in str(error):
+            raise
+        raise Unreachable(_text(what, error), after=time.monotonic() - began, reached=True) from error
     except ValueError as error:
         raise Refused(f"{what}: the answer can't be read: {error}", status=200) from error
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-CLIP_SECONDS: Mapping[str, float] = {"wan22-5b": 5.0, "wan22-i2v": 5.0, "wan22-t2v": 5.0, "ltx23-i2v": 10.0}
-"""From the first frame of the longest clip to its last, by workflow; in the order in which they are tried when the
-settings name none."""
+CLIP_SECONDS: Mapping[str, float] = {
+    "wan22-5b": 5.0,
+    "wan22-i2v": 5.0,
+    "wan22-t2v": 5.0,
+    "ltx23-i2v": 10.0,
+    "wan22-s2v": 4.75,
+    "ltx23-ia2v": 10.0,
+}
+"""From the first frame of the longest clip to its last, by workflow. First those that are tried when the settings name
+none, in that order."""
 
 
 def clip_seconds(chain: str) -> float:

@@ -51,6 +51,9 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     """Small, six pictures a second, encoded fast: what `JobOptions.preview` asks for."""
     still: Blob | None = None
     """What the clip begins with, where it is made of a picture; goes before the theme picture."""
+    song: Blob | None = None
+    """For performances, which move to their part of it. It says nothing that the analysis doesn't, and is no part
+    of the result's key."""
     fill: bool = True
     """See `JobOptions.fill`."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from libs.bus.handler import TaskContext
+from libs.contracts.artifacts import Blob
 from libs.contracts.storyboard import Shot, Still
 
 
@@ -52,6 +53,8 @@ class ClipOrder:
     """Where the clip goes; in a scratch folder that the caller removes."""
     still: Path | None = None
     """What the clip begins with, where it is made of a picture; goes before the theme picture."""
+    song: Blob | None = None
+    """Fetched only by what moves to the sound."""
     fill: bool = True
     """Whether the builtin renderer may stand in for GPU servers."""
 

@@ -121,6 +121,7 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
             preview=order.preview,
             out=out,
             still=await _local(inputs, store, order.still),
+            song=order.song,
             fill=order.fill,
         )
         rendered = await backend.render(clip_order, context)

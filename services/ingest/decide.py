@@ -127,6 +127,7 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
                 image=brief.image,
                 preview=brief.options.preview,
                 still=_still_of(state, shot.scene),
+                song=brief.song,
                 fill=brief.options.fill,
             ),
         )

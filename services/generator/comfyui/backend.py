@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -31,9 +30,10 @@ from services.generator.comfyui.conform import ConformOrder, conform, last_frame
 from services.generator.comfyui.direction import suits, words_of
 from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.limits import fit_size
-from services.generator.comfyui.pieces import Cutting, Piece, cut_shot
+from services.generator.comfyui.pieces import Cutting, cut_shot
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter, Request
+from services.generator.comfyui.span import cut_span, span_of
 from services.generator.comfyui.workflow import FULL, Workflow
 
 VERSION = "2"
@@ -109,7 +109,8 @@ class ComfyBackend:
         if order.preview:
             return await self._builtin.render(order, context)
         picture = order.still is not None or order.image is not None
-        chain = [one for one in self._chain if one is None or suits(one, picture=picture)]
+        sound = order.song is not None
+        chain = [one for one in self._chain if one is None or suits(one, picture=picture, sound=sound)]
         if not order.fill and any(chain):
             chain = [one for one in chain if one is not None]
         clip = await self._first(chain, lambda workflow: self._clip(order, workflow, context))
@@ -180,13 +181,13 @@ class ComfyBackend:
         async with AsyncExitStack() as stack:
             files: list[Path] = []
             seed = order.shot.scene.seed
-            for number, piece in enumerate(cutting.pieces):
+            for number in range(len(cutting.pieces)):
                 image = (
                     order.still or order.image
                     if number == 0
                     else await self._end_of(files[-1], cutting, number, shoot)
                 )
-                blob, seed = await self._piece(shoot, piece, number, image, cutting.fps)
+                blob, seed = await self._piece(shoot, cutting, number, image)
                 files.append(await stack.enter_async_context(self._store.local(blob)))
             encoding = Encoding(order.width, order.height, fps, self._quality)
             work = await self._workers.run(
@@ -204,11 +205,9 @@ class ComfyBackend:
             workflow=workflow.name,
         )
 
-    async def _piece(
-        self, shoot: _Shoot, piece: Piece, number: int, image: Path | None, rate: Fraction
-    ) -> tuple[Blob, int]:
+    async def _piece(self, shoot: _Shoot, cutting: Cutting, number: int, image: Path | None) -> tuple[Blob, int]:
         """What the workflow makes of one piece, and with which seed; found if it was made before."""
-        order, task = shoot.order, shoot.context.task
+        order, task, piece = shoot.order, shoot.context.task, cutting.pieces[number]
         workflow = shoot.workflow if number == 0 else self._workflows[shoot.workflow.continue_with]
         size = fit_size(workflow.limits_of(FULL), order.width, order.height)
         values: Values = {
@@ -216,18 +215,29 @@ class ComfyBackend:
             "width": size[0],
             "height": size[1],
             "frames": piece.frames,
-            "fps": float(rate),
+            "fps": float(cutting.fps),
         }
         request = Request(
             work=_work(task, shoot.workflow, number),
             group=task.job_id,
             workflow=workflow,
             values=values,
-            files=_files(workflow, image),
+            files=_files(workflow, image) | await self._sound(shoot, workflow, cutting, number),
             seed=(order.shot.scene.seed + number) % MAX_SEED,
             frames=piece.frames,
         )
         return await self._kept.make(request, task.owner, shoot.folder, shoot.context)
+
+    async def _sound(self, shoot: _Shoot, workflow: Workflow, cutting: Cutting, number: int) -> dict[str, Path]:
+        """The part of the song that is heard with a piece, for a workflow that moves to it."""
+        order = shoot.order
+        if order.song is None or not workflow.takes("audio"):
+            return {}
+        out = shoot.folder / f"piece{number}.wav"
+        start, seconds = span_of(order.shot, parse_fps(order.fps), cutting, cutting.pieces[number])
+        async with self._store.local(order.song) as song:
+            await self._workers.run(cut_span, song, start, seconds, out, timeout_s=CONFORM_S)
+        return {"audio": out}
 
     async def _end_of(self, file: Path, cutting: Cutting, number: int, shoot: _Shoot) -> Path:
         """The frame with which the next piece begins, as a picture."""

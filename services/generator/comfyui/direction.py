@@ -29,7 +29,7 @@ def chain_of(library: Library, names: Sequence[str]) -> tuple[Workflow | None, .
 
 
 def _clips(workflow: Workflow) -> Workflow:
-    if workflow.output.media != "video" or workflow.task not in ("animate", "selftest"):
+    if workflow.output.media != "video" or workflow.task not in ("animate", "performance", "selftest"):
         raise Permanent("workflow_unsupported", f"{workflow.name} makes no clips of shots.")
     return workflow
 
@@ -59,9 +59,9 @@ def with_continuations(library: Library, chain: Sequence[Workflow | None]) -> di
     return found
 
 
-def suits(workflow: Workflow, *, picture: bool) -> bool:
+def suits(workflow: Workflow, *, picture: bool, sound: bool = True) -> bool:
     """Whether there is what the workflow can't do without."""
-    return "image" not in workflow.needed or picture
+    return (picture or "image" not in workflow.needed) and (sound or "audio" not in workflow.needed)
 
 
 def words_of(scene: Scene | Still) -> dict[str, str]:

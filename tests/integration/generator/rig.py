@@ -69,6 +69,7 @@ class Generator:
         attempt: int = 1,
         image: Blob | None = None,
         still: Blob | None = None,
+        sound: Blob | None = None,
         fill: bool = True,
     ) -> Task:
         """A task for a shot."""
@@ -81,6 +82,7 @@ class Generator:
             height=HEIGHT,
             image=image,
             still=still,
+            song=sound,
             fill=fill,
         )
         key = f"animate.{shot.scene.id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from services.generator.comfyui.prompter import Exhausted
 from tests.integration.generator.rig import Generator, generator
 from tests.servers.comfyui import ComfyDouble
 from tests.servers.nats import MakeNats
+from tests.songs import make_song
 from tests.unit.generator.scenes import shot
 
 MakeDouble = Callable[..., ComfyDouble]
@@ -141,6 +144,23 @@ async def test_a_clip_begins_with_its_still(
         with pytest.raises(Permanent) as nothing:
             await made.take(await made.order(shot(frames=30)))
         assert nothing.value.code == "workflow_unsupported"
+
+
+async def test_a_performance_hears_its_part_of_the_song(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    async with generator(bus, tmp_path, [comfyui.url], chain=("wan22-s2v",), workers=workers) as made:
+        still = await drawing(made, 90)
+        file = make_song(tmp_path, seconds=6).path
+        sound = await made.store.put_bytes(file.read_bytes(), "audio/wav")
+        fact = await made.take(await made.order(shot(frames=30), still=still, sound=sound))
+        assert (fact.workflow, fact.fallback) == ("wan22-s2v", False)
+        (heard,) = [data for data in await sent_to(comfyui) if data != await bytes_of(made, still)]
+        with wave.open(io.BytesIO(heard)) as read:
+            assert 1.0 <= read.getnframes() / read.getframerate() <= 77 / 16
+        with pytest.raises(Permanent) as deaf:
+            await made.take(await made.order(shot(frames=30, seed=8), job="j2", still=still))
+        assert deaf.value.code == "workflow_unsupported"
 
 
 async def test_without_its_still_a_clip_is_made_from_text_alone(

@@ -105,7 +105,7 @@ def test_its_limits_agree_with_its_nodes(name: str) -> None:
 
 
 def test_the_planner_knows_how_long_clips_may_be() -> None:
-    assert tuple(CLIP_SECONDS) == PREFERRED
+    assert tuple(CLIP_SECONDS)[: len(PREFERRED)] == PREFERRED
     for name, seconds in CLIP_SECONDS.items():
         limits, fps = LIBRARY.get(name).limits, Fraction(30)
         assert len(cut_shot(limits, frames=int(30 * seconds) + 1, fps=fps).pieces) == 1

@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 
 import httpx
 
@@ -30,13 +31,13 @@ def make_handlers(settings: NotifierSettings, metrics: DeliveryMetrics) -> Mappi
     signer = Signer(settings.secret)
     if not signer.signs:
         log.warning("BEATLOOM_NOTIFIER_SECRET is not set: webhooks go out without a signature")
-    tls = httpx.create_ssl_context()
+    tls = cache(httpx.create_ssl_context)  # at the first delivery: it reads whom to trust
 
     async def notify(task: Task, context: TaskContext) -> list[WorkFact]:
         order = task.body
         assert isinstance(order, Notify)
         try:
-            fact = await deliver(task, order, settings, signer, tls)
+            fact = await deliver(task, order, settings, signer, await asyncio.to_thread(tls))
         except BeatloomError as error:
             metrics.attempted(error.code)
             raise

@@ -7,16 +7,26 @@ deliveries. Pure but for `Leases`, which keeps them in the bus's bucket.
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
 
 from libs.bus.connection import Bus
 from libs.bus.records import Held, Records
+from libs.contracts.errors import Retryable
 
 LIFETIME_S = 2 * 86400.0
 """A lease that nobody has written for so long is forgotten."""
+BUS_S = 120.0
+"""How long the bus is waited for."""
+AGAIN_S = 0.5
+
+T = TypeVar("T")
 
 _NAMESPACE = UUID("8f1c5e0a-0a57-5b51-9a86-2f5d3a4f7d21")
 
@@ -106,6 +116,25 @@ class Leases(Records[Lease]):
     def __init__(self, bus: Bus) -> None:
         super().__init__(bus, "lease", Lease, lifetime_s=LIFETIME_S)
 
+    async def get(self, work: str) -> Held[Lease] | None:
+        """The lease as it stands. Raises Retryable("bus_unavailable")."""
+        return await _patiently(lambda: self.read(work))
+
     async def put(self, lease: Lease, over: Held[Lease] | None) -> Held[Lease]:
-        """Write a lease over the one that was read. Raises Outrun, Retryable("bus_unavailable")."""
-        return await self.write(lease.work, lease, over)
+        """Write a lease over the one that was read. Raises Outrun, Retryable("bus_unavailable").
+
+        Outrun may be raised for our own write, when its answer was lost: what stands says so.
+        """
+        return await _patiently(lambda: self.write(lease.work, lease, over))
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives. While the bus is away, the prompts on the servers go on: so it is waited for."""
+    until = time.monotonic() + BUS_S
+    while True:
+        try:
+            return await call()
+        except Retryable:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(AGAIN_S)

@@ -126,7 +126,7 @@ class Pool:
     async def adopt(self, waiting: Waiting, name: str) -> Server | None:
         """The server where the work's prompt is already; None when it doesn't belong to the pool.
 
-        Raises Retryable("bus_unavailable"), and ("no_gpu_server") when nobody can tell who belongs to it.
+        Raises Retryable("no_gpu_server") when nobody can tell who belongs to it.
         """
         try:
             async with asyncio.timeout(self._patience_s):
@@ -136,7 +136,7 @@ class Pool:
         server = self.roster.servers.get(name)
         if server is None:
             return None
-        await self._slots.take(name, waiting.id)
+        await self._taken(name, waiting.id)  # whatever came of it, the prompt is there
         self._held[waiting.id] = name
         if name in self._epochs:
             self._scheduler.adopt(waiting, name, time.monotonic())

@@ -136,7 +136,7 @@ class Prompter:
         Raises Exhausted, what `Pool.acquire` raises, Retryable("bus_unavailable"), OSError when the disk is full.
         """
         while True:
-            held = await self._leases.read(request.work)
+            held = await self._leases.get(request.work)
             try:
                 if held is not None and held.value.open:
                     placed = await self._resume(request, held)
@@ -157,7 +157,7 @@ class Prompter:
 
     async def call_off(self, work: str) -> None:
         """Stop what an earlier process has left for this work. Raises Retryable, ComfyError."""
-        held = await self._leases.read(work)
+        held = await self._leases.get(work)
         if held is None or not held.value.open:
             return
         server = self._pool.roster.servers.get(held.value.server)

@@ -165,8 +165,9 @@ def watch_span(path: str, fps_text: str, span: Span, expected_frames: int, wante
             container.seek(floor(warm / fps / Fraction(stream.time_base or 1)), stream=stream)
         number, steps_ok, shrinker, held = span.first, True, VideoReformatter(), Held()
         small = np.zeros((0, 0, 3), np.uint8)
+        tick = (stream.time_base or 1 / fps) * fps
         for frame in decoded(container, stream, weigh):
-            place = number if frame.pts is None else frame.pts * frame.time_base * fps
+            place = number if frame.pts is None else frame.pts * tick
             if place < warm:
                 continue
             if span.end is not None and place >= span.end:

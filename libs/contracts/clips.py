@@ -12,8 +12,8 @@ CLIP_SECONDS: Mapping[str, float] = {
     "wan22-s2v": 4.75,
     "ltx23-ia2v": 10.0,
 }
-"""From the first frame of the longest clip to its last, by workflow. First those that are tried when the settings name
-none, in that order."""
+"""From the first frame of the longest clip to its last, by workflow. First those that are tried when the settings
+name none, in that order."""
 
 
 def clip_seconds(chain: str) -> float:

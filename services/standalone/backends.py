@@ -26,6 +26,8 @@ class Backends(msgspec.Struct, frozen=True, kw_only=True):
     """As in the setting: `http://host:8188`, `dns+http://name:8188`."""
     chain: tuple[str, ...] = ()
     """Workflows in the order in which they are tried; empty: the preferred ones."""
+    stills: tuple[str, ...] = ()
+    """The same for reference stills."""
     folder: str = ""
     """Of the user's own workflows."""
     words: tuple[str, ...] = ()
@@ -59,29 +61,38 @@ def chosen_backends(arguments: argparse.Namespace, environ: Mapping[str, str]) -
         f"--{name}={','.join(value)}" for name, value in (("comfyui-url", given), ("workflow", chain)) if value
     )
     return Backends(
-        servers=servers, chain=chain or _listed(settings.animate), folder=settings.workflows, words=tuple(words)
+        servers=servers,
+        chain=chain or _listed(settings.animate),
+        stills=_listed(settings.imagine),
+        folder=settings.workflows,
+        words=tuple(words),
     )
 
 
 async def ask_servers(backends: Backends, *, picture: bool) -> list[str]:
     """What a person should know of the servers before a render begins: those that don't answer.
 
-    picture: whether the job brings one. Raises Permanent("workflow_unknown", "workflow_invalid",
-    "workflow_missing_model", "workflow_unsupported"), and Retryable("no_gpu_server") when none answers.
+    picture: whether the job brings one; a still that a server can make does as well. Raises
+    Permanent("workflow_unknown", "workflow_invalid", "workflow_missing_model", "workflow_unsupported"), and
+    Retryable("no_gpu_server") when none answers.
     """
     from services.generator.comfyui.ability import missing_model
-    from services.generator.comfyui.direction import chain_of, suits
+    from services.generator.comfyui.direction import chain_of, stills_of, suits
     from services.generator.comfyui.library import load_library
     from services.standalone.workflows import ask
 
     library = load_library(Path(backends.folder) if backends.folder else None)
-    chain = [one for one in chain_of(library, backends.chain) if one is not None and suits(one, picture=picture)]
-    judged = await ask(backends.servers, None, chain)
+    chain = [one for one in chain_of(library, backends.chain) if one is not None]
+    stills = [one for one in stills_of(library, backends.stills) if suits(one, picture=picture)]
+    judged = await ask(backends.servers, None, [*chain, *stills])
     silent = [f"{server.server} does not answer: {server.error}" for server in judged if server.error]
     if len(silent) == len(judged):
         told = ". ".join(silent) or "No server stands behind the name"
         raise Retryable("no_gpu_server", f"{told}.", hint=f"Start a server, or name another one. {WITHOUT}")
-    found = [ability for server in judged for ability in server.abilities]
+    able = {ability.workflow for server in judged for ability in server.abilities if ability.profile}
+    pictured = picture or any(one.name in able for one in stills)
+    usable = {one.name for one in chain if suits(one, picture=pictured)}
+    found = [ability for server in judged for ability in server.abilities if ability.workflow in usable]
     if not any(ability.profile for ability in found):
         least = min(found, key=lambda ability: len(ability.lacks), default=None)
         if least is None:

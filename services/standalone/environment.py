@@ -13,6 +13,9 @@ ACK_WAIT_S = 5.0
 STILLS = 4
 """Reference stills that a song may have when GPU servers make its clips."""
 
+WITHOUT_SERVERS = {"BEATLOOM_PLANNER_STILLS": "0", "BEATLOOM_PLANNER_CLIP_S": "0"}
+"""What the planner is told, whatever the user says, where all is drawn on this machine."""
+
 SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
 
 
@@ -33,13 +36,15 @@ def environment(
     silent worker, and what the planner is told of GPU servers are the user's, when set.
     What the notifier would not call is refused with the order.
     """
+    servers = bool(user.get("BEATLOOM_GENERATOR_COMFYUI_URLS"))
     return {
         "BEATLOOM_INGEST_CALLBACK_ALLOW": user.get("BEATLOOM_NOTIFIER_ALLOW_HOSTS", ""),
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
         "BEATLOOM_ACK_WAIT_S": str(ACK_WAIT_S),
-        **(_for_servers(user) if user.get("BEATLOOM_GENERATOR_COMFYUI_URLS") else {}),
+        **(_for_servers(user) if servers else {}),
         **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},
+        **({} if servers else WITHOUT_SERVERS),
         "BEATLOOM_NATS_URL": nats_url,
         "BEATLOOM_NATS_TOKEN": nats_token,
         "BEATLOOM_ARTIFACTS_URL": artifacts.as_uri(),

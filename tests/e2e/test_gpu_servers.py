@@ -18,7 +18,7 @@ from tests.servers.comfyui import ComfyDouble
 from tests.songs import Song, make_song
 from tests.waiting import wait_until
 
-SMALL = ("--height", "180", "--fps", "24", "--seed", "5", "--workflow", "wan22-5b")
+SMALL = ("--height", "180", "--fps", "24", "--seed", "5", "--workflow")
 STILLS = 2
 """Of the song: it is one part, with a calm place and a loud one."""
 
@@ -54,16 +54,19 @@ def takes_of(report: Report) -> tuple[Takes, ...]:
     return next(stage.takes for stage in report.stages if stage.stage == "generating")
 
 
-def test_a_server_makes_all_scenes(home: Home, song: Song, comfyui: ComfyDouble) -> None:
+def test_a_server_makes_all_scenes_of_pictures_that_it_made_first(
+    home: Home, song: Song, comfyui: ComfyDouble
+) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
-    done = home.run("render", song.path, *SMALL, "--backend", "comfyui", "--comfyui-url", f"{comfyui.url},{dead}")
+    words = (*SMALL, "wan22-i2v", "--backend", "comfyui", "--comfyui-url", f"{comfyui.url},{dead}")
+    done = home.run("render", song.path, *words)
     report = report_of(home, done)
     (takes,) = takes_of(report)
-    assert takes == Takes(backend="comfyui", workflow="wan22-5b", scenes=len(report.cuts) + 1)
+    assert takes == Takes(backend="comfyui", workflow="wan22-i2v", scenes=len(report.cuts) + 1)
     assert accepted(comfyui) == takes.scenes + STILLS
     stills = list((comfyui.folder / "input").glob("beatloom-*"))
     assert len(stills) == STILLS, "each is sent to the server once"
-    assert f"\nscenes: {takes.scenes} by comfyui (wan22-5b); " in done.stdout
+    assert f"\nscenes: {takes.scenes} by comfyui (wan22-i2v); " in done.stdout
     assert f"warning: {dead.removeprefix('http://')} does not answer" in done.stdout
 
 
@@ -84,7 +87,7 @@ def runs_next(doubles: Sequence[ComfyDouble], process: subprocess.Popen[str]) ->
 def test_killed_servers_only_cost_time(home: Home, song: Song, comfyui_servers: MakeDouble, for_good: bool) -> None:
     doubles = [comfyui_servers(step_s=0.1) for _ in range(3)]
     urls = ",".join(double.url for double in doubles)
-    with home.start("render", song.path, *SMALL, "--comfyui-url", urls) as process:
+    with home.start("render", song.path, *SMALL, "wan22-5b", "--comfyui-url", urls) as process:
         try:
             killed = runs_next(doubles, process)
             killed.stop()

@@ -36,11 +36,11 @@ def test_orders_may_name_the_receivers_that_the_notifier_calls() -> None:
 
 
 def test_stills_are_asked_for_where_servers_are_named() -> None:
-    assert "BEATLOOM_PLANNER_STILLS" not in told()
+    for drawn in (told(), told(BEATLOOM_PLANNER_STILLS="3", BEATLOOM_GENERATOR_COMFYUI_URLS="")):
+        assert (drawn["BEATLOOM_PLANNER_STILLS"], drawn["BEATLOOM_PLANNER_CLIP_S"]) == ("0", "0")
     urls = {"BEATLOOM_GENERATOR_COMFYUI_URLS": "http://gpu1:8188"}
     assert told(**urls)["BEATLOOM_PLANNER_STILLS"] == "4"
     assert told(**urls, BEATLOOM_PLANNER_STILLS="2")["BEATLOOM_PLANNER_STILLS"] == "2"
-    assert "BEATLOOM_PLANNER_STILLS" not in told(BEATLOOM_GENERATOR_COMFYUI_URLS="")
     assert told(**urls)["BEATLOOM_PLANNER_CLIP_S"] == "5.0"
     assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="ltx23-i2v, builtin")["BEATLOOM_PLANNER_CLIP_S"] == "10.0"
     assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="mine")["BEATLOOM_PLANNER_CLIP_S"] == "0.0"

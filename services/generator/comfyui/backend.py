@@ -23,6 +23,7 @@ from libs.contracts.tasks import Task
 from libs.media.encoding import Encoding, Quality
 from libs.media.frames import parse_fps
 from libs.runtime.scratch import Scratch
+from libs.runtime.together import together
 from libs.runtime.workers import WorkerPool
 from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.comfyui.binding import MAX_SEED, Values
@@ -39,6 +40,8 @@ from services.generator.comfyui.workflow import FULL, Workflow
 VERSION = "2"
 """Raised whenever the same order gives another still or clip."""
 CONFORM_S = 900.0
+PIECES = 8
+"""In so many a shot is looked for when it is called off."""
 
 R = TypeVar("R", RenderedStill, RenderedClip)
 W = TypeVar("W", Workflow, Workflow | None)
@@ -144,7 +147,9 @@ class ComfyBackend:
         """Call off what an earlier process has sent for a task whose run has ended."""
         for workflow in self._stills if task.kind == "imagine" else self._chain:
             if workflow is not None:
-                await self._prompter.call_off(_work(task, workflow, 0))
+                await together(
+                    *(self._prompter.call_off(_work(task, workflow, number)) for number in range(PIECES))
+                )
 
     # One workflow.
 

@@ -156,13 +156,17 @@ class Prompter:
                 await self._pool.release(request.work, keep_slot=context.cancelled == "stopped")
 
     async def call_off(self, work: str) -> None:
-        """Stop what an earlier process has left for this work. Raises Retryable, ComfyError."""
+        """Stop what an earlier process has left for this work, if anything. Raises Retryable.
+
+        A server that can't be asked now finishes it for nobody.
+        """
         held = await self._leases.get(work)
         if held is None or not held.value.open:
             return
         server = self._pool.roster.servers.get(held.value.server)
         if server is not None:
-            await server.gateway.cancel(held.value.prompt_id, wait_s=CALL_OFF_S)
+            with contextlib.suppress(ComfyError):
+                await server.gateway.cancel(held.value.prompt_id, wait_s=CALL_OFF_S)
         with contextlib.suppress(Outrun):
             await self._leases.put(closed(held.value, self._ended(held.value, CalledOff(), server, 0.0)), held)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,3 +171,46 @@ async def test_heartbeats_are_held_back_only_while_a_sent_prompt_shows_no_life(
         comfyui.start()
         await work
         assert context.alive()
+
+
+async def test_a_later_piece_of_a_long_shot_is_called_off_too(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers) as made:
+        order = await made.order(shot(frames=240))
+        comfyui.next_prompt()
+        comfyui.next_prompt(step_s=0.5)
+        context = TaskContext(order)
+        work = asyncio.create_task(made.take(order, context))
+        await until(lambda: accepted(comfyui) == 2, seconds=60)
+        context.cancelled = "stopped"
+        work.cancel()
+        await asyncio.wait((work,))
+        assert comfyui.state["running"]
+    async with generator(bus, tmp_path, [comfyui.url], process="two", workers=workers) as made:
+        await until(lambda: bool(made.pool.roster.able_servers("wan22-5b")))
+        await made.backend.abandon(order)
+        await until(lambda: not comfyui.state["running"])
+    assert sum(comfyui.counts["succeeded"].values()) == 1
+
+
+async def test_a_full_disk_blames_no_server_and_leaves_its_prompt_to_be_fetched(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers) as made:
+        await until(lambda: bool(made.pool.roster.able_servers("wan22-5b")))
+        (server,) = made.pool.roster.servers.values()
+        order = await made.order(shot(frames=20))
+        with monkeypatch.context() as patch:
+
+            async def full(*_: object) -> None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            patch.setattr(server.gateway, "download", full)
+            with pytest.raises(Retryable) as error:
+                await made.take(order)
+        assert error.value.code == "no_space"
+        assert not server.watches
+        assert await Slots(bus).taken(server.name) == ()
+        await made.take(order)
+    assert accepted(comfyui) == 1

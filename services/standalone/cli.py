@@ -228,6 +228,12 @@ def _add_backends(command: argparse.ArgumentParser) -> None:
         metavar="NAME[,NAME]",
         help="workflows for clips, tried in this order; `builtin` stands for this machine",
     )
+    command.add_argument(
+        "--no-fill",
+        action="store_false",
+        dest="fill",
+        help="fail when a scene can't be made by the servers, instead of drawing it on this machine",
+    )
 
 
 def _add_workflows(command: argparse.ArgumentParser) -> None:

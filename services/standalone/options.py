@@ -19,6 +19,7 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
     names = ("prompt", "style", "aspect", "height", "fps", "seed", "title", "lyrics_style")
     given: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     given["preview"] = getattr(arguments, "preview", False)
+    given["fill"] = getattr(arguments, "fill", True)
     hint = "See `beatloom render --help`."
     for option, check, value in (("fps", parse_fps, arguments.fps), ("style", check_style, arguments.style)):
         try:

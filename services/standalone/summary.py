@@ -56,4 +56,5 @@ def whole_command(order: Order, seed: int) -> str:
         if value != getattr(usual, name):
             words.append(f"--{name.replace('_', '-')}={value}")
     words += order.backends.words
+    words += [] if order.options.fill else ["--no-fill"]
     return shlex.join([*words, f"--seed={seed}", "--", str(order.song)])

@@ -49,7 +49,7 @@ def at(number: int, group: int, section: str, energy: float, frames: int = 30) -
     return msgspec.structs.replace(plain, group=group, section=section, energy=energy)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(songs(), st.integers(2, 4), st.integers(0, 2**32 - 1))
 def test_every_scene_of_any_song_has_a_still(heard: Analysis, most: int, seed: int) -> None:
     options = JobOptions(height=360)

@@ -17,9 +17,10 @@ def test_the_command_orders_what_was_previewed(tmp_path: Path) -> None:
     for path in (song, lyrics):
         path.write_bytes(b"x")
     given = ["render", "--preview", f"--lyrics={lyrics}", "--prompt=a 'night'; \"$HOME\"", "--aspect=9:16"]
-    given += ["--fps=29.97", "--lyrics-style=stack", f"--output={tmp_path / 'p.mp4'}", "--", str(song)]
+    given += ["--no-fill", "--fps=29.97", "--lyrics-style=stack", f"--output={tmp_path / 'p.mp4'}", "--", str(song)]
     preview = read_order(parser().parse_args(given))
     assert preview.options.preview
+    assert not preview.options.fill
 
     words = shlex.split(whole_command(preview, 77))
     assert words.pop(0) == "beatloom"

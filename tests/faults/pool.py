@@ -130,7 +130,8 @@ async def running_rig(root: Path, nats: NatsServer, doubles: Sequence[ComfyDoubl
     rig = Rig(root, nats, bus, doubles)
 
     async def hear(fact: Fact) -> None:
-        rig.facts.append(fact)
+        if fact not in rig.facts:  # the same one comes again when our ack was lost
+            rig.facts.append(fact)
 
     ear = FactConsumer(bus, hear)
     await ear.start()

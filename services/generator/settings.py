@@ -55,3 +55,6 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
             "all others. Empty: nothing."
         ),
     ] = ""
+    task_budget: Annotated[
+        float, Meta(ge=0, description="What a scene may cost on GPU servers by these prices; 0: no limit.")
+    ] = 0.0

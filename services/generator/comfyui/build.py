@@ -45,6 +45,7 @@ class ComfyLink:
         self._members = _members(settings.comfyui_urls)
         self._redis_url = settings.shared.redis_url
         self._prices = prices_of(settings.gpu_prices)
+        self._budget = settings.task_budget
         self._place = place
         self._builtin = builtin
         self._quality = Quality(settings.shared.preset, settings.shared.crf)
@@ -67,7 +68,7 @@ class ComfyLink:
                 self._chain,
                 self._workflows,
                 pool=pool,
-                prompter=Prompter(pool, Leases(bus), place.pool, prices=self._prices),
+                prompter=Prompter(pool, Leases(bus), place.pool, prices=self._prices, budget=self._budget),
                 builtin=self._builtin,
                 store=place.store,
                 workers=place.pool,

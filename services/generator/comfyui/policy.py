@@ -34,6 +34,10 @@ class BadOutput(errors.ComfyError):
     """A file came, and it is of no use."""
 
 
+class OverBudget(errors.ComfyError):
+    """The task would cost more than it may."""
+
+
 class Next(NamedTuple):
     """The next attempt."""
 
@@ -94,6 +98,7 @@ _CODES: tuple[tuple[type[errors.ComfyError], str], ...] = (
     (errors.PromptLost, "gpu_lost"),
     (errors.Unreachable, "gpu_unreachable"),
     (Stalled, "gpu_stalled"),
+    (OverBudget, "budget_exceeded"),
 )
 
 

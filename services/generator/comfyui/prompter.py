@@ -21,7 +21,7 @@ import msgspec
 
 from libs.bus.handler import TaskContext
 from libs.bus.records import Held, Outrun
-from libs.contracts.errors import BeatloomError, Permanent
+from libs.contracts.errors import BeatloomError, BudgetExceeded, Permanent
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.binding import Values, bind
@@ -38,7 +38,7 @@ from services.generator.comfyui.errors import (
 from services.generator.comfyui.graph import document_of, model_set
 from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed, opened
 from services.generator.comfyui.limits import fit_size
-from services.generator.comfyui.policy import BadOutput, CalledOff, Stalled, code_of, next_attempt
+from services.generator.comfyui.policy import BadOutput, CalledOff, OverBudget, Stalled, code_of, next_attempt
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.roster import ability_of
 from services.generator.comfyui.server import Server
@@ -118,22 +118,33 @@ class _Placed:
 
 
 class Prompter:
-    """prices: for an hour of a server class, in the currency of the budget; "" for all others."""
+    """prices: for an hour of a server class, in the currency of the budget; "" for all others.
+
+    budget: what a task may cost; 0: no limit.
+    """
 
     def __init__(
-        self, pool: Pool, leases: Leases, workers: WorkerPool, *, prices: Mapping[str, float] | None = None
+        self,
+        pool: Pool,
+        leases: Leases,
+        workers: WorkerPool,
+        *,
+        prices: Mapping[str, float] | None = None,
+        budget: float = 0.0,
     ) -> None:
         self._pool = pool
         self._leases = leases
         self._workers = workers
         self._prices = prices or {}
+        self._budget = budget
         self._uploads: set[tuple[str, str, str]] = set()
         """Server, its epoch, and the name of a file that is there."""
 
     async def make(self, request: Request, folder: Path, context: TaskContext) -> Rendered:
         """The file of the request, in `folder`. Cancelling it calls the prompt off when the run has ended.
 
-        Raises Exhausted, what `Pool.acquire` raises, Retryable("bus_unavailable"), OSError when the disk is full.
+        Raises Exhausted, BudgetExceeded, what `Pool.acquire` raises, Retryable("bus_unavailable"), OSError when the
+        disk is full.
         """
         while True:
             held = await self._leases.get(request.work)
@@ -175,6 +186,9 @@ class Prompter:
     async def _begin(self, request: Request, held: Held[Lease] | None, context: TaskContext) -> _Placed:
         before = None if held is None else held.value
         ended = () if before is None else before.ended
+        if self._over_budget(ended, context):
+            self._charge(ended, context)
+            raise BudgetExceeded(f"A scene may cost {self._budget:.2f} on GPU servers.")
         plan = next_attempt(request.workflow, ended, request.work)
         if plan is None:
             self._charge(ended, context)
@@ -322,6 +336,8 @@ class Prompter:
                 elif not (server.heard and moves):  # silence says nothing where nothing can be heard
                     clock.deaf(now)
                 self._must_get_on(request, clock, watch, now)
+                if self._over_budget(placed.lease.ended, context, self._cost(server, watch.ran(now))):
+                    raise OverBudget(f"it may cost {self._budget:.2f}")
                 placed.longest_gap = clock.longest
                 context.progress(min(0.9, watch.ran(now) / max(expected, 1.0)), request.workflow.title)
             with contextlib.suppress(TimeoutError):
@@ -378,7 +394,6 @@ class Prompter:
             await self._leases.put(closed(lease, end), placed.held)
 
     def _ended(self, lease: Lease, error: ComfyError | None, server: Server | None, ran: float) -> EndedAttempt:
-        price = 0.0 if server is None else self._prices.get(server.cls, self._prices.get("", 0.0))
         return EndedAttempt(
             server=lease.server,
             workflow=lease.workflow,
@@ -388,9 +403,17 @@ class Prompter:
             message=str(error or "")[:MESSAGE_CHARS],
             at=datetime.now(UTC),
             gpu_seconds=ran,
-            cost=ran / 3600 * price,
+            cost=self._cost(server, ran),
             infrastructure=error is not None and error.infrastructure,
         )
+
+    def _cost(self, server: Server | None, seconds: float) -> float:
+        return 0.0 if server is None else seconds / 3600 * self._prices.get(server.cls, self._prices.get("", 0.0))
+
+    def _over_budget(self, ended: Sequence[EndedAttempt], context: TaskContext, running: float = 0.0) -> bool:
+        """Whether the task has cost too much, with what runs and what was charged for its other pieces."""
+        spent = context.cost + sum(one.cost for one in ended) + running
+        return 0 < self._budget <= spent
 
     def _charge(self, attempts: Sequence[EndedAttempt], context: TaskContext) -> None:
         context.spend_gpu(sum(one.gpu_seconds for one in attempts), sum(one.cost for one in attempts))

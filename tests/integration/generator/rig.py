@@ -100,6 +100,8 @@ async def generator(
     process: str = "one",
     workers: WorkerPool | None = None,
     patience_s: float = 20.0,
+    price: float = 0.0,
+    budget: float = 0.0,
 ) -> AsyncIterator[Generator]:
     """A generator over the bus and the store below `root`, with these servers."""
     async with AsyncExitStack() as stack:
@@ -125,7 +127,7 @@ async def generator(
             wanted,
             workflows,
             pool=pool,
-            prompter=Prompter(pool, Leases(bus), own),
+            prompter=Prompter(pool, Leases(bus), own, prices={"": price}, budget=budget),
             builtin=BuiltinBackend(own, timeout_s=60.0, quality=FAST),
             store=store,
             workers=own,

@@ -11,7 +11,7 @@ import pytest
 
 from libs.bus.connection import Bus
 from libs.bus.handler import TaskContext
-from libs.contracts.errors import Retryable
+from libs.contracts.errors import BudgetExceeded, Retryable
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui import pool, prompter, roster
 from services.generator.comfyui.address import Address
@@ -214,3 +214,20 @@ async def test_a_full_disk_blames_no_server_and_leaves_its_prompt_to_be_fetched(
         assert await Slots(bus).taken(server.name) == ()
         await made.take(order)
     assert accepted(comfyui) == 1
+
+
+async def test_a_task_stops_at_what_it_may_cost(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    comfyui.set(step_s=0.5)
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers, price=3600.0, budget=1.0) as made:
+        order = await made.order(shot(frames=20))
+        context = TaskContext(order)
+        with pytest.raises(BudgetExceeded):
+            await made.take(order, context)
+        assert 1.0 <= context.cost < 4.0
+        await until(lambda: not comfyui.state["running"])
+        with pytest.raises(BudgetExceeded):
+            await made.take(order)
+    assert accepted(comfyui) == 1
+    assert not sum(comfyui.counts["succeeded"].values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, lgamma, log, log1p
+from math import ceil, exp, lgamma, log, log1p
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from libs.measure.music import Series
 
 _STEP = 0.001
+_BLOCK = 20_000
+"""Steps that are looked at at once."""
 
 
 class Nearness(NamedTuple):
@@ -37,7 +39,15 @@ def nearness(distances: Series, tolerances: tuple[float, ...]) -> Nearness:
 
 def by_chance(beats: Series, start: float, end: float, tolerances: tuple[float, ...]) -> Nearness:
     """What cuts at any time between two times would show."""
-    return nearness(to_beats(np.arange(start, max(end, start + _STEP), _STEP), beats), tolerances)
+    count = max(ceil((end - start) / _STEP), 1)
+    far = np.empty(count, np.float32)
+    within = np.zeros(len(tolerances))
+    for first in range(0, count, _BLOCK):
+        steps = np.arange(first, min(first + _BLOCK, count), dtype=np.float64)
+        distances = np.abs(to_beats(start + steps * _STEP, beats))
+        far[first : first + steps.size] = distances
+        within += np.array([np.count_nonzero(distances <= one + 1e-9) for one in tolerances])
+    return Nearness(float(np.median(far)), tuple((within / count).tolist()))
 
 
 def at_least(hits: int, of: int, share: float) -> float:

@@ -33,7 +33,8 @@ from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.limits import fit_size
 from services.generator.comfyui.pieces import Cutting, cut_shot
 from services.generator.comfyui.pool import Pool
-from services.generator.comfyui.prompter import Prompter, Request
+from services.generator.comfyui.prompter import Prompter
+from services.generator.comfyui.request import Request
 from services.generator.comfyui.span import cut_span, span_of
 from services.generator.comfyui.workflow import FULL, Workflow
 

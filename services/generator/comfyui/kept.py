@@ -16,7 +16,8 @@ from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob, result_key
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui.binding import request_digest
-from services.generator.comfyui.prompter import Prompter, Request
+from services.generator.comfyui.prompter import Prompter
+from services.generator.comfyui.request import Request
 from services.generator.comfyui.strip import strip
 
 VERSION = "2"

@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from libs.bus.handler import TaskContext
 from libs.bus.records import Held, Outrun
 from libs.contracts.errors import BeatloomError, BudgetExceeded, Permanent
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui.answers import HistoryEntry
-from services.generator.comfyui.binding import Values, bind
+from services.generator.comfyui.binding import bind
 from services.generator.comfyui.clocks import StallClock, ceiling
 from services.generator.comfyui.conform import inspect
 from services.generator.comfyui.errors import (
@@ -40,12 +38,13 @@ from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed
 from services.generator.comfyui.limits import fit_size
 from services.generator.comfyui.policy import BadOutput, CalledOff, OverBudget, Stalled, code_of, next_attempt
 from services.generator.comfyui.pool import Pool
+from services.generator.comfyui.request import Exhausted, Rendered, Request
 from services.generator.comfyui.roster import ability_of
 from services.generator.comfyui.server import Server
 from services.generator.comfyui.truth import Done, Failed, Lost, Running
 from services.generator.comfyui.waiting import Need, Waiting
 from services.generator.comfyui.watch import Watch
-from services.generator.comfyui.workflow import FULL, Workflow
+from services.generator.comfyui.workflow import FULL
 
 AWAY_S = 60.0
 """How long a server may say nothing of a prompt before it is given up."""
@@ -54,48 +53,9 @@ LIFE_S = 30.0
 TICK_S = 1.0
 CALL_OFF_S = 3.0
 INSPECT_S = 300.0
-PRIOR_S = 60.0
-"""What 81 frames of 832 x 480 are thought to take."""
 MESSAGE_CHARS = 500
 
 log = logging.getLogger(__name__)
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of a workflow."""
-
-    work: str
-    """Names it, the same over all deliveries of its task."""
-    group: str
-    """The job."""
-    workflow: Workflow
-    values: Values
-    """All but files and the seed; width and height as wanted, fitted to the profile's limits when it is sent."""
-    files: Mapping[str, Path]
-    """Pictures and sounds by parameter."""
-    seed: int
-    frames: int
-    """That the file must have at least; 1 for a still."""
-
-
-class Rendered(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is of use."""
-
-    path: Path
-    seed: int
-    server: str
-    ended: tuple[EndedAttempt, ...]
-    """The attempts before it."""
-
-
-class Exhausted(Permanent):
-    """The workflow has had its attempts. `ended`: their history; `detail`: the same for operators."""
-
-    def __init__(self, workflow: Workflow, ended: tuple[EndedAttempt, ...]) -> None:
-        last = ended[-1]
-        super().__init__(last.code, f"{workflow.title}: given up after {len(ended)} attempts.")
-        self.ended = ended
-        self.detail = "\n".join(f"{one.at:%H:%M:%S} {one.server} {one.code}: {one.message}" for one in ended)
 
 
 @dataclass
@@ -347,14 +307,14 @@ class Prompter:
     def _clock(self, request: Request, server: Server, now: float) -> StallClock:
         learned = self._pool.learned
         switch = learned.switch(model_set(request.workflow.graph)) if self._pool.switches(request.work) else 0.0
-        gap = learned.gap(request.workflow.name, _size(request), server.cls)
+        gap = learned.gap(request.workflow.name, request.size, server.cls)
         return StallClock(since=now, gap=gap, switch=switch)
 
     def _must_get_on(self, request: Request, clock: StallClock, watch: Watch, now: float) -> None:
         """Raises Stalled."""
         if clock.stalled(now):
             raise Stalled(f"no step for {now - clock.since:.0f} s")
-        spread = self._pool.learned.spread(request.workflow.name, _size(request))
+        spread = self._pool.learned.spread(request.workflow.name, request.size)
         if watch.ran(now) > ceiling(self._expected(request), spread, clock.switch):
             raise Stalled(f"it has run for {watch.ran(now):.0f} s")
 
@@ -420,31 +380,20 @@ class Prompter:
 
     def _learn(self, request: Request, placed: _Placed, watch: Watch) -> None:
         """What it took: loading up to the first step, work from there on."""
-        learned, name, size, cls = self._pool.learned, request.workflow.name, _size(request), placed.server.cls
+        learned, name, size, cls = self._pool.learned, request.workflow.name, request.size, placed.server.cls
         if not placed.fresh or watch.running_since is None or watch.first_step_at is None:
             return
-        learned.took(name, size, cls, time.monotonic() - watch.first_step_at, _prior(request))
+        learned.took(name, size, cls, time.monotonic() - watch.first_step_at, request.prior_s)
         learned.stepped(name, size, cls, placed.longest_gap)
         if self._pool.switches(request.work):
             models = model_set(request.workflow.graph_of(placed.lease.profile))
             learned.switched(models, watch.first_step_at - watch.running_since)
 
     def _expected(self, request: Request) -> float:
-        return self._pool.learned.seconds(request.workflow.name, _size(request), _prior(request))
+        return self._pool.learned.seconds(request.workflow.name, request.size, request.prior_s)
 
     async def _call_off(self, placed: _Placed) -> None:
         end = self._ended(placed.lease, CalledOff(), placed.server, placed.ran)
         with contextlib.suppress(ComfyError, BeatloomError, Outrun):
             await asyncio.shield(placed.server.gateway.cancel(placed.lease.prompt_id, wait_s=CALL_OFF_S))
             await self._leases.put(closed(placed.lease, end), placed.held)
-
-
-def _size(request: Request) -> str:
-    width, height = request.values.get("width", 0), request.values.get("height", 0)
-    return f"{width}x{height}x{request.frames}"
-
-
-def _prior(request: Request) -> float:
-    """Seconds that such work may take, before anything is known: in proportion to its pixels."""
-    width, height = (float(request.values.get(side) or 512) for side in ("width", "height"))
-    return PRIOR_S * max(request.frames, 4) * width * height / (81 * 832 * 480)

@@ -17,6 +17,7 @@ from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import TakeRendered
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui import prompter, watch
+from services.generator.comfyui.request import Exhausted
 from tests.integration.generator.rig import HEIGHT, WIDTH, Generator, generator
 from tests.servers.comfyui import ComfyDouble
 from tests.servers.nats import MakeNats
@@ -164,7 +165,7 @@ async def test_given_up_it_tells_its_whole_history(
 ) -> None:
     comfyui.set(exec_error="a node of glass")
     async with generator(bus, tmp_path, [comfyui.url], workers=workers) as made:
-        with pytest.raises(prompter.Exhausted) as given_up:
+        with pytest.raises(Exhausted) as given_up:
             await made.take(await made.order(shot(frames=20)))
     assert given_up.value.code == "gpu_failed"
     assert given_up.value.detail.count("a node of glass") == 3

@@ -19,7 +19,7 @@ from libs.contracts.storyboard import Still
 from libs.runtime.workers import WorkerPool
 from services.generator.backend import StillOrder
 from services.generator.builtin.backend import BuiltinBackend
-from services.generator.comfyui.prompter import Exhausted
+from services.generator.comfyui.request import Exhausted
 from tests.integration.generator.rig import Generator, generator
 from tests.servers.comfyui import ComfyDouble
 from tests.servers.nats import MakeNats

@@ -16,7 +16,7 @@ from services.generator.settings import GeneratorSettings
 
 NAME = "generator"
 READY = 1
-"""Shots that wait for a free worker process, so that none has to wait for the bus and the disk between two shots."""
+"""Shots that wait for a free worker process: none then waits for bus and disk between two shots."""
 
 
 def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -> Litestar:

@@ -83,25 +83,25 @@ async def test_a_folder_whose_process_died_before_it_was_locked_is_swept(tmp_pat
 
 async def test_a_slow_removal_holds_up_nobody_and_outlives_a_cancel(tmp_path: Path) -> None:
     async with Scratch(tmp_path) as scratch:
-        ready, stuck = asyncio.Event(), threading.Event()
+        halves, stuck = asyncio.Queue[Path](), threading.Event()
 
         async def work() -> None:
             async with scratch.folder() as folder:
                 (folder / "half").write_text("x")
-                ready.set()
+                halves.put_nowait(folder / "half")
                 await asyncio.get_running_loop().create_future()
 
         # The loop's threads are all busy, so that the removal has to wait.
         for _ in range(min(32, (os.cpu_count() or 1) + 4)):
             asyncio.get_running_loop().run_in_executor(None, stuck.wait)
         working = asyncio.create_task(work())
-        await ready.wait()
+        half = await halves.get()
         working.cancel()
         await asyncio.sleep(0)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working
-        assert (half := folder_of(tmp_path) / "half").is_file()
+        assert half.is_file()
         stuck.set()
         await until(lambda: not half.exists())
 

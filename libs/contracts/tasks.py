@@ -36,6 +36,8 @@ class Imagine(msgspec.Struct, frozen=True, kw_only=True, tag="imagine"):
     still: Still
     image: Blob | None = None
     """The theme picture, to be taken as a reference."""
+    ceiling: float | None = None
+    """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
 
 
 class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
@@ -56,6 +58,8 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     of the result's key."""
     fill: bool = True
     """See `JobOptions.fill`."""
+    ceiling: float | None = None
+    """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
 
 
 class Takes(msgspec.Struct, frozen=True, kw_only=True):

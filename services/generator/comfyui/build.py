@@ -60,7 +60,13 @@ class ComfyLink:
             aclosing(open_cache(self._redis_url)) as cache,
             recalled(cache) as learned,
             Pool(
-                self._members, self._workflows, Slots(bus), process=process, canary=self._canary, learned=learned
+                self._members,
+                self._workflows,
+                Slots(bus),
+                process=process,
+                canary=self._canary,
+                learned=learned,
+                cache=cache,
             ) as pool,
         ):
             self._backend = ComfyBackend(

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
+from libs.cache import Cache, MemoryCache
 from libs.contracts.errors import Permanent, Retryable
 from services.generator.comfyui.keeper import Keeper
 from services.generator.comfyui.learned import Learned
@@ -51,10 +52,11 @@ class Pool:
         process: str,
         canary: Workflow,
         learned: Learned | None = None,
+        cache: Cache | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.learned = learned or Learned()
-        self.roster = Roster(members, workflows, process)
+        self.roster = Roster(members, workflows, process, cache or MemoryCache())
         self.roster.on_came = self._came
         self.roster.on_went = self._went
         self.roster.on_looked = self._looked

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from services.generator.comfyui.errors import (
     ComfyError,
     InvalidGraph,
     MissingInput,
+    OutOfMemory,
     OutputGone,
     PromptLost,
     Unreachable,
@@ -80,7 +82,7 @@ class _Placed:
 class Prompter:
     """prices: for an hour of a server class, in the currency of the budget; "" for all others.
 
-    budget: what a task may cost; 0: no limit.
+    budget: what any task may cost; 0: no limit but the task's own.
     """
 
     def __init__(
@@ -148,7 +150,7 @@ class Prompter:
         ended = () if before is None else before.ended
         if self._over_budget(ended, context):
             self._charge(ended, context)
-            raise BudgetExceeded(f"A scene may cost {self._budget:.2f} on GPU servers.")
+            raise BudgetExceeded(f"A scene may cost {self._ceiling(context):.2f} on GPU servers.")
         plan = next_attempt(request.workflow, ended, request.work)
         if plan is None:
             self._charge(ended, context)
@@ -297,7 +299,7 @@ class Prompter:
                     clock.deaf(now)
                 self._must_get_on(request, clock, watch, now)
                 if self._over_budget(placed.lease.ended, context, self._cost(server, watch.ran(now))):
-                    raise OverBudget(f"it may cost {self._budget:.2f}")
+                    raise OverBudget(f"it may cost {self._ceiling(context):.2f}")
                 placed.longest_gap = clock.longest
                 context.progress(min(0.9, watch.ran(now) / max(expected, 1.0)), request.workflow.title)
             with contextlib.suppress(TimeoutError):
@@ -347,6 +349,9 @@ class Prompter:
             reason = Permanent(code_of(error), f"{server.name}: {error}")
             self._pool.refuse(server, ability_of(lease.workflow), reason)
             self._pool.refuse(server, ability_of(lease.workflow, lease.profile), reason)
+        if isinstance(error, OutOfMemory):
+            with contextlib.suppress(ComfyError):
+                await server.gateway.free()
         if error.infrastructure:
             self._pool.failed(server)
         end = self._ended(lease, error, server, placed.ran)
@@ -373,7 +378,12 @@ class Prompter:
     def _over_budget(self, ended: Sequence[EndedAttempt], context: TaskContext, running: float = 0.0) -> bool:
         """Whether the task has cost too much, with what runs and what was charged for its other pieces."""
         spent = context.cost + sum(one.cost for one in ended) + running
-        return 0 < self._budget <= spent
+        return spent > 0 and spent >= self._ceiling(context)
+
+    def _ceiling(self, context: TaskContext) -> float:
+        """What the task may cost: its own ceiling, or the setting's where that is lower."""
+        own = getattr(context.task.body, "ceiling", None)
+        return min(math.inf if own is None else own, self._budget or math.inf)
 
     def _charge(self, attempts: Sequence[EndedAttempt], context: TaskContext) -> None:
         context.spend_gpu(sum(one.gpu_seconds for one in attempts), sum(one.cost for one in attempts))

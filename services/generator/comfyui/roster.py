@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from libs.cache import Cache
 from libs.contracts.errors import Permanent
 from services.generator.comfyui.ability import Lack, ServerFacts, can, missing_model
+from services.generator.comfyui.address import Address
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.server import Server
 from services.generator.comfyui.waiting import Need
@@ -32,7 +34,7 @@ class Roster:
     It hears of its servers what `server.Listener` says, and passes it on.
     """
 
-    def __init__(self, members: Members, workflows: Mapping[str, Workflow], process: str) -> None:
+    def __init__(self, members: Members, workflows: Mapping[str, Workflow], process: str, cache: Cache) -> None:
         self.servers: dict[str, Server] = {}
         self.on_came: Callable[[Server], None] = lambda _: None
         self.on_went: Callable[[Server], None] = lambda _: None
@@ -41,6 +43,7 @@ class Roster:
         self._members = members
         self._workflows = workflows
         self._process = process
+        self._cache = cache
         self.known = asyncio.Event()
         """Set once it could be found out who belongs to the pool."""
         self._leaving: dict[str, Server] = {}
@@ -160,7 +163,7 @@ class Roster:
             self.on_went(server)
         for name in wanted.keys() - self.servers.keys():
             back = self._leaving.pop(name, None)
-            self.servers[name] = back or await Server(wanted[name], self._process, self).__aenter__()
+            self.servers[name] = back or await self._started(wanted[name])
             if back is not None and back.present:
                 self.came(back)
         for name, server in list(self._leaving.items()):
@@ -169,6 +172,9 @@ class Roster:
                 server.present = False
                 await server.__aexit__(None, None, None)
         self.known.set()
+
+    async def _started(self, address: Address) -> Server:
+        return await Server(address, self._process, self, self._cache).__aenter__()
 
 
 def _lacks(workflows: Mapping[str, Workflow], facts: ServerFacts) -> dict[str, tuple[Lack, ...]]:

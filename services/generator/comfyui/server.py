@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+from libs.cache import Cache
 from services.generator.comfyui import events
 from services.generator.comfyui.ability import GB, ServerFacts
 from services.generator.comfyui.address import Address, client_id
@@ -29,6 +31,8 @@ BUSY_S = 1.0
 IDLE_S = 5.0
 ZOMBIE_S = 30.0
 """A socket that says nothing for so long while a prompt of ours runs is replaced."""
+FACTS_S = 300.0
+"""How often it is asked what it can do: model files come and go while it runs."""
 AWAY_AFTER = 2
 """Calls in a row without an answer, after which it counts as away."""
 
@@ -51,10 +55,10 @@ class Listener(Protocol):
 class Server:
     """The server at `address`. An async context manager; made and used in one loop.
 
-    process: see `address.client_id`.
+    process: see `address.client_id`. cache: for what it can do, which all generators ask.
     """
 
-    def __init__(self, address: Address, process: str, listener: Listener) -> None:
+    def __init__(self, address: Address, process: str, listener: Listener, cache: Cache) -> None:
         self.address = address
         self.name = address.name
         self.gateway = Gateway(address, client_id(process, address))
@@ -69,6 +73,8 @@ class Server:
         """Set, and replaced by another one, whenever something about a watch changes."""
         self._events = EventStream(address, self.gateway.client_id, self._on_event)
         self._listener = listener
+        self._cache = cache
+        self._learned_at = 0.0
         self._failures = 0
         self._hurry = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
@@ -148,10 +154,10 @@ class Server:
         epoch = self.epoch
         if absent or not self.present or not epoch:
             epoch = await self.gateway.epoch()
-        if not self.present or epoch != self.epoch:
-            await self._learn()
-        self.queue, self._failures = queue, 0
         anew = not self.present or epoch != self.epoch
+        if anew or time.monotonic() - self._learned_at > FACTS_S:
+            anew |= await self._learn(epoch)
+        self.queue, self._failures = queue, 0
         self.present, self.epoch = True, epoch
         if anew:
             self._listener.came(self)
@@ -171,12 +177,28 @@ class Server:
             self._events.renew()
         self._listener.looked(self)
 
-    async def _learn(self) -> None:
-        """What it is and can: asked when it comes, since a restart may have changed it."""
-        self.stats = await self.gateway.stats()
-        info = await self.gateway.object_info()
+    async def _learn(self, epoch: str) -> bool:
+        """What it is and can, which may have changed. True when it has."""
+        before, self.stats = self.facts, await self.gateway.stats()
+        info = await self._object_info(epoch)
         self.facts = ServerFacts(object_info=info, version=self.stats.version, vram=self.vram)
+        self._learned_at = time.monotonic()
+        if self.facts == before:
+            return False
         log.info("%s: %s, %.0f GB, ComfyUI %s", self.name, self.cls, self.vram / GB, self.stats.version)
+        return True
+
+    async def _object_info(self, epoch: str) -> dict[str, Any]:
+        """Megabytes, which generators fetch once for all, where they share a cache."""
+        key = f"comfyui/object_info/{self.name}/{epoch}"
+        cached = await self._cache.get(key) if epoch else None
+        if cached is not None:
+            with contextlib.suppress(ValueError):
+                return dict(json.loads(cached))  # limits of inputs are larger than what msgpack takes
+        found = await self.gateway.object_info()
+        if epoch:
+            await self._cache.put(key, json.dumps(found).encode(), FACTS_S)
+        return found
 
     def _missed(self, error: Exception) -> None:
         self._failures += 1

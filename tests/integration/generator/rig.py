@@ -11,6 +11,7 @@ import msgspec
 from libs.artifacts import ArtifactStore, open_store
 from libs.bus.connection import Bus
 from libs.bus.handler import TaskContext
+from libs.cache import Cache
 from libs.contracts.artifacts import Blob
 from libs.contracts.facts import StillRendered, TakeRendered
 from libs.contracts.storyboard import Shot, Still
@@ -71,6 +72,7 @@ class Generator:
         still: Blob | None = None,
         sound: Blob | None = None,
         fill: bool = True,
+        ceiling: float | None = None,
     ) -> Task:
         """A task for a shot."""
         analysis = await self.store.put_bytes(msgspec.json.encode(song()), "application/json")
@@ -84,6 +86,7 @@ class Generator:
             still=still,
             song=sound,
             fill=fill,
+            ceiling=ceiling,
         )
         key = f"animate.{shot.scene.id}"
         return Task(job_id=job, run=1, task=key, attempt=attempt, owner=owner, body=body)
@@ -100,6 +103,7 @@ async def generator(
     process: str = "one",
     workers: WorkerPool | None = None,
     patience_s: float = 20.0,
+    cache: Cache | None = None,
     price: float = 0.0,
     budget: float = 0.0,
 ) -> AsyncIterator[Generator]:
@@ -120,6 +124,7 @@ async def generator(
                 process=process,
                 canary=library.get(CANARY),
                 patience_s=patience_s,
+                cache=cache,
             )
         )
         backend = ComfyBackend(

@@ -218,6 +218,7 @@ async def test_out_of_memory_asks_for_less_then_for_a_larger_server(
             await made.take(await made.order(shot(frames=20)))
         assert error.value.code == "gpu_out_of_memory"
         assert accepted(small) == 2, "in its two profiles"
+        assert small.counts["freed"] == 2
     large = comfyui_servers(vram_bytes=80 << 30)
     async with generator(bus, tmp_path, [small.url, large.url], workers=workers) as made:
         fact = await made.take(await made.order(shot(frames=20)))

@@ -11,6 +11,7 @@ import pytest
 
 from libs.bus.connection import Bus
 from libs.bus.handler import TaskContext
+from libs.cache import MemoryCache
 from libs.contracts.errors import BudgetExceeded, Retryable
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui import pool, prompter, roster
@@ -216,12 +217,13 @@ async def test_a_full_disk_blames_no_server_and_leaves_its_prompt_to_be_fetched(
     assert accepted(comfyui) == 1
 
 
+@pytest.mark.parametrize(("budget", "ceiling"), [(1.0, None), (0.0, 1.0), (9.0, 1.0)])
 async def test_a_task_stops_at_what_it_may_cost(
-    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool, budget: float, ceiling: float | None
 ) -> None:
     comfyui.set(step_s=0.5)
-    async with generator(bus, tmp_path, [comfyui.url], workers=workers, price=3600.0, budget=1.0) as made:
-        order = await made.order(shot(frames=20))
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers, price=3600.0, budget=budget) as made:
+        order = await made.order(shot(frames=20), ceiling=ceiling)
         context = TaskContext(order)
         with pytest.raises(BudgetExceeded):
             await made.take(order, context)
@@ -231,3 +233,17 @@ async def test_a_task_stops_at_what_it_may_cost(
             await made.take(order)
     assert accepted(comfyui) == 1
     assert not sum(comfyui.counts["succeeded"].values())
+
+
+async def test_generators_that_share_a_cache_ask_once_what_a_server_can_do(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    cache = MemoryCache()
+    for process in ("one", "two"):
+        async with generator(bus, tmp_path, [comfyui.url], process=process, cache=cache, workers=workers) as made:
+            await until(lambda: made.pool.roster.able_servers("wan22-5b") != frozenset())
+    assert comfyui.counts["requests"]["GET /object_info"] == 1
+    comfyui.restart()
+    async with generator(bus, tmp_path, [comfyui.url], process="three", cache=cache, workers=workers) as made:
+        await until(lambda: made.pool.roster.able_servers("wan22-5b") != frozenset())
+    assert comfyui.counts["requests"]["GET /object_info"] == 2, "a server that was started anew may be another one"

@@ -263,7 +263,7 @@ async def test_captions_are_seen_where_they_belong(
 async def test_cancel_leaves_no_process_and_no_file(bench: Bench, tmp_path: Path) -> None:
     song = await make_song(tmp_path / "song.mp3", 20.0)
     task = await order(bench.store, tmp_path, song, lengths=(300, 300), overlaps=(0, 0))
-    for wait in (0.05, 0.4, 0.9):
+    for wait in (0.02, 0.1, 0.25):
         work = asyncio.ensure_future(bench.compose(task, TaskContext(task)))
         await asyncio.sleep(wait)
         work.cancel()

@@ -16,6 +16,9 @@ from tests.servers.nats import MakeNats, NatsServer
 from tests.unit.ingest.story import new_job
 from tests.waiting import until
 
+FIRST = 2
+"""Tasks with which a job begins: analyze and mix."""
+
 
 class Post(NamedTuple):
     """A ledger whose outbox runs."""
@@ -40,9 +43,9 @@ class Post(NamedTuple):
 
 @pytest.fixture
 async def post(tmp_path: Path, nats_server: MakeNats) -> AsyncIterator[Post]:
-    """A task stream that holds two tasks, and an outbox that never looks by itself while the test lasts."""
+    """A task stream that holds what two jobs begin with, and an outbox that never looks by itself meanwhile."""
     server = nats_server()
-    bus = await Bus.connect(server.url, server.token, name="test", max_tasks=2)
+    bus = await Bus.connect(server.url, server.token, name="test", max_tasks=2 * FIRST)
     await bus.ensure_topology()
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
     await database.migrate()
@@ -65,22 +68,22 @@ async def post(tmp_path: Path, nats_server: MakeNats) -> AsyncIterator[Post]:
 
 async def test_a_commit_wakes_it(post: Post) -> None:
     job_id = (await post.ledger.accept(new_job())).job_id
-    await post.holds(subjects.TASKS, 1)
-    message = await post.bus.js.get_msg(subjects.TASKS, seq=1)
-    assert message.headers is not None
-    assert message.headers["Nats-Msg-Id"] == f"{job_id}/1/analyze/1"
+    await post.holds(subjects.TASKS, FIRST)
+    messages = [await post.bus.js.get_msg(subjects.TASKS, seq=1 + number) for number in range(FIRST)]
+    told = {message.headers["Nats-Msg-Id"] for message in messages if message.headers}
+    assert told == {f"{job_id}/1/analyze/1", f"{job_id}/1/mix/1"}
 
 
 async def test_a_full_stream_makes_tasks_wait_and_lets_a_cancel_through(post: Post) -> None:
     jobs = [(await post.ledger.accept(new_job())).job_id for _ in range(3)]
-    await post.holds(subjects.TASKS, 2)
+    await post.holds(subjects.TASKS, 2 * FIRST)
     await asyncio.sleep(0.3)
-    assert await post.messages(subjects.TASKS) == 2
+    assert await post.messages(subjects.TASKS) == 2 * FIRST
     await post.ledger.cancel(jobs[0])
     await post.holds(subjects.CONTROL, 1)
     await post.bus.js.purge_stream(subjects.TASKS)
-    await post.holds(subjects.TASKS, 1)
-    message = await post.bus.js.get_msg(subjects.TASKS, seq=3)
+    await post.holds(subjects.TASKS, FIRST)
+    message = await post.bus.js.get_msg(subjects.TASKS, seq=2 * FIRST + 1)
     assert message.headers is not None
     assert message.headers["Beatloom-Job"] == jobs[2]
 
@@ -95,17 +98,17 @@ async def test_what_was_committed_while_the_server_was_away_goes_out_after(post:
         return post.bus.connected
 
     await until(connected)
-    await post.holds(subjects.TASKS, 2)
+    await post.holds(subjects.TASKS, 2 * FIRST)
 
 
 async def test_what_went_out_twice_is_there_once(post: Post, tmp_path: Path) -> None:
     await post.ledger.accept(new_job())
-    await post.holds(subjects.TASKS, 1)
+    await post.holds(subjects.TASKS, FIRST)
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
     try:
         async with database.write() as connection:
             await connection.exec_driver_sql("UPDATE outbox SET sent_at = NULL")
-        assert await Outbox(database, post.bus, refused=post.ledger.apply).publish_due("task") == 1
+        assert await Outbox(database, post.bus, refused=post.ledger.apply).publish_due("task") == FIRST
     finally:
         await database.close()
-    assert await post.messages(subjects.TASKS) == 1
+    assert await post.messages(subjects.TASKS) == FIRST

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-STEP_S = 0.1
+STEP_S = 0.25
 
 
 class Watched(msgspec.Struct, frozen=True):

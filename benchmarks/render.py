@@ -3,10 +3,10 @@
     python benchmarks/render.py [--json] [--seconds 60,180] [--height 720,1080] [--image F] [--look NAME]
 
 For each length and height a song is made and rendered by `beatloom render`, the whole process tree watched from
-outside. A bare encode is one ffmpeg (x264 veryfast, one thread, the quality that the video has) that reads the
-finished video's own frames as raw I420 from a pipe; it is run in the same minute, on five seconds out of every
-fifteen, and scaled up. Decoding them for it is not counted. The wall seconds of the render are those of the
-command from start to end, starting and stopping the stack included.
+outside. A bare encode is ffmpeg (x264 veryfast, one thread, the quality that the video has) that reads the
+finished video's own frames as raw I420 from a pipe, one a core at once; it is run in the same minute, on five
+seconds out of every fifteen, and scaled up. Decoding them for it is not counted. The wall seconds of the render
+are those of the command from start to end, starting and stopping the stack included.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -74,31 +77,44 @@ def price(song: Path, seconds: float, height: int, folder: Path, extra: list[str
 
 
 def bare_encode(video: Path, report: Report) -> Bare:
-    """What x264 alone needs for the video's frames."""
+    """What x264 alone needs for the video's frames: one encoder a core at once, as busy as the render keeps them.
+
+    A second of a core is worth less while its neighbour works, so one encoder alone would be another measure.
+    """
+    starts = range(0, max(1, round(report.duration) - SPAN_S + 1), EVERY_S)
+    cores = min(len(os.sched_getaffinity(0)), len(starts))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores) as pool:
+        outs = [Path(folder) / f"bare{core}.mp4" for core in range(cores)]
+        shares = [starts[core::cores] for core in range(cores)]
+        done = list(pool.map(partial(_encode, video, report), shares, outs))
+        megabits = sum(out.stat().st_size for out in outs) * 8e-6
+    frames = sum(count for count, _ in done)
+    return Bare(sum(cpu for _, cpu in done) * report.frames / frames, megabits * FPS / frames)
+
+
+def _encode(video: Path, report: Report, starts: Sequence[int], out: Path) -> tuple[int, float]:
+    """Encodes these spans of the video's frames; how many they are, and the CPU seconds of the encoder."""
     tool = imageio_ffmpeg.get_ffmpeg_exe()
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p"]
     encode = [tool, "-v", "error", *raw, "-s", f"{report.width}x{report.height}", "-framerate", report.fps]
     encode += ["-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-crf", str(USUAL.crf), "-threads", "1"]
     size = report.width * report.height * 3 // 2
     frames = 0
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "bare.mp4"
-        process = subprocess.Popen([*encode, str(out)], stdin=subprocess.PIPE)
-        assert process.stdin is not None
-        for start in range(0, max(1, round(report.duration) - SPAN_S + 1), EVERY_S):
-            span = ["-ss", str(start), "-t", str(SPAN_S), "-i", str(video)]
-            with subprocess.Popen([tool, "-v", "error", *span, *raw, "-"], stdout=subprocess.PIPE) as decoder:
-                assert decoder.stdout is not None
-                while data := decoder.stdout.read(size):
-                    process.stdin.write(data)
-                    frames += 1
-        process.stdin.close()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, encode)
-        megabits = out.stat().st_size * 8e-6 * FPS / frames
-    return Bare((usage.ru_utime + usage.ru_stime) * report.frames / frames, megabits)
+    process = subprocess.Popen([*encode, str(out)], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    for start in starts:
+        span = ["-ss", str(start), "-t", str(SPAN_S), "-i", str(video)]
+        with subprocess.Popen([tool, "-v", "error", *span, *raw, "-"], stdout=subprocess.PIPE) as decoder:
+            assert decoder.stdout is not None
+            while data := decoder.stdout.read(size):
+                process.stdin.write(data)
+                frames += 1
+    process.stdin.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, encode)
+    return frames, usage.ru_utime + usage.ru_stime
 
 
 def table(priced: Priced) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -78,9 +79,9 @@ class Simulation:
         """To the last clip. Raises AssertionError when the policy breaks a rule."""
         for machine in self._machines.values():
             for begins, ends in machine.given.up:
-                self._at(begins, lambda now, machine=machine: self._comes(machine, now))  # type: ignore[misc]
+                self._at(begins, partial(self._comes, machine))
                 if ends < FOREVER:
-                    self._at(ends, lambda now, machine=machine: self._goes(machine, now))  # type: ignore[misc]
+                    self._at(ends, partial(self._goes, machine))
         for clip in self._world.clips:
             self._wait(clip, 0.0)
         now = 0.0
@@ -90,7 +91,7 @@ class Simulation:
             if self._events and self._events[0][0] == now:
                 continue
             before = self._policy_seconds
-            assignments = self._timed(lambda now=now: self._policy.next(now))  # type: ignore[misc]
+            assignments = self._timed(partial(self._policy.next, now))
             self._nexts.append((self._policy_seconds - before) / max(1, len(assignments)))
             for made in assignments:
                 self._decisions += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ from libs.contracts.report import Report
 from libs.contracts.tasks import Takes
 from tests.e2e.home import Home
 from tests.ports import free_port
-from tests.servers.comfyui import ComfyDouble
+from tests.servers.comfyui import ComfyDouble, MakeDouble, accepted
 from tests.songs import Song, make_song
 from tests.waiting import wait_until
 
@@ -23,8 +23,6 @@ STILLS = 2
 """Of the song: it is one part, with a calm place and a loud one."""
 
 pytestmark = pytest.mark.xdist_group("cli")
-
-MakeDouble = Callable[..., ComfyDouble]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +33,6 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Song:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
-
-
-def accepted(*doubles: ComfyDouble) -> int:
-    return sum(sum(double.counts["accepted"].values()) for double in doubles)
 
 
 def report_of(home: Home, done: subprocess.CompletedProcess[str]) -> Report:

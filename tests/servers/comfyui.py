@@ -93,6 +93,15 @@ class ComfyDouble:
             raise ValueError(answer.json()["error"])
 
 
+MakeDouble = Callable[..., ComfyDouble]
+"""Starts a server with these switches."""
+
+
+def accepted(*doubles: ComfyDouble) -> int:
+    """Prompts that the servers took, over all restarts."""
+    return sum(sum(double.counts["accepted"].values()) for double in doubles)
+
+
 class ComfyHost:
     """The process that holds the doubles."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +18,11 @@ from libs.runtime.workers import WorkerPool
 from services.generator.comfyui import prompter, watch
 from services.generator.comfyui.request import Exhausted
 from tests.integration.generator.rig import HEIGHT, WIDTH, Generator, generator
-from tests.servers.comfyui import ComfyDouble
-from tests.servers.nats import MakeNats
+from tests.servers.comfyui import ComfyDouble, MakeDouble, accepted
 from tests.unit.generator.scenes import shot
 from tests.waiting import until
 
-MakeDouble = Callable[..., ComfyDouble]
 SEED = 7
-
-
-@pytest.fixture
-async def bus(nats_server: MakeNats) -> AsyncIterator[Bus]:
-    server = nats_server()
-    bus = await Bus.connect(server.url, server.token, name="test")
-    await bus.ensure_topology()
-    yield bus
-    await bus.close()
-
-
-@pytest.fixture
-async def workers() -> AsyncIterator[WorkerPool]:
-    async with WorkerPool(1) as pool:
-        yield pool
-
-
-def accepted(double: ComfyDouble) -> int:
-    """Prompts that the server took, over all restarts."""
-    counts: dict[str, int] = double.counts["accepted"]
-    return sum(counts.values())
 
 
 async def frames_of(made: Generator, fact: TakeRendered) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,22 +12,12 @@ from libs.bus.records import Outrun
 from services.generator.comfyui import slots
 from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed, opened, prompt_id_of
 from services.generator.comfyui.slots import Slots
-from tests.servers.nats import MakeNats
 from tests.waiting import until
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 END = EndedAttempt(
     server="http://a", workflow="w", profile="full", vram=0, code="gpu_out_of_memory", message="m", at=NOW
 )
-
-
-@pytest.fixture
-async def bus(nats_server: MakeNats) -> AsyncIterator[Bus]:
-    server = nats_server()
-    bus = await Bus.connect(server.url, server.token, name="test")
-    await bus.ensure_topology()
-    yield bus
-    await bus.close()
 
 
 def first(server: str = "http://a") -> Lease:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,10 @@ from services.generator.comfyui.members import Members
 from services.generator.comfyui.slots import Slots
 from services.generator.comfyui.waiting import Need, Waiting
 from tests.integration.generator.rig import Generator, generator
-from tests.integration.generator.test_comfyui_clips import accepted, bus, workers
-from tests.servers.comfyui import ComfyDouble
+from tests.servers.comfyui import ComfyDouble, MakeDouble, accepted
 from tests.servers.nats import MakeNats
 from tests.unit.generator.scenes import shot
 from tests.waiting import until
-
-__all__ = ("bus", "workers")
-
-MakeDouble = Callable[..., ComfyDouble]
 
 
 def waiting(work: str, workflow: str = "wan22-5b") -> Waiting:

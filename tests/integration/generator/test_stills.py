@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import cv2
@@ -21,34 +20,12 @@ from services.generator.backend import StillOrder
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.comfyui.request import Exhausted
 from tests.integration.generator.rig import Generator, generator
-from tests.servers.comfyui import ComfyDouble
-from tests.servers.nats import MakeNats
+from tests.servers.comfyui import ComfyDouble, MakeDouble, accepted
 from tests.songs import make_song
 from tests.unit.generator.scenes import shot
 
-MakeDouble = Callable[..., ComfyDouble]
 SECRET = "a street nobody has seen"
 STILL = Still(id="p1", prompt=SECRET, negative_prompt="text", seed=11, width=640, height=352)
-
-
-@pytest.fixture
-async def bus(nats_server: MakeNats) -> AsyncIterator[Bus]:
-    server = nats_server()
-    bus = await Bus.connect(server.url, server.token, name="test")
-    await bus.ensure_topology()
-    yield bus
-    await bus.close()
-
-
-@pytest.fixture
-async def workers() -> AsyncIterator[WorkerPool]:
-    async with WorkerPool(1) as pool:
-        yield pool
-
-
-def accepted(double: ComfyDouble) -> int:
-    counts: dict[str, int] = double.counts["accepted"]
-    return sum(counts.values())
 
 
 async def bytes_of(made: Generator, blob: Blob) -> bytes:

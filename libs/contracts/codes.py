@@ -43,6 +43,11 @@ CODES: dict[str, Code] = {
         "The callback URL is not allowed.",
         "Use http or https; a host of your own network has to be named in BEATLOOM_NOTIFIER_ALLOW_HOSTS.",
     ),
+    "bad_source_url": Code(
+        422,
+        "The address of a file is not allowed.",
+        "Use http or https; a host of your own network has to be named in BEATLOOM_INGEST_FETCH_ALLOW.",
+    ),
     "bad_request": Code(400, "The request can't be read.", "See the API at /schema."),
     "unknown_setting": Code(400, "A setting is not known.", "See docs/configuration.md."),
     "bad_setting": Code(400, "A setting has a value that is not valid.", "See docs/configuration.md."),
@@ -89,6 +94,10 @@ CODES: dict[str, Code] = {
     "budget_exceeded": Code(402, "The work would cost more than its ceiling.", "Raise the budget and retry."),
     "delivery_failed": Code(502, "The webhook was not taken.", "Check the receiver, then replay the dead letter."),
     "delivery_refused": Code(502, "The receiver refused the webhook.", "Check the callback URL."),
+    "fetch_failed": Code(502, "A file could not be fetched.", "Check that its address answers; try again."),
+    "fetch_refused": Code(
+        422, "The host of a file does not give it out.", "Give an address that answers with the file itself."
+    ),
     "job_cancelled": Code(409, "The job was cancelled.", "Retry the job to go on."),
     "malformed_message": Code(500, "A message could not be read.", "Look at the dead letter."),
     "superseded": Code(409, "A newer run took over.", "Follow the newer run."),

@@ -13,7 +13,7 @@ from libs.artifacts.store import ArtifactStore
 from libs.bus.connection import Bus
 from libs.bus.follow import follow_progress, follow_wakes
 from libs.contracts.errors import Retryable
-from libs.contracts.urls import ANY_HOST
+from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger

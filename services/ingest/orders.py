@@ -11,9 +11,9 @@ import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions, check_means, check_style
-from libs.contracts.urls import ANY_HOST, check_callback_url
 from libs.media.frames import parse_fps
 from libs.media.probe import SongProbe, probe_image, probe_lyrics, probe_song
+from libs.outbound.urls import ANY_HOST, check_url
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, NewJob
 from services.ingest.uploads import Order
@@ -55,7 +55,7 @@ def read_options(data: bytes, callback_allow: Collection[str] = (ANY_HOST,)) -> 
     check_style(options.style)
     parse_fps(options.fps)
     if options.callback_url:
-        check_callback_url(options.callback_url, callback_allow)
+        check_url(options.callback_url, callback_allow)
     return options
 
 

@@ -1,4 +1,4 @@
-"""One POST to a receiver: to the checked address and no other, within a time, without following anything."""
+"""One POST to a receiver, and what its answer means."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
-from libs.contracts.urls import IPAddress
-from services.notifier.targets import Target
+from libs.outbound.exchange import exchange
+from libs.outbound.targets import Target
+from libs.outbound.urls import CALLBACK
 
 MAX_ANSWER_BYTES = 4096
 DRAIN_S = 1.0
@@ -34,51 +35,10 @@ class Answer:
 async def post(target: Target, body: bytes, headers: Mapping[str, str], *, tls: ssl.SSLContext) -> Answer:
     """Send `body` and wait for the head of the answer. It has no time limit of its own: the caller sets one.
 
-    The connection goes to the target's own addresses, tried in order while none accepts; the Host header and
-    the TLS name stay the URL's. Raises Retryable("delivery_failed").
+    Raises Retryable("delivery_failed").
     """
-    try:
-        return await _post_to_any(target, body, headers, tls)
-    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-        raise Retryable(
-            "delivery_failed", f"The receiver could not be reached ({type(error).__name__})."
-        ) from error
-
-
-async def _post_to_any(target: Target, body: bytes, headers: Mapping[str, str], tls: ssl.SSLContext) -> Answer:
-    transport = httpx.AsyncHTTPTransport(verify=tls, http1=True, trust_env=False, retries=0)
-    async with httpx.AsyncClient(
-        transport=transport,
-        trust_env=False,
-        follow_redirects=False,
-        timeout=None,  # noqa: S113 - the caller's limit is on the whole, not on each read
-    ) as client:
-        last: httpx.ConnectError | None = None
-        for address in target.addresses:
-            try:
-                return await _post_to(client, target, address, body, headers)
-            except httpx.ConnectError as error:
-                last = error
-        raise last or httpx.ConnectError("no address")
-
-
-async def _post_to(
-    client: httpx.AsyncClient, target: Target, address: IPAddress, body: bytes, headers: Mapping[str, str]
-) -> Answer:
-    url = target.url
-    request = client.build_request(
-        "POST",
-        httpx.URL(scheme=url.scheme, host=str(address), port=url.port, path="/"),
-        content=body,
-        headers={**headers, "host": _host_header(target)},
-        # The target is sent as it stands: a rebuilt query would no longer be what the receiver gave out.
-        extensions={"target": url.target.encode("ascii"), "sni_hostname": url.host.rstrip(".")},
-    )
-    response = await client.send(request, stream=True)
-    try:
+    async with exchange("POST", target, headers, tls=tls, purpose=CALLBACK, body=body) as response:
         await _drain(response)
-    finally:
-        await response.aclose()
     return Answer(response.status_code, response.headers)
 
 
@@ -91,13 +51,6 @@ async def _drain(response: httpx.Response) -> None:
                 size += len(chunk)
                 if size >= MAX_ANSWER_BYTES:
                     return
-
-
-def _host_header(target: Target) -> str:
-    url = target.url
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    default = 443 if url.scheme == "https" else 80
-    return host if url.port == default else f"{host}:{url.port}"
 
 
 def refusal(answer: Answer, now: datetime) -> BeatloomError | None:

@@ -15,11 +15,12 @@ from libs.bus.handler import Handler, TaskContext
 from libs.contracts.errors import BeatloomError, Retryable
 from libs.contracts.facts import DeliveryAttempted, WorkFact
 from libs.contracts.tasks import Notify, Task, TaskKind
+from libs.outbound.targets import resolve_target
+from libs.outbound.urls import CALLBACK
 from libs.telemetry.metrics import DeliveryMetrics
 from services.notifier.delivery import post, refusal
 from services.notifier.message import Signer, body_of
 from services.notifier.settings import NotifierSettings
-from services.notifier.targets import resolve_target
 
 DELIVERED = "delivered"
 
@@ -57,7 +58,7 @@ async def deliver(
     """
     try:
         async with asyncio.timeout(settings.timeout_s):
-            target = await resolve_target(order.url, settings.allow_hosts)
+            target = await resolve_target(order.url, settings.allow_hosts, CALLBACK)
             body = body_of(task, order, settings.public_url)
             headers = signer.headers(order.webhook_id, body, datetime.now(UTC))
             answer = await post(target, body, headers, tls=tls)

@@ -23,11 +23,12 @@ from libs.bus.handler import TaskContext
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import DeliveryAttempted, WorkFact
 from libs.contracts.tasks import Notify, Task
+from libs.outbound.targets import resolve_target
+from libs.outbound.urls import CALLBACK
 from libs.telemetry.metrics import DeliveryMetrics
 from services.notifier.delivery import post, refusal
 from services.notifier.handlers import make_handlers
 from services.notifier.settings import NotifierSettings
-from services.notifier.targets import resolve_target
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -252,7 +253,7 @@ async def test_the_connection_goes_to_the_checked_address(
 ) -> None:
     """The name is asked once: an answer that changes between the check and the call changes nothing."""
     asked = resolving_to(monkeypatch, "127.0.0.1")
-    target = await resolve_target(receiver.url(host="pinned.example"), ["pinned.example"])
+    target = await resolve_target(receiver.url(host="pinned.example"), ["pinned.example"], CALLBACK)
     resolving_to(monkeypatch, "127.0.0.9")
     got = await post(target, b"{}", {}, tls=httpx.create_ssl_context())
     assert refusal(got, datetime.now(UTC)) is None
@@ -308,7 +309,7 @@ async def test_tls_names_the_host_and_checks_its_certificate(
             ("other.example", trusting, False),
             ("tls.example", httpx.create_ssl_context(), False),
         ):
-            target = await resolve_target(receiver.url(host=host, scheme="https"), ["*"])
+            target = await resolve_target(receiver.url(host=host, scheme="https"), ["*"], CALLBACK)
             if taken:
                 assert (await post(target, b"{}", {}, tls=tls)).status == 204
             else:

@@ -1,4 +1,4 @@
-"""Callback URLs: what their text must be like. Pure; nothing is resolved or called here."""
+"""URLs that others name: what their text must be like. Pure; nothing is resolved or called here."""
 
 from __future__ import annotations
 
@@ -23,8 +23,22 @@ _HOST = re.compile(
 _LOCAL_NAMES = (".localhost", ".local", ".internal")
 
 
-class CallbackUrl(NamedTuple):
-    """The parts of a callback URL that was found good."""
+class Purpose(NamedTuple):
+    """What a URL is for: the words and the codes of its errors."""
+
+    noun: str
+    refused: str
+    """The code of a URL that is not allowed."""
+    failed: str
+    """The code of a call that may succeed later."""
+
+
+CALLBACK = Purpose("callback URL", "bad_callback_url", "delivery_failed")
+SOURCE = Purpose("source URL", "bad_source_url", "fetch_failed")
+
+
+class CheckedUrl(NamedTuple):
+    """The parts of a URL that was found good."""
 
     scheme: str
     """http or https."""
@@ -43,40 +57,52 @@ class CallbackUrl(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}/..."
 
 
-def check_callback_url(url: str, allow: Collection[str] = ()) -> CallbackUrl:
+def check_url(url: str, allow: Collection[str] = (), purpose: Purpose = CALLBACK) -> CheckedUrl:
     """The parts of `url`, checked as far as its text tells.
 
     allow: hosts and addresses that may be called although they are private; "*" allows all. A host name's
     addresses are for whoever resolves it, with `is_public`.
-    Raises Permanent("bad_callback_url"); its message never holds the URL.
+    Raises Permanent(purpose.refused); its message never holds the URL.
     """
+    try:
+        return _checked(url, allow)
+    except ValueError as error:
+        raise not_allowed(purpose, str(error)) from None
+
+
+def not_allowed(purpose: Purpose, why: str) -> Permanent:
+    """The error of a URL that may not be called."""
+    return Permanent(purpose.refused, f"The {purpose.noun} is not allowed: {why}.")
+
+
+def _checked(url: str, allow: Collection[str]) -> CheckedUrl:
     if len(url) > MAX_URL_CHARS:
-        raise _bad("it is too long")
+        raise ValueError("it is too long")
     if _UNSAFE.search(url):
-        raise _bad("it holds characters that a URL can't have")
+        raise ValueError("it holds characters that a URL can't have")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise _bad("it can't be read") from None
+        raise ValueError("it can't be read") from None
     if parts.scheme not in ("http", "https"):
-        raise _bad("it must begin with http:// or https://")
+        raise ValueError("it must begin with http:// or https://")
     if "@" in parts.netloc:
-        raise _bad("it may not hold a user or a password")
+        raise ValueError("it may not hold a user or a password")
     if parts.fragment or "#" in url:
-        raise _bad("it may not hold a fragment")
+        raise ValueError("it may not hold a fragment")
     if port == 0:
-        raise _bad("its port is 0")
+        raise ValueError("its port is 0")
     host = (parts.hostname or "").lower()
     address = parse_address(host)
     if address is None and (":" in host or not _HOST.match(host) or _looks_numeric(host)):
-        raise _bad("its host is not a name or an address")
+        raise ValueError("its host is not a name or an address")
     if _is_private(host, address, allow) and not is_allowed(host, address, allow):
-        raise _bad("its host is private")
+        raise ValueError("its host is private")
     target = url[url.index(parts.netloc, len(parts.scheme) + 3) + len(parts.netloc) :]
     if not target.startswith("/"):
         target = "/" + target
-    return CallbackUrl(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), target, address)
+    return CheckedUrl(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), target, address)
 
 
 def parse_address(host: str) -> IPAddress | None:
@@ -99,6 +125,8 @@ def is_public(address: IPAddress) -> bool:
         inner = [each for each in carried if each is not None]
         if inner:
             return all(is_public(each) for each in inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
     return (
         address.is_global
         and not address.is_multicast
@@ -110,6 +138,7 @@ def is_public(address: IPAddress) -> bool:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def is_allowed(host: str, address: IPAddress | None, allow: Collection[str]) -> bool:
@@ -133,7 +162,3 @@ def _looks_numeric(host: str) -> bool:
     """True for what old parsers take for an IPv4 address: 127.1, 0x7f000001, 2130706433."""
     last = host.rstrip(".").rpartition(".")[2]
     return last.isdigit() or bool(re.fullmatch(r"0x[0-9a-f]*", last))
-
-
-def _bad(why: str) -> Permanent:
-    return Permanent("bad_callback_url", f"The callback URL is not allowed: {why}.")

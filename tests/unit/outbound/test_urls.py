@@ -1,4 +1,4 @@
-"""Which callback URLs are taken, as far as their text tells."""
+"""Which URLs are taken, as far as their text tells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.errors import Permanent
-from libs.contracts.urls import check_callback_url, is_public
+from libs.outbound.urls import check_url, is_public
 
 GOOD = [
     ("https://example.com", "example.com", 443, "/"),
@@ -43,6 +43,9 @@ PRIVATE = [
     "http://[::ffff:10.0.0.1]/",
     "http://[64:ff9b::7f00:1]/",
     "http://[2002:7f00:1::]/",
+    "http://[::7f00:1]/",
+    "http://[fec0::1]/",
+    "http://[64:ff9b:1::7f00:1]/",
     "http://localhost/",
     "http://LOCALHOST:80/",
     "http://localhost./",
@@ -84,7 +87,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize(("url", "host", "port", "target"), GOOD)
 def test_good_urls_keep_their_query_byte_for_byte(url: str, host: str, port: int, target: str) -> None:
-    checked = check_callback_url(url)
+    checked = check_url(url)
     assert (checked.host, checked.port, checked.target) == (host, port, target)
     assert target == "/" or target not in checked.masked
 
@@ -92,7 +95,7 @@ def test_good_urls_keep_their_query_byte_for_byte(url: str, host: str, port: int
 @pytest.mark.parametrize("url", PRIVATE + MALFORMED)
 def test_bad_urls_are_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(Permanent) as caught:
-        check_callback_url(url)
+        check_url(url)
     assert caught.value.code == "bad_callback_url"
     assert "secret" not in str(caught.value)
     assert not url or url not in str(caught.value)
@@ -100,16 +103,16 @@ def test_bad_urls_are_refused_and_not_repeated(url: str) -> None:
 
 @pytest.mark.parametrize("url", PRIVATE)
 def test_private_hosts_may_be_allowed(url: str) -> None:
-    checked = check_callback_url(url, ["*"])
-    assert check_callback_url(url, [checked.host]) == checked
+    checked = check_url(url, ["*"])
+    assert check_url(url, [checked.host]) == checked
     with pytest.raises(Permanent):
-        check_callback_url(url, ["example.com"])
+        check_url(url, ["example.com"])
 
 
 @pytest.mark.parametrize("url", MALFORMED)
 def test_nothing_allows_what_can_not_be_read(url: str) -> None:
     with pytest.raises(Permanent):
-        check_callback_url(url, ["*"])
+        check_url(url, ["*"])
 
 
 @given(st.ip_addresses(v=4))
@@ -122,7 +125,7 @@ def test_ipv4_in_ipv6_is_judged_as_ipv4(address: ipaddress.IPv4Address) -> None:
 def test_any_text_is_judged_without_another_error(text: str) -> None:
     for url in (text, f"http://{text}", f"https://example.com/{text}"):
         try:
-            checked = check_callback_url(url)
+            checked = check_url(url)
         except Permanent as error:
             assert error.code == "bad_callback_url"
         else:

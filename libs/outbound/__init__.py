@@ -1,0 +1,1 @@
+"""Calls to addresses that others name: checked before, and made to nothing but what was checked."""

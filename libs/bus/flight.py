@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 
 CLEAN_UP_S = 8.0
 """How long a cancelled handler may take to kill its children and remove its files."""
+HELD_BACK = 4
+"""Heartbeats in a row that work without a sign of life holds back, at three an `ack_wait`: as many as give the task
+to another worker once. After them they go on, so that a long silence costs one delivery and not all."""
+SILENT_DELIVERIES = 5
+"""From this delivery on none is held back: the rest of `max_deliver` is for workers that die."""
 
 
 class Flight:
@@ -83,12 +88,17 @@ class Flight:
 
 @asynccontextmanager
 async def heartbeats(every_s: float, flight: Flight) -> AsyncIterator[None]:
-    """Tell the server each `every_s` that the message is still being worked on, while the context is alive."""
+    """Tell the server each `every_s` that the message is still being worked on.
+
+    While the context is not alive, some are held back, until the task was delivered once more.
+    """
 
     async def beat() -> None:
+        held_back = 0
         while True:
             await asyncio.sleep(every_s)
-            if not flight.context.alive():
+            held_back = 0 if flight.context.alive() else held_back + 1
+            if 0 < held_back <= HELD_BACK and flight.message.metadata.num_delivered < SILENT_DELIVERIES:
                 continue
             try:
                 await flight.message.in_progress()

@@ -30,7 +30,8 @@ class TaskContext:
         self.cancelled: Why | None = None
         """Set before the handler is cancelled. What it has elsewhere is called off only when the run `ended`."""
         self.alive: Callable[[], bool] = lambda: True
-        """Asked before each heartbeat: False holds it back. After a while without, another worker gets the task."""
+        """Asked before each heartbeat: False holds it back, until another worker was given the task, once for each
+        silence (see `flight.heartbeats`). This one goes on with it all the same."""
         self._emit = emit
         self._sent_at = -PROGRESS_EVERY_S
         self._waiting: Progress | None = None

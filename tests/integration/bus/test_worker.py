@@ -208,6 +208,52 @@ async def test_work_without_a_sign_of_life_goes_to_another_worker(
     assert len(hands.began) == len(await facts(bus)) == 1
 
 
+async def deliveries(bus: Bus) -> int:
+    """How often the one task was delivered."""
+    info = await bus.js.consumer_info(subjects.TASKS, "analyze-low")
+    assert info.delivered is not None
+    return info.delivered.consumer_seq
+
+
+async def test_a_silence_costs_one_delivery_however_long_it_is(bus: Bus, employ: Employ, hands: Hands) -> None:
+    async def handler(task: Task, context: TaskContext) -> list[WorkFact]:
+        context.alive = lambda: False
+        return await hands.work(task, context)
+
+    hands.go_on.clear()
+    await employ(bus, handler, concurrency=2).start()
+    await bus.publish_task(order())
+    await asyncio.sleep(7 * ACK_WAIT_S)
+    assert await deliveries(bus) == 2
+    hands.go_on.set()
+    await until(lambda: none_left(bus))
+    assert len(hands.began) == len(await facts(bus)) == 1
+
+
+async def test_silences_leave_the_rest_of_the_deliveries_to_deaths(
+    bus: Bus, employ: Employ, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight, "SILENT_DELIVERIES", 3)
+    silent = True
+
+    async def handler(task: Task, context: TaskContext) -> list[WorkFact]:
+        context.alive = lambda: not silent
+        return await hands.work(task, context)
+
+    hands.go_on.clear()
+    await employ(bus, handler, concurrency=2).start()
+    await bus.publish_task(order())
+    for _ in range(4):
+        silent = True
+        await asyncio.sleep(2.2 * ACK_WAIT_S)
+        silent = False
+        await asyncio.sleep(0.7 * ACK_WAIT_S)
+    assert await deliveries(bus) == 3
+    hands.go_on.set()
+    await until(lambda: none_left(bus))
+    assert len(hands.began) == 1
+
+
 async def test_a_task_that_comes_again_while_in_work_is_one_piece_of_work(
     connect: Connect, employ: Employ, hands: Hands
 ) -> None:
@@ -219,8 +265,7 @@ async def test_a_task_that_comes_again_while_in_work_is_one_piece_of_work(
     await until(lambda: bool(hands.began))
 
     async def redelivered() -> bool:
-        info = await bus.js.consumer_info(subjects.TASKS, "analyze-low")
-        return info.delivered is not None and info.delivered.consumer_seq > 2
+        return await deliveries(bus) > 2
 
     await until(redelivered)
     hands.go_on.set()

@@ -1,4 +1,4 @@
-"""How long a clip a GPU server makes at once: what the planner has to know of the generator's workflows."""
+"""What the planner has to know of the generator's workflows: how long their clips are, and with what they begin."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ CLIP_SECONDS: Mapping[str, float] = {
 }
 """From the first frame of the longest clip to its last, by workflow. First those that are tried when the settings
 name none, in that order."""
+
+WITHOUT_PICTURE = frozenset({"builtin", "wan22-t2v"})
+"""What makes clips, and has no use for a reference still."""
+
+
+def begins_with_picture(chain: str) -> bool:
+    """Whether anything in a chain could begin with a reference still: names as in a setting, "" for the usual ones.
+
+    True where there is a graph of the user's own, which only the generator can read.
+    """
+    names = [name.strip() for name in chain.split(",") if name.strip()]
+    return not names or not WITHOUT_PICTURE.issuperset(names)
 
 
 def clip_seconds(chain: str) -> float:

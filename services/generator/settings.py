@@ -52,7 +52,7 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             description="Price of a GPU hour by the name of the device: `NVIDIA L40S=1.20,*=0.80`; * stands for "
-            "all others. Empty: nothing."
+            "all others, which cost nothing without it."
         ),
     ] = ""
     task_budget: Annotated[

@@ -22,7 +22,7 @@ class PlannerSettings(Settings, frozen=True, kw_only=True):
             ge=0,
             le=4,
             description="Reference stills that a song may have, when GPU servers make its clips; `beatloom up` and "
-            "`render` set it to 4 where servers are named. 0: none.",
+            "`render` set it to 4 where servers are named and a workflow of the chain takes a picture. 0: none.",
         ),
     ] = 0
     clip_s: Annotated[

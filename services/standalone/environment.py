@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from libs.contracts.clips import clip_seconds
+from libs.contracts.clips import begins_with_picture, clip_seconds
 
 ACK_WAIT_S = 5.0
 """Shorter than between machines: what died in here has died with all the rest, and nobody waits for it."""
 
 STILLS = 4
-"""Reference stills that a song may have when GPU servers make its clips."""
+"""Reference stills that a song may have when GPU servers make its clips, and begin them with a picture."""
 
 WITHOUT_SERVERS = {"BEATLOOM_PLANNER_STILLS": "0", "BEATLOOM_PLANNER_CLIP_S": "0"}
 """What the planner is told, whatever the user says, where all is drawn on this machine."""
@@ -55,7 +55,8 @@ def environment(
 
 def _for_servers(user: Mapping[str, str]) -> dict[str, str]:
     """What the planner has to know where GPU servers make the clips."""
+    chain = user.get("BEATLOOM_GENERATOR_ANIMATE", "")
     return {
-        "BEATLOOM_PLANNER_STILLS": str(STILLS),
-        "BEATLOOM_PLANNER_CLIP_S": str(clip_seconds(user.get("BEATLOOM_GENERATOR_ANIMATE", ""))),
+        "BEATLOOM_PLANNER_STILLS": str(STILLS if begins_with_picture(chain) else 0),
+        "BEATLOOM_PLANNER_CLIP_S": str(clip_seconds(chain)),
     }

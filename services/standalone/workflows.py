@@ -74,10 +74,11 @@ async def ask(servers: Sequence[str], object_info: Path | None, chosen: Sequence
 async def _addresses(servers: Sequence[str]) -> list[Address]:
     """Of servers as they are named in the settings, in order of their names."""
     try:
-        found = await Members(servers).addresses()
+        members = Members(servers)
     except ValueError as error:
         raise Permanent("bad_request", f"{error}.", hint="Addresses look like http://HOST:8188.") from error
-    if found is None:
+    found = await members.addresses()
+    if not found and not members.certain:
         raise Retryable("no_gpu_server", "The servers' names can't be looked up.")
     return sorted(found, key=lambda address: address.name)
 

@@ -100,7 +100,12 @@ class ComfyBackend:
         return f"{VERSION}-{digest}-{self._quality.preset}-{self._quality.crf}"
 
     async def imagine(self, order: StillOrder, context: TaskContext) -> RenderedStill:
-        """The still by the first workflow that gives one, of those that take the theme picture if there is one."""
+        """The still by the first workflow that gives one, of those that take the theme picture if there is one.
+
+        Raises Permanent("workflow_unsupported") where no clip could begin with it: it costs nothing then.
+        """
+        if not any(one is not None and one.takes("image") for one in self._chain):
+            raise Permanent("workflow_unsupported", "No workflow of the chain begins with a picture.")
         chain = [one for one in self._stills if suits(one, picture=order.image is not None)]
         return await self._first(chain, lambda workflow: self._pictured(order, workflow, context))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -118,12 +119,23 @@ def prices_of(text: str) -> dict[str, float]:
     """The price of a GPU hour by device, "" for all others. Raises Permanent("bad_setting")."""
     prices: dict[str, float] = {}
     for entry in _listed(text):
-        device, _, price = entry.rpartition("=")
-        try:
-            prices["" if device.strip() == "*" else device.strip()] = float(price)
-        except ValueError as error:
-            raise Permanent("bad_setting", f"{entry!r} is no price like `NVIDIA L40S=1.20`.") from error
+        device, _, told = (part.strip() for part in entry.rpartition("="))
+        name, price = "" if device == "*" else device, _number(told)
+        if not device or price is None:
+            raise Permanent("bad_setting", f"{entry!r} is no price like `NVIDIA L40S=1.20`.")
+        if name in prices:
+            raise Permanent("bad_setting", f"{device!r} has two prices.")
+        prices[name] = price
     return prices
+
+
+def _number(text: str) -> float | None:
+    """0 or more, and finite; None for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0.0 <= value < math.inf else None
 
 
 def _members(text: str) -> Members:

@@ -11,6 +11,8 @@ from services.generator.comfyui.workflow import Workflow
 
 BUILTIN = "builtin"
 """Stands in a chain for the renderer that needs no GPU."""
+CLIP_TASKS = ("animate", "performance", "selftest")
+"""What workflows are for that make clips of shots."""
 PREFERRED = ("wan22-5b", "wan22-i2v", "wan22-t2v", "ltx23-i2v")
 """What is tried when the settings name nothing, in this order, then the builtin renderer."""
 STILLS = ("qwen-edit", "flux2-klein-edit", "z-image-turbo", "sdxl")
@@ -29,7 +31,7 @@ def chain_of(library: Library, names: Sequence[str]) -> tuple[Workflow | None, .
 
 
 def _clips(workflow: Workflow) -> Workflow:
-    if workflow.output.media != "video" or workflow.task not in ("animate", "performance", "selftest"):
+    if workflow.output.media != "video" or workflow.task not in CLIP_TASKS:
         raise Permanent("workflow_unsupported", f"{workflow.name} makes no clips of shots.")
     return workflow
 

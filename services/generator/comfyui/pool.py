@@ -130,15 +130,17 @@ class Pool:
 
         Raises Retryable("no_gpu_server") when nobody can tell who belongs to it.
         """
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await self.roster.known.wait()
-        except TimeoutError as error:
-            raise Retryable("no_gpu_server", "The servers' names can't be looked up.") from error
-        server = self.roster.servers.get(name)
-        if server is None:
-            return None
+        if self.roster.find(name) is None:
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    await self.roster.known.wait()
+            except TimeoutError as error:
+                raise Retryable("no_gpu_server", "The servers' names can't be looked up.") from error
         await self._taken(name, waiting.id)  # whatever came of it, the prompt is there
+        server = self.roster.find(name)
+        if server is None:
+            await self._free(name, waiting.id)
+            return None
         self._held[waiting.id] = name
         if name in self._epochs:
             self._scheduler.adopt(waiting, name, time.monotonic())

@@ -68,6 +68,10 @@ class Roster:
         self.servers.clear()
         self._leaving.clear()
 
+    def find(self, name: str) -> Server | None:
+        """The server of this name; also such as belongs to the pool no more, while prompts of ours are on it."""
+        return self.servers.get(name) or self._leaving.get(name)
+
     @property
     def present(self) -> bool:
         """Whether any server answers."""
@@ -153,10 +157,7 @@ class Roster:
                 log.exception("who belongs to the pool could not be asked")
 
     async def _refresh(self) -> None:
-        addresses = await self._members.addresses()
-        if addresses is None:
-            return
-        wanted = {address.name: address for address in addresses}
+        wanted = {address.name: address for address in await self._members.addresses()}
         for name in self.servers.keys() - wanted.keys():
             self._leaving[name] = server = self.servers.pop(name)
             self._lacks.pop(name, None)
@@ -171,7 +172,8 @@ class Roster:
                 del self._leaving[name]
                 server.present = False
                 await server.__aexit__(None, None, None)
-        self.known.set()
+        if self._members.certain:
+            self.known.set()
 
     async def _started(self, address: Address) -> Server:
         return await Server(address, self._process, self, self._cache).__aenter__()

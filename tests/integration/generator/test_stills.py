@@ -149,6 +149,16 @@ async def test_without_its_still_a_clip_is_made_from_text_alone(
         assert await sent_to(comfyui) == []
 
 
+async def test_no_still_is_made_that_no_clip_could_begin_with(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    async with generator(bus, tmp_path, [comfyui.url], chain=("wan22-t2v", "builtin"), workers=workers) as made:
+        with pytest.raises(Permanent) as refused:
+            await made.picture(made.still(STILL))
+        assert refused.value.code == "workflow_unsupported"
+    assert accepted(comfyui) == 0
+
+
 async def test_a_lost_still_is_told_so_that_it_can_be_made_again(
     bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
 ) -> None:

@@ -41,6 +41,8 @@ def test_stills_are_asked_for_where_servers_are_named() -> None:
     urls = {"BEATLOOM_GENERATOR_COMFYUI_URLS": "http://gpu1:8188"}
     assert told(**urls)["BEATLOOM_PLANNER_STILLS"] == "4"
     assert told(**urls, BEATLOOM_PLANNER_STILLS="2")["BEATLOOM_PLANNER_STILLS"] == "2"
+    assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="wan22-t2v, builtin")["BEATLOOM_PLANNER_STILLS"] == "0"
+    assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="wan22-t2v,mine")["BEATLOOM_PLANNER_STILLS"] == "4"
     assert told(**urls)["BEATLOOM_PLANNER_CLIP_S"] == "5.0"
     assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="ltx23-i2v, builtin")["BEATLOOM_PLANNER_CLIP_S"] == "10.0"
     assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="mine")["BEATLOOM_PLANNER_CLIP_S"] == "0.0"

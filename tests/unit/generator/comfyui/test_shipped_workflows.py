@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from libs.contracts.clips import CLIP_SECONDS, clip_seconds
+from libs.contracts.clips import CLIP_SECONDS, WITHOUT_PICTURE, begins_with_picture, clip_seconds
 from services.generator.comfyui.binding import Values, bind, request_digest
-from services.generator.comfyui.direction import PREFERRED
+from services.generator.comfyui.direction import BUILTIN, CLIP_TASKS, PREFERRED
 from services.generator.comfyui.graph import link_of, links, model_files, places_of_seeds
 from services.generator.comfyui.library import CANARY, SELFTEST, SHIPPED, load_library
 from services.generator.comfyui.limits import fit_size
@@ -113,6 +113,13 @@ def test_the_planner_knows_how_long_clips_may_be() -> None:
     assert clip_seconds("") == CLIP_SECONDS[PREFERRED[0]]
     assert clip_seconds(" ltx23-i2v , builtin") == CLIP_SECONDS["ltx23-i2v"]
     assert clip_seconds("builtin") == clip_seconds("my-own") == 0.0
+
+
+def test_stills_are_asked_for_only_where_a_clip_could_begin_with_one() -> None:
+    clips = [one for one in LIBRARY if one.task in CLIP_TASKS and one.output.media == "video"]
+    assert {one.name for one in clips if not one.takes("image")} | {BUILTIN} == WITHOUT_PICTURE
+    assert begins_with_picture("") and begins_with_picture("wan22-t2v,my-own") and begins_with_picture("wan22-5b")
+    assert not begins_with_picture(" wan22-t2v , builtin,")
 
 
 def test_every_purpose_is_served() -> None:

@@ -1,7 +1,7 @@
 # Beatloom. `make` alone prints this help.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup video test test-faults test-songs check docs gallery bench lock clean
+.PHONY: help setup video test test-all test-faults test-songs check docs gallery bench lock clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?=
@@ -33,6 +33,7 @@ help: ## This help
 	@echo
 	@echo 'make setup        .venv from the locks, nothing else'
 	@echo 'make check        format, lint, strict types, import contracts, unit tests: quick'
+	@echo 'make test-all     all tests, the long ones too: an hour'
 	@echo 'make test-faults  each process killed at each stage: long'
 	@echo 'make test-songs   every song with known truth becomes a video: long'
 	@echo 'make docs         writes the pages that come from the code'
@@ -73,8 +74,11 @@ test: setup
 	$(MAKE) video SONG= HEIGHT=360 OUT="$$place/sample.mp4"
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup -m 'not matrix' $(ARGS)
 
+test-all: setup
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(ARGS)
+
 test-faults: setup
-	@$(BIN)/python -m pytest tests/faults tests/integration/ingest/test_ledger_crashes.py $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/integration/ingest/test_ledger_crashes.py tests/e2e/test_gpu_servers.py $(ARGS)
 
 test-songs: setup
 	@$(BIN)/python -m pytest tests/e2e/test_songs.py $(ARGS)

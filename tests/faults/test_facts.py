@@ -52,7 +52,7 @@ async def test_duplicated_and_shuffled_facts_change_nothing(
 ) -> None:
     done = asyncio.Event()
     stuttering = asyncio.create_task(stutter(nats, done, random.Random(1)))
-    song = make_song(tmp_path, seconds=12, seed=500)
+    song = make_song(tmp_path, seconds=6, seed=500)
     job_id = await asyncio.to_thread(fleet.client.submit, song.path, options={**OPTIONS, "callback_url": hooks.url})
     job = await asyncio.to_thread(fleet.client.wait_for_end, job_id)
     done.set()

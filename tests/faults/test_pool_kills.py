@@ -24,6 +24,8 @@ SLOW_S = 1.0
 """What each answer of a server takes while a kill is aimed between two of them."""
 SCENES = 12
 POINTS = ("leased", "posting", "accepted", "running", "done", "fetched", "kept", "told")
+QUICK = ("posting", "done")
+"""Those that `make test` tries; `make test-faults` tries all."""
 
 
 async def reach(point: str, rig: Rig, double: ComfyDouble, number: int) -> Task:
@@ -62,15 +64,22 @@ async def reach(point: str, rig: Rig, double: ComfyDouble, number: int) -> Task:
     return task
 
 
-@pytest.mark.parametrize("victim", ["generator", pytest.param("nats-server", marks=pytest.mark.matrix)])
+@pytest.mark.parametrize(
+    ("victim", "points"),
+    [
+        pytest.param("generator", QUICK, id="generator-quick"),
+        pytest.param("generator", POINTS, id="generator", marks=pytest.mark.matrix),
+        pytest.param("nats-server", POINTS, id="nats-server", marks=pytest.mark.matrix),
+    ],
+)
 async def test_a_kill_wastes_no_prompt(
-    nats_server: MakeNats, comfyui: ComfyDouble, tmp_path: Path, victim: str
+    nats_server: MakeNats, comfyui: ComfyDouble, tmp_path: Path, victim: str, points: tuple[str, ...]
 ) -> None:
     nats = nats_server()
     async with running_rig(tmp_path, nats, [comfyui]) as rig:
         generator = rig.start()
         await comfyui.until(lambda state: state["sockets"] > 0, timeout_s=30)
-        for number, point in enumerate(POINTS, start=1):
+        for number, point in enumerate(points, start=1):
             task = await reach(point, rig, comfyui, number)
             if victim == "generator":
                 generator.kill()

@@ -15,6 +15,8 @@ from libs.contracts.errors import (
     InputMissing,
     JobCancelled,
     Malformed,
+    NotTaken,
+    Refused,
     Retryable,
     code_of,
     is_retryable,
@@ -102,6 +104,7 @@ def settle(outcome: Outcome, delivery: Delivery, usage: Usage, at: datetime) -> 
 def failure_of(error: BaseException) -> TaskAttemptFailed:
     """The fact's body for any exception. Text of foreign exceptions goes to operators only."""
     code = code_of(error)
+    answered = error if isinstance(error, (NotTaken, Refused)) else None
     return TaskAttemptFailed(
         code=code,
         message=error.message if isinstance(error, BeatloomError) else CODES[code].title,
@@ -109,6 +112,8 @@ def failure_of(error: BaseException) -> TaskAttemptFailed:
         retry_after=error.after if isinstance(error, Retryable) else None,
         missing=error.sha256 if isinstance(error, InputMissing) else "",
         detail=_detail(error),
+        status=answered.status if answered else 0,
+        answer=answered.answer if answered else "",
     )
 
 

@@ -54,11 +54,30 @@ CODES: dict[str, Code] = {
     "idempotency_conflict": Code(
         422, "This Idempotency-Key was used with another body.", "Use a new key for a new request."
     ),
+    "bad_edit": Code(
+        422, "The edit doesn't fit the storyboard.", "Read the storyboard again; see docs/editing.md."
+    ),
+    "bad_grid": Code(422, "The beat grid can't be corrected so.", "See docs/editing.md for what each one needs."),
     # What is asked of what exists.
     "not_found": Code(404, "There is no such thing.", "Check the address."),
     "method_not_allowed": Code(405, "The address does not take this method.", "See the API at /schema."),
     "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
+    "scene_not_found": Code(404, "There is no such scene.", "The project's storyboard lists its scenes."),
+    "scene_locked": Code(409, "The scene is locked.", "Unlock it first: PATCH it with `locked` false."),
     "dead_letter_not_found": Code(404, "There is no such dead letter.", "`beatloom dead list` lists them."),
+    "endpoint_not_found": Code(
+        404, "There is no such webhook endpoint.", "Check the id; GET /api/v1/webhook-endpoints lists them."
+    ),
+    "endpoint_inactive": Code(
+        409, "The webhook endpoint is switched off or deleted.", "Switch it on, then send the delivery again."
+    ),
+    "too_many_endpoints": Code(409, "There are too many webhook endpoints.", "Delete one that is not needed."),
+    "delivery_not_found": Code(
+        404, "There is no such delivery.", "Check the id; GET /api/v1/deliveries lists them."
+    ),
+    "no_secret_key": Code(
+        503, "The server has no key to seal secrets with.", "Set BEATLOOM_SECRET_KEY, the same for every service."
+    ),
     "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),
     "job_ended": Code(409, "The job has ended already.", "Nothing is left to cancel."),
     "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),
@@ -94,6 +113,9 @@ CODES: dict[str, Code] = {
     "budget_exceeded": Code(402, "The work would cost more than its ceiling.", "Raise the budget and retry."),
     "delivery_failed": Code(502, "The webhook was not taken.", "Check the receiver, then replay the dead letter."),
     "delivery_refused": Code(502, "The receiver refused the webhook.", "Check the callback URL."),
+    "receiver_busy": Code(
+        503, "Too many webhooks wait for this receiver.", "It is tried again; a faster receiver gets them sooner."
+    ),
     "fetch_failed": Code(502, "A file could not be fetched.", "Check that its address answers; try again."),
     "fetch_refused": Code(
         422, "The host of a file does not give it out.", "Give an address that answers with the file itself."

@@ -2,9 +2,11 @@
 
     BeatloomError
     ├── Retryable          try again, after a while
-    │   └── InputMissing   an artifact is gone; the ledger has it made again
+    │   ├── InputMissing   an artifact is gone; the ledger has it made again
+    │   └── NotTaken       a receiver did not take its webhook
     ├── Permanent          trying again can't help
-    │   └── BudgetExceeded
+    │   ├── BudgetExceeded
+    │   └── Refused        a receiver wants no webhook
     ├── JobCancelled       somebody ended the run
     └── Malformed          the message itself can't be read
 
@@ -50,8 +52,29 @@ class InputMissing(Retryable):
         self.sha256 = sha256
 
 
+class NotTaken(Retryable):
+    """A receiver answered, and did not take its webhook.
+
+    status: HTTP. answer: the beginning of the body, which is the receiver's text.
+    """
+
+    def __init__(self, message: str, *, status: int, answer: str, after: float | None = None) -> None:
+        super().__init__("delivery_failed", message, after=after)
+        self.status = status
+        self.answer = answer
+
+
 class Permanent(BeatloomError):
     """The same work will fail again: the input or the order itself has to change."""
+
+
+class Refused(Permanent):
+    """A receiver wants no webhook. `status` and `answer` as for NotTaken."""
+
+    def __init__(self, message: str, *, status: int, answer: str) -> None:
+        super().__init__("delivery_refused", message)
+        self.status = status
+        self.answer = answer
 
 
 class BudgetExceeded(Permanent):

@@ -99,6 +99,8 @@ class DeliveryAttempted(msgspec.Struct, frozen=True, kw_only=True, tag="delivery
     webhook_id: str
     status: int
     """The HTTP status that it answered."""
+    answer: str = ""
+    """The beginning of its answer's body, 4 KB at most."""
 
 
 class TaskAttemptFailed(msgspec.Struct, frozen=True, kw_only=True, tag="task.attempt_failed"):
@@ -113,14 +115,18 @@ class TaskAttemptFailed(msgspec.Struct, frozen=True, kw_only=True, tag="task.att
     """With the code `input_missing`: the digest of the blob that is gone."""
     detail: str = ""
     """For operators: the end of a tool's output, a traceback. Never shown to clients."""
+    status: int = 0
+    """Of a webhook: the HTTP status that its receiver answered; 0 without an answer."""
+    answer: str = ""
+    """Of a webhook: the beginning of the answer's body, 4 KB at most."""
 
 
 class JobCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="job.completed"):
-    """The run ended well."""
+    """The run ended well. Only jobs that compose have files to name."""
 
-    video: Blob
-    report: Blob
-    poster: Blob
+    video: Blob | None = None
+    report: Blob | None = None
+    poster: Blob | None = None
     sheet: Blob | None = None
 
 

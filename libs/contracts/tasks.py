@@ -60,6 +60,8 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     """See `JobOptions.fill`."""
     ceiling: float | None = None
     """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
+    clip: Blob | None = None
+    """The person's own clip: it is fitted to the shot, and nothing is drawn."""
 
 
 class Takes(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,19 +123,38 @@ class Conform(msgspec.Struct, frozen=True, kw_only=True, tag="conform"):
     options: JobOptions
 
 
+class TellableFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a job has made, as receivers of webhooks are told of it."""
+
+    path: str
+    """On the API."""
+    blob: Blob
+
+
 class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     """Call a webhook. Done: `delivery.attempted`."""
 
     webhook_id: str
     """The same over all tries."""
     url: str
-    event: Literal["job_completed", "job_failed", "job_cancelled"]
+    event: Literal["job_completed", "job_failed", "job_cancelled", "ping"]
     timestamp: datetime
     status: str
     video_path: str = ""
     """The download's path on the API, when there is one."""
     error_code: str = ""
     error_message: str = ""
+    run_id: str = ""
+    """The client's own name of the run; empty: its number is told."""
+    video: Blob | None = None
+    """What is downloaded there."""
+    videos: tuple[TellableFile, ...] = ()
+    """The clips, in order of their scenes."""
+    images: tuple[TellableFile, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """Sealed with the key of the settings; each of them signs. Empty: the notifier's own secret signs."""
+    strict: bool = False
+    """Only the answer `{"received": true}` counts as taken."""
 
 
 TaskBody = Analyze | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
@@ -153,7 +174,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: analyze, mix, plan, imagine.p1, animate.s003, conform.s003, compose, notify."""
+    """Natural key within the run: analyze, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of several
+    takes), conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""
     owner: str

@@ -59,6 +59,14 @@ class Shared(Settings, frozen=True, kw_only=True):
             "empty: each process keeps its own."
         ),
     ] = ""
+    secret_key: Annotated[
+        tuple[str, ...],
+        secret(
+            "Keys that secrets are sealed with and addresses are signed with: each 32 random bytes in base64 "
+            "(`openssl rand -base64 32`), the same for every service. The first one is used, the others are still "
+            "understood. Empty: no webhook endpoints, no signed addresses."
+        ),
+    ] = ()
     scratch_dir: Annotated[
         str, Meta(description="Folder for files in work; best on a local disk. Made when it is missing.")
     ] = ".beatloom/scratch"

@@ -14,7 +14,9 @@ from libs.contracts.errors import (
     InputMissing,
     JobCancelled,
     Malformed,
+    NotTaken,
     Permanent,
+    Refused,
     Retryable,
 )
 from libs.runtime.channel import CallFailed, pack, unpack
@@ -27,6 +29,8 @@ OURS = [
     BudgetExceeded("Too dear."),
     JobCancelled("Enough."),
     Malformed("What?"),
+    NotTaken("Later.", status=503, answer="later", after=7.0),
+    Refused("No.", status=410, answer="gone"),
 ]
 
 

@@ -15,6 +15,10 @@ Aspect = Literal["16:9", "9:16", "1:1", "4:5"]
 LyricsStyle = Literal["auto", "captions", "line", "stack", "sweep", "none"]
 """How given lyrics are shown: as captions, as type that belongs to the picture, or not at all."""
 
+JobKind = Literal["full", "storyboard", "takes", "export"]
+"""What is ordered over a project: the video from whatever is there, its plan, takes of single scenes, or the video
+from the takes that were chosen."""
+
 MAX_PROMPT_CHARS = 4000
 
 

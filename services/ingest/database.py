@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from libs.contracts.errors import Retryable
@@ -50,9 +50,7 @@ class Database:
         if self.dialect == "sqlite":
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = create_async_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000})
-            sa.event.listen(self._engine.sync_engine, "connect", _on_sqlite_connect)
-            sa.event.listen(self._engine.sync_engine, "begin", _on_sqlite_begin)
+            self._engine = _sqlite_engine(parsed, _on_sqlite_connect)
         else:
             self._engine = create_async_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
         self._writer = self._engine.execution_options(**{_WRITES: True})
@@ -123,10 +121,26 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+        if self.dialect == "sqlite":
+            await self._migrate_sqlite(upgrade)
+            return
         async with self.write() as connection:
-            if self.locks_rows:
-                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             await connection.run_sync(upgrade)
+
+    async def _migrate_sqlite(self, upgrade: Callable[[sa.Connection], None]) -> None:
+        """SQLite changes a column by copying the table: that deletes nothing, though it looks so."""
+        engine = _sqlite_engine(self._engine.url, _on_sqlite_connect_to_migrate)
+        try:
+            async with engine.execution_options(**{_WRITES: True}).begin() as connection:
+                await connection.run_sync(upgrade)
+                broken = (await connection.execute(sa.text("PRAGMA foreign_key_check"))).first()
+                if broken is not None:
+                    raise RuntimeError(f"after the migration a row of {broken[0]!r} refers to nothing")
+        except (DBAPIError, OSError) as error:
+            raise _translated(error) from error
+        finally:
+            await engine.dispose()
 
     async def check(self) -> None:
         """Readiness: raises Retryable("ledger_unavailable")."""
@@ -151,11 +165,27 @@ def _translated(error: BaseException) -> BaseException:
     return Retryable("ledger_unavailable", f"The database does not answer ({type(error).__name__}).")
 
 
+def _sqlite_engine(url: sa.URL, on_connect: Callable[[DBAPIConnection, ConnectionPoolEntry], None]) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+    sa.event.listen(engine.sync_engine, "connect", on_connect)
+    sa.event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
+    return engine
+
+
 def _on_sqlite_connect(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    _set_up_sqlite(connection, foreign_keys="ON")
+
+
+def _on_sqlite_connect_to_migrate(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    _set_up_sqlite(connection, foreign_keys="OFF")
+
+
+def _set_up_sqlite(connection: DBAPIConnection, *, foreign_keys: str) -> None:
     # Transactions are begun by us, below. Synchronous FULL, since a fact is acked once it is committed.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+    settings = ("journal_mode=WAL", "synchronous=FULL", f"foreign_keys={foreign_keys}", f"busy_timeout={_BUSY_MS}")
+    for pragma in settings:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

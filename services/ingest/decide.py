@@ -1,5 +1,8 @@
 """decide: what is due now. The whole pipeline, its fan-out and fan-in, its retries and its ends.
 
+A job begins with what its project has already, and ends where its kind ends: `storyboard` with the plan, `takes`
+with the takes that were asked for, `full` and `export` with the video.
+
 song ─▶ analyze ─▶ plan ─▶ imagine × stills ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
   └───▶ mix                                      └─▶ conform × scenes
              (a task that can't be tried again) ─▶ failed ─────────────────────────────────▲
@@ -32,7 +35,7 @@ from libs.contracts.facts import (
     TrackAnalyzed,
     VideoComposed,
 )
-from libs.contracts.jobs import State
+from libs.contracts.jobs import JobKind, State
 from libs.contracts.messages import Control, DeadLetter
 from libs.contracts.storyboard import Scene
 from libs.contracts.tasks import (
@@ -50,8 +53,11 @@ from libs.contracts.tasks import (
 from services.ingest.ahead import conforms
 from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.retries import Hopeless, Remake, Try, verdict
-from services.ingest.state import Ordered, RunState, kind_of, letter_of
+from services.ingest.state import Ordered, RunState, Wanted, kind_of, letter_of
 from services.ingest.usage import usage_of
+
+COMPOSING: frozenset[JobKind] = frozenset({"full", "export"})
+"""Kinds of jobs that end with a video."""
 
 LEAST_WANTED = 3
 """Scenes, of those there are, that have to be made as they were wanted."""
@@ -76,11 +82,9 @@ Decision = Order | Fact | GiveUp | Control
 
 def decide(state: RunState, now: datetime) -> list[Decision]:
     """What is due now; empty when the run waits for facts, or for nothing any more."""
-    video = state.result("compose", VideoComposed)
     if state.ending is not None:
         tasks = _after_the_end(state, state.ending)
-    elif video is not None:
-        ended = JobCompleted(video=video.video, report=video.report, poster=video.poster, sheet=video.sheet)
+    elif (ended := _completed(state)) is not None:
         return [_own_fact(state, ended, now)]
     elif lacking := _lacking(state):
         return _end(state, lacking, "failed", now)
@@ -94,12 +98,27 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
     return decisions
 
 
+def _completed(state: RunState) -> JobCompleted | None:
+    """The good end, when all is there that this kind of job is for."""
+    match state.brief.kind:
+        case "storyboard":
+            return JobCompleted() if state.outcome("plan") is not None else None
+        case "takes":
+            there = all(state.outcome(key) is not None for key in state.brief.given.takes)
+            return JobCompleted() if there else None
+        case "full" | "export":
+            video = state.result("compose", VideoComposed)
+            if video is None:
+                return None
+            return JobCompleted(video=video.video, report=video.report, poster=video.poster, sheet=video.sheet)
+
+
 def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
-    """Every task whose inputs are there, in order. All have priority low: high is for work on single
-    takes that a person waits for at the screen."""
+    """Every task whose inputs are there, in order."""
     brief = state.brief
     yield "analyze", Analyze(song=brief.song, lyrics=brief.lyrics)
-    yield "mix", Mix(song=brief.song, options=brief.options)
+    if brief.kind in COMPOSING:
+        yield "mix", Mix(song=brief.song, options=brief.options)
     track = state.result("analyze", TrackAnalyzed)
     if track is None:
         return
@@ -108,29 +127,19 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     board = state.result("plan", StoryboardPlanned)
     if board is None:
         return
-    stills = () if brief.options.preview else board.stills
+    if brief.kind == "storyboard":
+        return
+    wanted = _wanted(state, board)
+    named = {take.shot.scene.still for key, take in wanted.items() if key not in brief.given.made}
+    stills = () if brief.options.preview else tuple(still for still in board.stills if still.id in named)
     for still in stills:
         yield f"imagine.{still.id}", Imagine(still=still, image=brief.image)
     awaited = {still.id for still in stills if not state.concluded(f"imagine.{still.id}")}
-    # The longest first, so that no worker has a long one left at the end while the others wait for it.
-    for shot in sorted(board.shots, key=lambda shot: -shot.frames):
-        if shot.scene.still in awaited:
-            continue
-        yield (
-            f"animate.{shot.scene.id}",
-            Animate(
-                shot=shot,
-                analysis=track.analysis,
-                fps=board.fps,
-                width=board.width,
-                height=board.height,
-                image=brief.image,
-                preview=brief.options.preview,
-                still=_still_of(state, shot.scene),
-                song=brief.song,
-                fill=brief.options.fill,
-            ),
-        )
+    for key, take in wanted.items():
+        if take.shot.scene.still not in awaited:
+            yield key, _animate(state, track, board, take)
+    if brief.kind not in COMPOSING:
+        return
     takes = state.takes
     if any(shot.scene.id not in takes for shot in board.shots):
         yield from conforms(brief, track, board, takes)
@@ -148,6 +157,34 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
         )
 
 
+def _wanted(state: RunState, board: StoryboardPlanned) -> dict[str, Wanted]:
+    """The takes to be made, by task: those that were asked for, or one of each shot.
+
+    The longest first, so that no worker has a long one left at the end while the others wait for it.
+    """
+    if state.brief.kind == "takes":
+        return state.brief.given.takes
+    shots = sorted(board.shots, key=lambda shot: -shot.frames)
+    return {f"animate.{shot.scene.id}": Wanted(shot=shot) for shot in shots}
+
+
+def _animate(state: RunState, track: TrackAnalyzed, board: StoryboardPlanned, take: Wanted) -> Animate:
+    brief = state.brief
+    return Animate(
+        shot=take.shot,
+        analysis=track.analysis,
+        fps=board.fps,
+        width=board.width,
+        height=board.height,
+        image=take.image or brief.image,
+        preview=brief.options.preview,
+        still=_still_of(state, take.shot.scene),
+        song=brief.song,
+        fill=brief.options.fill,
+        clip=take.clip,
+    )
+
+
 def _still_of(state: RunState, scene: Scene) -> Blob | None:
     made = state.result(f"imagine.{scene.still}", StillRendered) if scene.still else None
     return made.blob if made is not None else None
@@ -156,7 +193,7 @@ def _still_of(state: RunState, scene: Scene) -> Blob | None:
 def _lacking(state: RunState) -> JobFailed | None:
     """Why the video is not worth going on with: too many scenes had to be filled. None: it is."""
     board = state.result("plan", StoryboardPlanned)
-    if board is None:
+    if board is None or state.brief.kind not in COMPOSING:
         return None
     takes, count = state.takes, len(board.shots)
     filled = sum(shot.scene.id in takes and takes[shot.scene.id].filled for shot in board.shots)
@@ -177,13 +214,14 @@ def _after_the_end(state: RunState, ending: Fact) -> dict[str, TaskBody]:
         State.CANCELLED: "job_cancelled",
     }
     job_id, stage, error = state.brief.job_id, state.stage, state.error
+    video = stage is State.COMPLETED and state.brief.kind in COMPOSING
     body = Notify(
         webhook_id=f"msg_{job_id}_{state.run}",
         url=state.brief.options.callback_url,
         event=events[stage],
         timestamp=ending.at,
         status=stage.value,
-        video_path=f"/api/v1/jobs/{job_id}/download" if stage is State.COMPLETED else "",
+        video_path=f"/api/v1/jobs/{job_id}/download" if video else "",
         error_code=error.code if error else "",
         error_message=error.message if error else "",
     )
@@ -270,7 +308,15 @@ def _task(state: RunState, key: str, body: TaskBody) -> Task:
     """The next attempt of a task."""
     number = max((try_.number for try_, _ in state.task(key).ordered), default=0) + 1
     brief = state.brief
-    return Task(job_id=brief.job_id, run=state.run, task=key, attempt=number, owner=brief.owner, body=body)
+    return Task(
+        job_id=brief.job_id,
+        run=state.run,
+        task=key,
+        attempt=number,
+        owner=brief.owner,
+        body=body,
+        priority="high" if brief.kind == "takes" else "low",  # a person waits for it at the screen
+    )
 
 
 def _end(

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from libs.artifacts.store import ArtifactStore, StoredObject
 from services.ingest import tables as t
+from services.ingest.columns import Moment
 from services.ingest.database import Database
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ async def remove_garbage(database: Database, store: ArtifactStore, now: datetime
 async def _needed_since(database: Database, now: datetime) -> datetime:
     """Only what is older than this may go: a day, or since the oldest running job began. What that one has made may
     be referred to by facts that nobody has taken in yet, or be a part of what is in work."""
-    query = sa.select(sa.func.min(t.runs.c.created_at, type_=t.Moment())).where(t.runs.c.ended_at.is_(None))
+    query = sa.select(sa.func.min(t.runs.c.created_at, type_=Moment())).where(t.runs.c.ended_at.is_(None))
     async with database.read() as connection:
         oldest: datetime | None = (await connection.execute(query)).scalar_one()
     return min(now - KEPT, max(oldest or now, now - KEPT_FOR_JOBS))

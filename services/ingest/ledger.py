@@ -102,7 +102,9 @@ class Ledger:
             brief = Brief(
                 job_id=job_id,
                 owner=order.owner,
+                kind=order.kind,
                 options=order.options,
+                given=order.given,
                 song=order.song,
                 lyrics=order.lyrics,
                 image=order.image,
@@ -294,23 +296,16 @@ class Ledger:
         await write_change(self._database, connection, job, change, now)
 
     async def _insert_job(self, connection: AsyncConnection, order: NewJob, job_id: str, now: datetime) -> None:
-        project_id = new_id()
-        project = {
-            "id": project_id,
-            "owner": order.owner,
-            "song_name": order.song_name,
-            "song": order.song,
-            "lyrics": order.lyrics,
-            "image": order.image,
-            "duration": order.duration,
-            "created_at": now,
-        }
+        project_id = order.project_id or await self._insert_project(connection, order, now)
         job = {
             "id": job_id,
             "project_id": project_id,
             "owner": order.owner,
-            "kind": "full",
+            "kind": order.kind,
             "options": order.options,
+            "given": order.given,
+            "caption": order.caption,
+            "client_run": order.client_run,
             "notices": order.notices,
             "run": 1,
             "state": State.QUEUED.value,
@@ -320,8 +315,23 @@ class Ledger:
             "created_at": now,
             "updated_at": now,
         }
-        await connection.execute(sa.insert(t.projects).values(**project))
         await connection.execute(sa.insert(t.jobs).values(**job))
+
+    async def _insert_project(self, connection: AsyncConnection, order: NewJob, now: datetime) -> str:
+        """The project of a job that is not about one: it lasts as well, and can be edited later."""
+        project = {
+            "id": new_id(),
+            "owner": order.owner,
+            "song_name": order.song_name,
+            "song": order.song,
+            "lyrics": order.lyrics,
+            "image": order.image,
+            "duration": order.duration,
+            "created_at": now,
+            "updated_at": now,
+        }
+        await connection.execute(sa.insert(t.projects).values(**project))
+        return str(project["id"])
 
     async def _close_letter(self, connection: AsyncConnection, letter_id: str, how: str, now: datetime) -> None:
         c = t.dead_letters.c

@@ -16,6 +16,7 @@ from libs.contracts.facts import Fact, TaskAttemptFailed
 from libs.contracts.jobs import State
 from libs.contracts.messages import decode
 from services.ingest import tables as t
+from services.ingest.columns import Moment
 from services.ingest.records import AttemptError, DeadRow, EventRow, Failure, JobSnapshot, StageTime
 from services.ingest.state import STAGE_OF, STAGES
 
@@ -24,6 +25,9 @@ _SNAPSHOT = (
         t.jobs.c.id,
         t.jobs.c.project_id,
         t.jobs.c.owner,
+        t.jobs.c.kind,
+        t.jobs.c.caption,
+        t.jobs.c.client_run,
         t.jobs.c.options,
         t.jobs.c.created_at,
         t.projects.c.song_name,
@@ -116,7 +120,7 @@ async def read_letter(connection: AsyncConnection, letter_id: str) -> DeadRow | 
 
 async def _entered(connection: AsyncConnection, job_ids: list[str]) -> dict[str, dict[State, datetime]]:
     """When the current run of each job first ordered a task of each stage."""
-    first = sa.func.min(t.tasks.c.ordered_at, type_=t.Moment()).label("first")
+    first = sa.func.min(t.tasks.c.ordered_at, type_=Moment()).label("first")
     query = (
         sa.select(t.tasks.c.job_id, t.tasks.c.kind, first)
         .join(t.jobs, (t.jobs.c.id == t.tasks.c.job_id) & (t.jobs.c.run == t.tasks.c.run))
@@ -143,6 +147,9 @@ def _snapshot(row: Any, entered: dict[State, datetime], clips: dict[str, Blob]) 
         job_id=row["id"],
         project_id=row["project_id"],
         owner=row["owner"],
+        kind=row["kind"],
+        caption=row["caption"],
+        client_run=row["client_run"],
         run=row["run"],
         state=State(row["state"]),
         options=row["options"],

@@ -9,8 +9,9 @@ import msgspec
 
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
-from libs.contracts.jobs import JobOptions, State
+from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.messages import DeadLetter
+from services.ingest.state import Given
 
 EventName = Literal["stage_update", "message", "completed", "error"]
 
@@ -29,6 +30,14 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     duration: float
     """Seconds, as probed."""
     notices: tuple[Notice, ...] = ()
+    kind: JobKind = "full"
+    project_id: str = ""
+    """The project that it is about; "": one of its own, made with it."""
+    given: Given = Given()
+    caption: str = ""
+    """The text of the post, as the client wants it told again."""
+    client_run: str = ""
+    """What the client calls the run."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,9 @@ class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     project_id: str
     owner: str
+    kind: JobKind = "full"
+    caption: str = ""
+    client_run: str = ""
     run: int
     state: State
     options: JobOptions

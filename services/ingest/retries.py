@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import msgspec
 
 from libs.contracts.facts import TaskAttemptFailed
-from services.ingest.state import RunState, blobs_in
+from services.ingest.state import RunState, TaskState, blobs_in
 
 TRIES = 3
 WAITS = (2.0, 4.0)
@@ -49,7 +49,7 @@ def verdict(state: RunState, key: str, due: Collection[str]) -> Verdict:
     due: keys of all tasks whose inputs are there; only these can be made again.
     """
     task = state.task(key)
-    if task.winner is not None:
+    if state.outcome(key) is not None:
         return None
     if not task.ordered:
         return Try()
@@ -79,8 +79,8 @@ def _producer(state: RunState, failure: TaskAttemptFailed, due: Collection[str])
     if failure.code != "input_missing" or not failure.missing:
         return None
     for key in due:
-        winner = state.task(key).winner
-        if winner is not None and _holds(winner.body, failure.missing):
+        made = state.outcome(key)
+        if made is not None and _holds(made, failure.missing):
             return key
     return None
 
@@ -93,9 +93,14 @@ def _made_again_since(state: RunState, seq: int, failure: TaskAttemptFailed) -> 
     return any(
         order.anew and order.seq > seq
         for task in state.tasks.values()
-        if any(_holds(try_.done.body, failure.missing) for try_ in task.attempts.values() if try_.done)
+        if any(_holds(made, failure.missing) for made in _ever_made(state, task))
         for _, order in task.ordered
     )
+
+
+def _ever_made(state: RunState, task: TaskState) -> Iterator[object]:
+    yield state.brief.given.made.get(task.key)
+    yield from (try_.done.body for try_ in task.attempts.values() if try_.done)
 
 
 def _holds(body: object, sha256: str) -> bool:

@@ -19,7 +19,8 @@ from services.ingest.apply import apply, record_given_up, record_order
 from services.ingest.database import Database
 from services.ingest.decide import Decision, GiveUp, Order
 from services.ingest.narration import narrate
-from services.ingest.state import Brief, Ordered, RunState, blobs_in, kind_of
+from services.ingest.projects.board import offer_take, sum_up_project
+from services.ingest.state import Brief, Given, Ordered, RunState, blobs_in, kind_of, scene_of
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,9 @@ async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunSta
     brief = Brief(
         job_id=job_id,
         owner=row._mapping[t.jobs.c.owner],
+        kind=row.kind,
         options=row.options,
+        given=row.given or Given(),
         song=row.song,
         lyrics=row.lyrics,
         image=row.image,
@@ -121,10 +124,12 @@ async def write_change(
     messages = [it.letter if isinstance(it, GiveUp) else it for it in change.decided if not isinstance(it, Order)]
     await _post(connection, job, [(message, now) for message in messages], now)
     for fact in change.taken:
-        await _record_result(database, connection, job, fact, now)
-    await _choose_takes(connection, change)
+        await _note_answer(connection, fact, now)
+        await refer(database, connection, job.project_id, fact.body, now)
+        await _insert_result(database, connection, job.project_id, after, fact)
+    await _choose_takes(connection, job, change)
     if current:
-        await _sum_up_project(connection, job, change)
+        await sum_up_project(connection, job.project_id, change.before, change.after)
     await _sum_up_run(connection, after)
     told = narrate(change.before, after, now) if current else []
     rows = [
@@ -243,11 +248,8 @@ async def _post(
         await connection.execute(sa.insert(t.outbox), rows)
 
 
-async def _record_result(
-    database: Database, connection: AsyncConnection, job: JobRow, fact: Fact, now: datetime
-) -> None:
-    """Rows for what a fact says was made, and the note that its try has been answered."""
-    of_try = {"job_id": fact.job_id, "run": fact.run, "attempt": fact.attempt}
+async def _note_answer(connection: AsyncConnection, fact: Fact, now: datetime) -> None:
+    """The try that a fact is about waits no more."""
     c = t.tasks.c
     await connection.execute(
         sa.update(t.tasks)
@@ -255,18 +257,26 @@ async def _record_result(
         .where(c.answered_at.is_(None))
         .values(answered_at=now)
     )
-    await refer(database, connection, job.project_id, fact.body, now)
+
+
+async def _insert_result(
+    database: Database, connection: AsyncConnection, project_id: str, state: RunState, fact: Fact
+) -> None:
+    """Rows for what a fact says was made."""
+    of_try = {"job_id": fact.job_id, "run": fact.run, "attempt": fact.attempt}
     body = fact.body
     if isinstance(body, TakeRendered) and kind_of(fact.task) == "animate":
         take = {
             **of_try,
             "task": fact.task,
-            "project_id": job.project_id,
-            "scene_id": fact.task.partition(".")[2],
+            "project_id": project_id,
+            "scene_id": scene_of(fact.task),
             "clip": body.clip.blob,
             "lead": body.clip.lead,
             "frames": body.clip.frames,
+            "shot": state.shot(fact.task),
             "backend": body.backend,
+            "workflow": body.workflow,
             "seed": body.seed,
             "reused": fact.usage.reused,
             "chosen": False,
@@ -276,7 +286,7 @@ async def _record_result(
     elif isinstance(body, VideoComposed) and fact.task == "compose":
         export = {
             **of_try,
-            "project_id": job.project_id,
+            "project_id": project_id,
             "video": body.video,
             "report": body.report,
             "poster": body.poster,
@@ -288,8 +298,8 @@ async def _record_result(
         await database.insert_new(connection, t.exports, [export])
 
 
-async def _choose_takes(connection: AsyncConnection, change: Change) -> None:
-    """Mark the take that counts of each scene that this change touched."""
+async def _choose_takes(connection: AsyncConnection, job: JobRow, change: Change) -> None:
+    """Mark the take that counts of each scene that this change touched, in its run and in the project."""
     touched = {fact.task for fact in change.taken} | {
         it.task.task for it in change.decided if isinstance(it, Order) and it.anew
     }
@@ -303,33 +313,8 @@ async def _choose_takes(connection: AsyncConnection, change: Change) -> None:
                 .where(c.job_id == change.after.brief.job_id, c.run == change.after.run, c.task == key)
                 .values(chosen=c.attempt == number)
             )
-
-
-async def _sum_up_project(connection: AsyncConnection, job: JobRow, change: Change) -> None:
-    """The project's analysis, storyboard and scenes, when they have changed."""
-    track = change.after.result("analyze", TrackAnalyzed)
-    board = change.after.result("plan", StoryboardPlanned)
-    had_track = change.before.result("analyze", TrackAnalyzed) if change.before else None
-    had_board = change.before.result("plan", StoryboardPlanned) if change.before else None
-    this = t.projects.c.id == job.project_id
-    if track is not None and track != had_track:
-        await connection.execute(sa.update(t.projects).where(this).values(analysis=track.analysis))
-    if board is not None and board != had_board:
-        await connection.execute(sa.update(t.projects).where(this).values(storyboard=board.storyboard))
-        await connection.execute(sa.delete(t.scenes).where(t.scenes.c.project_id == job.project_id))
-        rows = [
-            {
-                "project_id": job.project_id,
-                "scene_id": shot.scene.id,
-                "position": position,
-                "start_frame": shot.scene.start_frame,
-                "end_frame": shot.scene.end_frame,
-                "shot": shot,
-            }
-            for position, shot in enumerate(board.shots)
-        ]
-        if rows:
-            await connection.execute(sa.insert(t.scenes), rows)
+            if number and change.after.run == job.run:
+                await offer_take(connection, job.project_id, change.after, key, number)
 
 
 async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:

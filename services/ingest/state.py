@@ -17,6 +17,7 @@ from libs.contracts.codes import CODES
 from libs.contracts.facts import (
     DeliveryAttempted,
     Fact,
+    FactBody,
     JobCancelled,
     JobCompleted,
     JobFailed,
@@ -30,8 +31,8 @@ from libs.contracts.facts import (
     VideoComposed,
     WorkFact,
 )
-from libs.contracts.jobs import JobOptions, State
-from libs.contracts.storyboard import Clip
+from libs.contracts.jobs import JobKind, JobOptions, State
+from libs.contracts.storyboard import Clip, Shot
 from libs.contracts.tasks import AHEAD
 
 DONE_BY: dict[str, type[WorkFact]] = {
@@ -70,6 +71,11 @@ def kind_of(task: str) -> str:
     return task.partition(".")[0]
 
 
+def scene_of(task: str) -> str:
+    """The scene, place or still in a task's key: both animate.s003 and animate.s003.2 are of s003."""
+    return task.split(".")[1] if "." in task else ""
+
+
 def letter_of(job_id: str, run: int, key: str, attempt: int) -> str:
     """The id of the dead letter of a try."""
     return f"{job_id}/{run}/{key}/{attempt}"
@@ -87,12 +93,33 @@ def blobs_in(value: object) -> Iterator[Blob]:
             yield from blobs_in(item)
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A take that somebody asked for by itself."""
+
+    shot: Shot
+    image: Blob | None = None
+    """The person's own picture, in place of the theme picture."""
+    clip: Blob | None = None
+    """The person's own clip: it is fitted to the shot, and nothing is drawn."""
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job over a project begins with."""
+
+    made: dict[str, WorkFact] = {}
+    """Task key to what came of it before: analyze, plan, animate.s003. Such a task is done."""
+    takes: dict[str, Wanted] = {}
+    """Task key to the take that is to be made; its key is `animate.<scene>.<number>`."""
+
+
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """What was ordered. The same for every run of a job."""
 
     job_id: str
     owner: str
+    kind: JobKind = "full"
     options: JobOptions
+    given: Given = Given()
     song: Blob
     lyrics: Blob | None = None
     image: Blob | None = None
@@ -101,8 +128,11 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uploads(self) -> frozenset[str]:
-        """Digests of what the user sent: nobody can make it again."""
-        return frozenset(blob.sha256 for blob in (self.song, self.lyrics, self.image) if blob is not None)
+        """Digests of what the user sent or has edited: nobody can make it again."""
+        own = (self.song, self.lyrics, self.image)
+        edited = (self.given.made.get("analyze"), self.given.made.get("plan"))
+        sent = (one for take in self.given.takes.values() for one in (take.image, take.clip))
+        return frozenset(blob.sha256 for each in (*own, *edited, *sent) for blob in blobs_in(each))
 
 
 class Ordered(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,14 +204,21 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     def result(self, key: str, kind: type[W]) -> W | None:
         """What a finished task came to, or None."""
-        winner = self.task(key).winner
-        return winner.body if winner is not None and isinstance(winner.body, kind) else None
+        body = self.outcome(key)
+        return body if isinstance(body, kind) else None
+
+    def outcome(self, key: str) -> FactBody | None:
+        """What the task came to, of whatever kind. What was given counts until it is ordered anew."""
+        task = self.task(key)
+        if task.ordered or key not in self.brief.given.made:
+            return task.winner.body if task.winner is not None else None
+        return self.brief.given.made[key]
 
     def concluded(self, key: str) -> bool:
         """Whether the task is done, or given up and not ordered again since: nothing more will come of it."""
         task = self.task(key)
         last = [letter_of(self.brief.job_id, self.run, key, try_.number) for try_, _ in task.ordered[-1:]]
-        return task.winner is not None or not self.given_up.isdisjoint(last)
+        return self.outcome(key) is not None or not self.given_up.isdisjoint(last)
 
     @property
     def stage(self) -> State:
@@ -202,11 +239,20 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
                     times[stage] = min(times.get(stage, order.at), order.at)
         return {stage: times[stage] for stage in STAGES if stage in times}
 
+    def shot(self, key: str) -> Shot | None:
+        """What was asked for with an animate task; None while the storyboard is not known."""
+        wanted = self.brief.given.takes.get(key)
+        if wanted is not None:
+            return wanted.shot
+        board = self.result("plan", StoryboardPlanned)
+        return next((shot for shot in board.shots if shot.scene.id == scene_of(key)), None) if board else None
+
     @property
     def takes(self) -> dict[str, TakeRendered]:
         """The take that counts of each scene that has one. The storyboard may not be known yet."""
-        takes = {key: self.result(key, TakeRendered) for key in self.tasks if kind_of(key) == "animate"}
-        return {key.partition(".")[2]: take for key, take in takes.items() if take is not None}
+        keys = [key for key in (*self.brief.given.made, *self.tasks) if kind_of(key) == "animate"]
+        takes = {key: self.result(key, TakeRendered) for key in keys}
+        return {scene_of(key): take for key, take in takes.items() if take is not None}
 
     @property
     def clips(self) -> dict[str, Clip]:
@@ -215,7 +261,10 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scenes(self) -> tuple[int, int]:
-        """Finished scenes and all scenes; (0, 0) until the storyboard is planned."""
+        """Finished scenes and all scenes; (0, 0) until the storyboard is planned. A job for takes counts these."""
+        wanted = self.brief.given.takes
+        if wanted:
+            return sum(self.result(key, TakeRendered) is not None for key in wanted), len(wanted)
         board = self.result("plan", StoryboardPlanned)
         if board is None:
             return 0, 0

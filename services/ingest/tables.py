@@ -1,20 +1,15 @@
 """The ledger's tables. Rows of facts and tasks are the truth; `runs` and `jobs` sum them up for reading.
 
-Documents (blobs, options, messages) are JSON text in the form of the contracts. Times are UTC.
+What is edited beside them (characters) has its tables in `services/ingest/projects`, uploads and webhooks in
+theirs, all on the one `metadata`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
-
-import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -25,64 +20,17 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import JobOptions
+from libs.contracts.projects import ProjectSettings
 from libs.contracts.storyboard import Shot
-
-D = TypeVar("D")
-
-
-class Moment(TypeDecorator[datetime]):
-    """A time with its offset in Python; UTC in the database, where SQLite keeps no offset."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database."""
-        if value is None:
-            return None
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
-
-
-class Document(TypeDecorator[D], Generic[D]):
-    """A struct, or a tuple of them, as JSON text."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, kind: Any) -> None:
-        super().__init__()
-        self.kind = kind
-
-    def process_bind_param(self, value: D | None, dialect: Dialect) -> str | None:
-        """To the database."""
-        return None if value is None else msgspec.json.encode(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> D | None:
-        """From the database."""
-        if value is None:
-            return None
-        document: D = msgspec.json.decode(value, type=self.kind)
-        return document
-
-
-JOB = String(64)
-KEY = String(128)
-DIGEST = String(64)
-SHORT = String(40)
-BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite numbers rows by itself only in an INTEGER."""
+from services.ingest.columns import BIG_ID, DIGEST, JOB, KEY, SHORT, Document, Moment
+from services.ingest.state import Given
 
 metadata = MetaData(
     naming_convention={
@@ -99,14 +47,21 @@ projects = Table(
     Column("id", JOB, primary_key=True),
     Column("owner", KEY, nullable=False),
     Column("song_name", Text, nullable=False),
-    Column("song", Document[Blob](Blob), nullable=False),
+    Column("song", Document[Blob](Blob)),
     Column("lyrics", Document[Blob](Blob)),
     Column("image", Document[Blob](Blob)),
     Column("duration", Float, nullable=False),
     Column("analysis", Document[Blob](Blob)),
     Column("storyboard", Document[Blob](Blob)),
     Column("created_at", Moment, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("settings", Document[ProjectSettings](ProjectSettings)),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("updated_at", Moment),
+    Column("last_event", Integer, nullable=False, server_default="0"),
 )
+"""Until there is a song its name is "" and its duration 0. The version counts what people change: a client that
+writes says which one it has seen."""
 
 jobs = Table(
     "jobs",
@@ -124,7 +79,11 @@ jobs = Table(
     Column("trace", KEY, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("given", Document[Given](Given)),
+    Column("caption", Text, nullable=False, server_default=""),
+    Column("client_run", String(255), nullable=False, server_default=""),
 )
+"""`caption` is the text of the post, `client_run` what the client calls the run; both are only told again."""
 
 runs = Table(
     "runs",
@@ -204,8 +163,11 @@ scenes = Table(
     Column("start_frame", Integer, nullable=False),
     Column("end_frame", Integer, nullable=False),
     Column("shot", Document[Shot](Shot), nullable=False),
+    Column("take_id", BigInteger),
+    Column("locked", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("project_id", "scene_id"),
 )
+"""`take_id` is the take that was chosen. A locked scene is changed by nobody."""
 
 takes = Table(
     "takes",
@@ -225,10 +187,17 @@ takes = Table(
     Column("reused", Boolean, nullable=False),
     Column("chosen", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("shot", Document[Shot](Shot)),
+    Column("workflow", KEY, nullable=False, server_default=""),
+    Column("quality_score", Float),
+    Column("user_score", Float),
+    Column("character_consistency", Float),
+    Column("mouth_visibility", Float),
     UniqueConstraint("job_id", "run", "task", "attempt"),
     ForeignKeyConstraint(*_OF_RUN),
     Index(None, "project_id", "scene_id"),
 )
+"""`chosen` is about its run, see `scenes` for the project. `shot` is what was asked for."""
 
 exports = Table(
     "exports",

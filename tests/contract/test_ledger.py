@@ -25,6 +25,7 @@ from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ledger import CONFLICT_TRIES, Ledger
 from services.ingest.outbox import KINDS, Outbox
+from services.ingest.schema import metadata
 from services.ingest.sweeper import PATIENCE, Sweeper
 from tests.unit.ingest.story import FIRST, SONG, TASKS, blob, broke, done, new_job, with_stills
 
@@ -161,7 +162,7 @@ async def finish(books: Books, job_id: str, run: int = 1) -> None:
 
 async def test_the_migrations_make_the_tables_that_the_code_speaks_of(database: Database) -> None:
     def differences(connection: sa.Connection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection), t.metadata))
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []

@@ -1,0 +1,1 @@
+"""Projects: what lasts beside a song, and what people change of it."""

@@ -1,0 +1,85 @@
+"""What jobs write of a project: its analysis, its storyboard, and which take each scene shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.facts import StoryboardPlanned, TrackAnalyzed
+from libs.contracts.storyboard import Shot
+from services.ingest import tables as t
+from services.ingest.state import RunState, scene_of
+
+FIRST_VERSION = 1
+"""Of a project that no person has changed yet."""
+
+
+async def sum_up_project(
+    connection: AsyncConnection, project_id: str, before: RunState | None, after: RunState
+) -> None:
+    """Write the analysis and the storyboard that a run has come to, when they are news.
+
+    What a person has edited is overwritten only by a job that was ordered to plan anew.
+    """
+    track = after.result("analyze", TrackAnalyzed)
+    board = after.result("plan", StoryboardPlanned)
+    had_track = before.result("analyze", TrackAnalyzed) if before else after.brief.given.made.get("analyze")
+    had_board = before.result("plan", StoryboardPlanned) if before else after.brief.given.made.get("plan")
+    values: dict[str, Any] = {}
+    if track is not None and track != had_track:
+        values["analysis"] = track.analysis
+    if board is not None and board != had_board:
+        values["storyboard"] = board.storyboard
+    if not values:
+        return
+    ordered = after.brief.kind == "storyboard"
+    may = sa.true() if ordered else t.projects.c.version == FIRST_VERSION
+    values["version"] = t.projects.c.version + int(ordered)
+    query = sa.update(t.projects).where(t.projects.c.id == project_id, may).values(**values)
+    if (await connection.execute(query)).rowcount and board is not None and "storyboard" in values:
+        await write_scenes(connection, project_id, board.shots)
+
+
+async def write_scenes(connection: AsyncConnection, project_id: str, shots: Sequence[Shot]) -> None:
+    """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take."""
+    c = t.scenes.c
+    known = await connection.execute(sa.select(c.scene_id, c.take_id, c.locked).where(c.project_id == project_id))
+    kept = {row.scene_id: {"take_id": row.take_id, "locked": row.locked} for row in known}
+    await connection.execute(sa.delete(t.scenes).where(c.project_id == project_id))
+    rows = [
+        {
+            "project_id": project_id,
+            "scene_id": shot.scene.id,
+            "position": position,
+            "start_frame": shot.scene.start_frame,
+            "end_frame": shot.scene.end_frame,
+            "shot": shot,
+            **kept.get(shot.scene.id, {"take_id": None, "locked": False}),
+        }
+        for position, shot in enumerate(shots)
+    ]
+    if rows:
+        await connection.execute(sa.insert(t.scenes), rows)
+
+
+async def offer_take(connection: AsyncConnection, project_id: str, state: RunState, key: str, attempt: int) -> None:
+    """Let the scene show the new take, unless it shows one already that was made for what it is now."""
+    c, s = t.takes.c, t.scenes.c
+    made = sa.select(c.id, c.shot).where(
+        c.job_id == state.brief.job_id, c.run == state.run, c.task == key, c.attempt == attempt
+    )
+    shown = (
+        sa.select(s.shot, s.take_id, c.shot.label("shown"))
+        .select_from(t.scenes.outerjoin(t.takes, c.id == s.take_id))
+        .where(s.project_id == project_id, s.scene_id == scene_of(key))
+    )
+    take = (await connection.execute(made)).one_or_none()
+    scene = (await connection.execute(shown)).one_or_none()
+    if take is None or scene is None or take.id == scene.take_id:
+        return
+    if scene.take_id is None or (scene.shown != scene.shot and take.shot == scene.shot):
+        this = sa.update(t.scenes).where(s.project_id == project_id, s.scene_id == scene_of(key))
+        await connection.execute(this.values(take_id=take.id))

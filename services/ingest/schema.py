@@ -1,0 +1,8 @@
+"""All tables of the ledger: who imports `metadata` from here has it whole."""
+
+from __future__ import annotations
+
+from services.ingest.projects import tables as projects
+from services.ingest.tables import metadata
+
+__all__ = ["metadata", "projects"]

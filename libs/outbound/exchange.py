@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -22,22 +23,22 @@ async def exchange(
     tls: ssl.SSLContext,
     purpose: Purpose,
     body: bytes = b"",
+    head_s: float | None = None,
 ) -> AsyncGenerator[httpx.Response, None]:
     """Send a request and give the answer's head; its body is read by the caller, with `aiter_raw`.
 
     The connection goes to the target's own addresses, tried in order while none accepts; the Host header and
-    the TLS name stay the URL's. It has no time limit of its own: the caller sets one.
+    the TLS name stay the URL's. head_s: seconds until the answer's head; None: the caller limits the whole.
     Raises Retryable(purpose.failed), also for what goes wrong while the caller reads.
     """
     try:
-        transport = httpx.AsyncHTTPTransport(verify=tls, http1=True, trust_env=False, retries=0)
-        async with httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 - the caller's limit is on the whole, not on each read
-        ) as client:
-            response = await _send_to_any(client, method, target, headers, body)
+        # The transport alone: a client would read where a redirect leads, and stumble over it.
+        async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
+            try:
+                async with asyncio.timeout(head_s):
+                    response = await _send_to_any(transport, method, target, headers, body)
+            except TimeoutError as error:
+                raise httpx.ReadTimeout("no answer") from error
             try:
                 yield response
             finally:
@@ -48,21 +49,21 @@ async def exchange(
 
 
 async def _send_to_any(
-    client: httpx.AsyncClient, method: str, target: Target, headers: Mapping[str, str], body: bytes
+    transport: httpx.AsyncHTTPTransport, method: str, target: Target, headers: Mapping[str, str], body: bytes
 ) -> httpx.Response:
     url = target.url
     last: httpx.ConnectError | None = None
     for address in target.addresses:
-        request = client.build_request(
+        request = httpx.Request(
             method,
             httpx.URL(scheme=url.scheme, host=str(address), port=url.port, path="/"),
             content=body or None,
-            headers={**headers, "host": _host_header(target)},
+            headers={"connection": "close", **headers, "host": _host_header(target)},
             # The target is sent as it stands: a rebuilt query would no longer be what was given.
             extensions={"target": url.target.encode("ascii"), "sni_hostname": url.host.rstrip(".")},
         )
         try:
-            return await client.send(request, stream=True)
+            return await transport.handle_async_request(request)
         except httpx.ConnectError as error:
             last = error
     raise last or httpx.ConnectError("no address")

@@ -22,9 +22,10 @@ def open_store(url: str, *, scratch: Scratch | None = None) -> ArtifactStore:
     are percent-encoded. scratch: where copies of S3's objects lie while they are read, open by then; None: in the
     system's temporary folder. Opening S3 does no I/O. Raises Permanent("bad_setting"); the address is not repeated.
     """
+    folder = folder_of(url)
+    if folder is not None:
+        return FolderStore(folder)
     parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
-        return FolderStore(Path(unquote(parts.path)))
     bucket = parts.path.strip("/")
     if parts.scheme == "s3" and parts.hostname and bucket and "/" not in bucket:
         from libs.artifacts.s3 import S3Store  # noqa: PLC0415  (its package is slow to import)
@@ -41,3 +42,10 @@ def open_store(url: str, *, scratch: Scratch | None = None) -> ArtifactStore:
                 scratch=scratch,
             )
     raise Permanent("bad_setting", f"The artifact store's address is not of the form {_FORMS}.")
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that an address means; None for S3 and for what is no address."""
+    parts = urlsplit(url)
+    here = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path
+    return Path(unquote(parts.path)) if here else None

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+BLOBS = "blob"
+"""The folder of the store, or the first part of a key, where bytes live."""
+
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes in the artifact store, named by their own digest."""
@@ -25,7 +28,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 
 def blob_key(sha256: str) -> str:
     """The key under which bytes with this digest live."""
-    return f"blob/{sha256}"
+    return f"{BLOBS}/{sha256}"
 
 
 def result_key(kind: str, version: str, owner: str, inputs: Mapping[str, object]) -> str:

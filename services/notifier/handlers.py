@@ -5,40 +5,49 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 
 import httpx
 
+from libs.artifacts.open import folder_of
 from libs.bus.handler import Handler, TaskContext
 from libs.contracts.errors import BeatloomError, Retryable
 from libs.contracts.facts import DeliveryAttempted, WorkFact
 from libs.contracts.tasks import Notify, Task, TaskKind
 from libs.outbound.targets import resolve_target
-from libs.outbound.urls import CALLBACK
+from libs.outbound.urls import CALLBACK, check_url
+from libs.seal import Keyring
 from libs.telemetry.metrics import DeliveryMetrics
-from services.notifier.delivery import post, refusal
-from services.notifier.message import Signer, body_of
+from services.notifier.answers import refusal
+from services.notifier.delivery import post
+from services.notifier.lines import Lines
+from services.notifier.message import Places, body_of
 from services.notifier.settings import NotifierSettings
+from services.notifier.signing import Signer
 
 DELIVERED = "delivered"
+
+Deliver = Callable[[Task, Notify], Awaitable[DeliveryAttempted]]
 
 log = logging.getLogger(__name__)
 
 
 def make_handlers(settings: NotifierSettings, metrics: DeliveryMetrics) -> Mapping[TaskKind, Handler]:
-    """The handlers by task kind. Raises Permanent("bad_setting") for a secret that can't be used."""
-    signer = Signer(settings.secret)
+    """The handlers by task kind. Raises Permanent("bad_setting") for a secret or key that can't be used."""
+    signer = Signer(settings.secret, Keyring(settings.shared.secret_key))
     if not signer.signs:
-        log.warning("BEATLOOM_NOTIFIER_SECRET is not set: webhooks go out without a signature")
-    tls = cache(httpx.create_ssl_context)  # at the first delivery: it reads whom to trust
+        log.warning(
+            "BEATLOOM_NOTIFIER_SECRET is not set: what has no secret of its own goes out without a signature"
+        )
+    deliver = _delivering(settings, signer)
 
     async def notify(task: Task, context: TaskContext) -> list[WorkFact]:
         order = task.body
         assert isinstance(order, Notify)
         try:
-            fact = await deliver(task, order, settings, signer, await asyncio.to_thread(tls))
+            fact = await deliver(task, order)
         except BeatloomError as error:
             metrics.attempted(error.code)
             raise
@@ -48,25 +57,36 @@ def make_handlers(settings: NotifierSettings, metrics: DeliveryMetrics) -> Mappi
     return {"notify": notify}
 
 
-async def deliver(
-    task: Task, order: Notify, settings: NotifierSettings, signer: Signer, tls: ssl.SSLContext
-) -> DeliveryAttempted:
-    """Send one webhook, once.
+def _delivering(settings: NotifierSettings, signer: Signer) -> Deliver:
+    places = Places(settings.public_url, folder_of(settings.shared.artifacts_url))
+    lines = Lines(settings.per_host, settings.concurrency // 8)
+    make_tls = cache(httpx.create_ssl_context)  # at the first delivery: it reads whom to trust
 
-    A worker that dies after the receiver's answer sends it again; the receiver knows it by its webhook-id.
-    Raises Retryable("delivery_failed"), Permanent("delivery_refused" or "bad_callback_url").
-    """
-    try:
-        async with asyncio.timeout(settings.timeout_s):
-            target = await resolve_target(order.url, settings.allow_hosts, CALLBACK)
-            body = body_of(task, order, settings.public_url)
-            headers = signer.headers(order.webhook_id, body, datetime.now(UTC))
-            answer = await post(target, body, headers, tls=tls)
-    except TimeoutError as error:
-        text = f"The receiver did not answer within {settings.timeout_s:g} seconds."
-        raise Retryable("delivery_failed", text) from error
-    log.info("webhook %s to %s: %d", order.webhook_id, target.url.masked, answer.status)
-    problem = refusal(answer, datetime.now(UTC))
-    if problem is not None:
-        raise problem
-    return DeliveryAttempted(webhook_id=order.webhook_id, status=answer.status)
+    async def deliver(task: Task, order: Notify) -> DeliveryAttempted:
+        """Send one webhook, once.
+
+        A worker that dies after the receiver's answer sends it again; the receiver knows it by its webhook-id.
+        Raises Retryable: delivery_failed, receiver_busy, no_secret_key; Permanent: delivery_refused,
+        bad_callback_url.
+        """
+        url = check_url(order.url, settings.allow_hosts)
+        tls = await asyncio.to_thread(make_tls)
+        async with lines.turn(f"{url.host}:{url.port}"):
+            try:
+                async with asyncio.timeout(settings.timeout_s):
+                    return await send(task, order, tls)
+            except TimeoutError as error:
+                text = f"The receiver did not answer within {settings.timeout_s:g} seconds."
+                raise Retryable("delivery_failed", text) from error
+
+    async def send(task: Task, order: Notify, tls: ssl.SSLContext) -> DeliveryAttempted:
+        target = await resolve_target(order.url, settings.allow_hosts, CALLBACK)
+        body = body_of(task, order, places)
+        answer = await post(target, body, signer.headers(order, body, datetime.now(UTC)), tls=tls)
+        log.info("webhook %s to %s: %d", order.webhook_id, target.url.masked, answer.status)
+        problem = refusal(answer, datetime.now(UTC), strict=order.strict)
+        if problem is not None:
+            raise problem
+        return DeliveryAttempted(webhook_id=order.webhook_id, status=answer.status, answer=answer.text)
+
+    return deliver

@@ -1,17 +1,14 @@
-"""The webhook itself: its body, and its headers after Standard Webhooks. Pure."""
+"""The body of a webhook. The same over all tries. Pure."""
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
-from standardwebhooks import Webhook
 
-from libs.contracts.errors import Permanent
+from libs.contracts.artifacts import BLOBS, Blob
 from libs.contracts.tasks import Notify, Task
-
-USER_AGENT = "Beatloom-Webhooks/1"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,68 +19,79 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """The job that the event is about."""
+    """The job that the event is about. Files are paths on this host where artifacts lie in a folder, and addresses
+    where they lie in S3."""
 
     job_id: str
-    run_id: int
-    """The run of the job, from 1."""
+    run_id: str
+    """The client's own, or the number of the job's run."""
     status: str
     video_url: str | None
+    """An address in any case."""
+    final_video_path: str | None
+    output_dir: str | None
     error: Failure | None
+    video_files: tuple[str, ...]
+    image_files: tuple[str, ...]
+    voiceover_path: str | None
+
+
+class Ping(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test says."""
+
+    endpoint_id: str
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a webhook. The same over all tries."""
+    """The body."""
 
     event: str
     timestamp: datetime
     """When it happened."""
-    data: Data
+    data: Data | Ping
 
 
-def _key(secret: str) -> bytes:
-    """The key's bytes. Stricter than the package, which drops whatever is no base64 and signs with the rest."""
-    text = secret.removeprefix("whsec_").rstrip("=")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        key = b""
-    if not key:
-        raise Permanent("bad_setting", "BEATLOOM_NOTIFIER_SECRET is not `whsec_` followed by base64.")
-    return key
+class Places:
+    """Where receivers find what a job has made.
+
+    public_url: the API as receivers reach it. folder: that of the artifacts; None where they lie in S3.
+    """
+
+    def __init__(self, public_url: str, folder: Path | None) -> None:
+        self._base = public_url.rstrip("/")
+        self._folder = folder.absolute() if folder is not None else None
+
+    def address(self, path: str) -> str:
+        """The address of a path on the API."""
+        return f"{self._base}/{path.lstrip('/')}"
+
+    def of(self, path: str, blob: Blob) -> str:
+        """Where a file is."""
+        return self.address(path) if self._folder is None else str(self._folder / blob.key)
+
+    def all_of(self, job_id: str) -> str:
+        """Where all files of a job are."""
+        return self.address(f"/api/v1/jobs/{job_id}/files") if self._folder is None else str(self._folder / BLOBS)
 
 
-class Signer:
-    """Signs bodies with the secret; an empty secret signs nothing."""
-
-    def __init__(self, secret: str) -> None:
-        """Raises Permanent("bad_setting") for a secret that is no base64."""
-        self._webhook: Webhook | None = None
-        if not secret:
-            return
-        self._webhook = Webhook(_key(secret))
-
-    @property
-    def signs(self) -> bool:
-        """True when there is a secret."""
-        return self._webhook is not None
-
-    def headers(self, webhook_id: str, body: bytes, now: datetime) -> dict[str, str]:
-        """The headers of one try at the moment `now` (aware)."""
-        headers = {
-            "content-type": "application/json",
-            "user-agent": USER_AGENT,
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-        }
-        if self._webhook is not None:
-            headers["webhook-signature"] = self._webhook.sign(webhook_id, now, body.decode())
-        return headers
-
-
-def body_of(task: Task, order: Notify, public_url: str) -> bytes:
+def body_of(task: Task, order: Notify, places: Places) -> bytes:
     """The JSON body of a task's webhook."""
-    error = Failure(code=order.error_code, message=order.error_message) if order.error_code else None
-    video = public_url.rstrip("/") + "/" + order.video_path.lstrip("/") if order.video_path else None
-    data = Data(job_id=task.job_id, run_id=task.run, status=order.status, video_url=video, error=error)
+    data = Ping(endpoint_id=task.task.partition(".")[2]) if order.event == "ping" else _data(task, order, places)
     return msgspec.json.encode(Message(event=order.event, timestamp=order.timestamp, data=data))
+
+
+def _data(task: Task, order: Notify, places: Places) -> Data:
+    error = Failure(code=order.error_code, message=order.error_message) if order.error_code else None
+    has_files = order.video is not None or order.videos or order.images
+    return Data(
+        job_id=task.job_id,
+        run_id=order.run_id or str(task.run),
+        status=order.status,
+        video_url=places.address(order.video_path) if order.video_path else None,
+        final_video_path=places.of(order.video_path, order.video) if order.video is not None else None,
+        output_dir=places.all_of(task.job_id) if has_files else None,
+        error=error,
+        video_files=tuple(places.of(file.path, file.blob) for file in order.videos),
+        image_files=tuple(places.of(file.path, file.blob) for file in order.images),
+        voiceover_path=None,
+    )

@@ -15,7 +15,11 @@ class NotifierSettings(Settings, frozen=True, kw_only=True):
     shared: Shared = Shared()
     host: Annotated[str, Meta(description="Address of health and metrics.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of health and metrics.")] = 8085
-    concurrency: Annotated[int, Meta(ge=1, le=64, description="Webhooks under way at once.")] = 8
+    concurrency: Annotated[int, Meta(ge=1, le=512, description="Webhooks under way or in line at once.")] = 64
+    per_host: Annotated[
+        int,
+        Meta(ge=1, le=512, description="Webhooks that one host gets at once; an eighth of all may wait for it."),
+    ] = 4
     secret: Annotated[
         str,
         secret(

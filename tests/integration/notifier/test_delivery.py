@@ -20,13 +20,14 @@ from prometheus_client import CollectorRegistry
 from standardwebhooks import Webhook
 
 from libs.bus.handler import TaskContext
-from libs.contracts.errors import Permanent, Retryable
+from libs.contracts.errors import NotTaken, Permanent, Retryable
 from libs.contracts.facts import DeliveryAttempted, WorkFact
 from libs.contracts.tasks import Notify, Task
 from libs.outbound.targets import resolve_target
 from libs.outbound.urls import CALLBACK
 from libs.telemetry.metrics import DeliveryMetrics
-from services.notifier.delivery import post, refusal
+from services.notifier.answers import refusal
+from services.notifier.delivery import post
 from services.notifier.handlers import make_handlers
 from services.notifier.settings import NotifierSettings
 
@@ -153,6 +154,17 @@ async def test_later_is_tried_again_after_what_it_says(receiver: Receiver, statu
     with pytest.raises(Retryable) as caught:
         await send(receiver.url())
     assert (caught.value.code, caught.value.after) == ("delivery_failed", 7.0)
+
+
+async def test_what_the_receiver_said_is_told_up_to_4_kb(receiver: Receiver) -> None:
+    said = b"y" * 5000
+    receiver.answers = [b"HTTP/1.1 503 X\r\ncontent-length: 5000\r\n\r\n" + said]
+    with pytest.raises(NotTaken) as caught:
+        await send(receiver.url())
+    assert (caught.value.status, caught.value.answer) == (503, "y" * 4096)
+    receiver.answers = [b"HTTP/1.1 200 X\r\ncontent-length: 4\r\n\r\nfine"]
+    (fact,) = await send(receiver.url())
+    assert fact == DeliveryAttempted(webhook_id="msg_42", status=200, answer="fine")
 
 
 async def test_redirects_are_not_followed(receiver: Receiver) -> None:
@@ -328,7 +340,7 @@ async def test_outcomes_are_counted(receiver: Receiver) -> None:
     )
     task = Task(job_id="j", run=1, task="notify", attempt=1, owner="ann", body=order)
     await notify(task, TaskContext(task))
-    receiver.answers = [answer(404)]
+    receiver.answers = [answer(410)]
     with pytest.raises(Permanent):
         await notify(task, TaskContext(task))
     counts = {

@@ -1,0 +1,143 @@
+"""Jobs over a project, on SQLite and on a real PostgreSQL: old rows are kept, scenes know what they show."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from libs.contracts.facts import StoryboardPlanned
+from services.ingest import tables as t
+from services.ingest.database import MIGRATIONS, Database
+from services.ingest.ledger import Ledger
+from services.ingest.state import Given, Wanted
+from tests.storyboards import shot
+from tests.unit.ingest.story import TASKS, done, fact, new_job, result
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    made = Database(database_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def ledger(database: Database) -> Ledger:
+    """A ledger with its tables."""
+    await database.migrate()
+    return Ledger(database)
+
+
+async def rows(database: Database, table: sa.Table) -> list[Any]:
+    async with database.read() as connection:
+        return list((await connection.execute(sa.select(table).order_by(*table.primary_key.columns))).all())
+
+
+async def tell(ledger: Ledger, job_id: str, *keys: str) -> None:
+    for key in keys:
+        await ledger.apply(msgspec.structs.replace(done(key), job_id=job_id))
+
+
+async def test_a_filled_ledger_of_the_second_version_is_brought_up_to_date(database: Database) -> None:
+    def upgrade(connection: sa.Connection, to: str) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+
+    async with database.write() as connection:
+        await connection.run_sync(upgrade, "0002")
+        for table, values in {
+            "projects": "'p1', 'local', 'a song', '{}', null, null, 1.5, null, null, '2026-11-01 10:00:00+00:00'",
+            "jobs": "'j1', 'p1', 'local', 'full', '{}', '[]', 1, 'completed', 1, 1, '',"
+            " '2026-11-01 10:00:00+00:00', '2026-11-01 10:00:00+00:00'",
+        }.items():
+            await connection.execute(sa.text(f"INSERT INTO {table} VALUES ({values})"))
+    await database.migrate()
+    async with database.read() as connection:
+        found = (await connection.execute(sa.text("SELECT id, project_id, caption, client_run FROM jobs"))).all()
+        kept = (await connection.execute(sa.text("SELECT id, song, title, version FROM projects"))).all()
+    assert [tuple(row) for row in found] == [("j1", "p1", "", "")]
+    assert [tuple(row) for row in kept] == [("p1", "{}", "", 1)]
+    with pytest.raises(sa.exc.IntegrityError):
+        async with database.write() as connection:
+            await connection.execute(sa.text("DELETE FROM projects"))
+
+
+async def test_scenes_show_the_takes_that_were_made_for_them(ledger: Ledger, database: Database) -> None:
+    job_id = (await ledger.accept(new_job())).job_id
+    await tell(ledger, job_id, *TASKS)
+    scenes, takes = await rows(database, t.scenes), await rows(database, t.takes)
+    assert [(scene.scene_id, scene.take_id) for scene in scenes] == [(take.scene_id, take.id) for take in takes]
+    assert [take.shot for take in takes] == [shot(number) for number in (1, 2, 3)]
+
+
+async def test_more_takes_leave_what_was_chosen_and_touch_no_other_scene(
+    ledger: Ledger, database: Database
+) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    before = await rows(database, t.scenes)
+    project = (await ledger.snapshot(first)).project_id
+    made = {key: result(key) for key in TASKS if key.split(".")[0] in ("analyze", "plan", "animate")}
+    wanted = {"animate.s002.1": Wanted(shot=shot(2)), "animate.s002.2": Wanted(shot=shot(2))}
+    order = msgspec.structs.replace(
+        new_job(), kind="takes", project_id=project, given=Given(made=made, takes=wanted)
+    )
+    second = (await ledger.accept(order)).job_id
+    await tell(ledger, second, *wanted)
+    assert (await ledger.snapshot(second)).state == "completed"
+    assert await rows(database, t.scenes) == before
+    takes = await rows(database, t.takes)
+    assert [take.scene_id for take in takes] == ["s001", "s002", "s003", "s002", "s002"]
+    assert len(await rows(database, t.projects)) == 1
+
+
+async def test_a_take_for_what_the_scene_has_become_is_shown(ledger: Ledger, database: Database) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    project = (await ledger.snapshot(first)).project_id
+    new = msgspec.structs.replace(shot(2), scene=msgspec.structs.replace(shot(2).scene, prompt="another"))
+    async with database.write() as connection:
+        await connection.execute(sa.update(t.scenes).where(t.scenes.c.scene_id == "s002").values(shot=new))
+    given = Given(made={}, takes={"animate.s002.1": Wanted(shot=new)})
+    made = {"analyze": result("analyze"), "plan": result("plan")}
+    order = msgspec.structs.replace(
+        new_job(), kind="takes", project_id=project, given=msgspec.structs.replace(given, made=made)
+    )
+    second = (await ledger.accept(order)).job_id
+    await tell(ledger, second, "animate.s002.1")
+    newest = (await rows(database, t.takes))[-1]
+    assert [scene.take_id for scene in await rows(database, t.scenes)][1] == newest.id
+    assert newest.shot == new
+
+
+async def test_what_a_person_has_edited_is_planned_anew_only_when_asked(ledger: Ledger, database: Database) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, "analyze", "plan")
+    project = (await ledger.snapshot(first)).project_id
+    async with database.write() as connection:
+        await connection.execute(sa.update(t.projects).values(version=2))
+    for kind, scenes in (("full", 3), ("storyboard", 2)):
+        order = msgspec.structs.replace(new_job(), kind=kind, project_id=project)
+        job_id = (await ledger.accept(order)).job_id
+        planned = result("plan", scenes=2, make=" anew")
+        assert isinstance(planned, StoryboardPlanned)
+        await tell(ledger, job_id, "analyze")
+        await ledger.apply(msgspec.structs.replace(fact("plan", planned), job_id=job_id))
+        assert len(await rows(database, t.scenes)) == scenes
+    assert [row.version for row in await rows(database, t.projects)] == [4]

@@ -43,12 +43,13 @@ async def fetch(
     Raises Permanent: bad_source_url (also for where a redirect leads), fetch_refused (an answer that is no file),
     file_too_large; Retryable("fetch_failed"); and what `take` raises. No message holds an address.
     """
-    trusting = tls or await asyncio.to_thread(_trusting)
+    if tls is None:
+        tls = await asyncio.to_thread(_trusting)
     try:
         async with asyncio.timeout(seconds):
             for _ in range(MAX_REDIRECTS + 1):
                 target = await resolve_target(url, allow, SOURCE, resolver=resolver)
-                location = await _get(target, take, max_bytes, trusting)
+                location = await _get(target, take, max_bytes, tls)
                 if location is None:
                     return unquote(target.url.target.partition("?")[0].rpartition("/")[2])
                 url = _redirected(url, location)

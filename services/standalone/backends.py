@@ -85,7 +85,7 @@ async def ask_servers(backends: Backends, *, picture: bool) -> list[str]:
     chain = [one for one in chain_of(library, backends.chain) if one is not None]
     stills = [one for one in stills_of(library, backends.stills) if suits(one, picture=picture)]
     judged = await ask(backends.servers, None, [*chain, *stills])
-    silent = [f"{server.server} does not answer: {server.error}" for server in judged if server.error]
+    silent = [f"{server.server} {server.error}" for server in judged if server.error]
     if len(silent) == len(judged):
         told = ". ".join(silent) or "No server stands behind the name"
         raise Retryable("no_gpu_server", f"{told}.", hint=f"Start a server, or name another one. {WITHOUT}")

@@ -249,5 +249,8 @@ def _add_workflows(command: argparse.ArgumentParser) -> None:
         metavar="F.json",
         help="check against what a server answered to GET /object_info",
     )
+    command.add_argument(
+        "--selftest", action="store_true", help="have each server make a tiny clip, without a model"
+    )
     command.add_argument("--folder", type=Path, metavar="DIR", help="workflows of your own, besides ours")
     command.add_argument("--json", action="store_true", help="one object on stdout")

@@ -17,10 +17,12 @@ from libs.contracts.errors import Permanent, Retryable
 from libs.runtime.settings import load
 from services.generator.comfyui.ability import Lack, ServerFacts, best_profile, can
 from services.generator.comfyui.address import Address
+from services.generator.comfyui.diagnosis import diagnosis
 from services.generator.comfyui.errors import ComfyError
 from services.generator.comfyui.gateway import Gateway
-from services.generator.comfyui.library import Library, load_library
+from services.generator.comfyui.library import SELFTEST, Library, load_library
 from services.generator.comfyui.members import Members
+from services.generator.comfyui.selftest import Trial, selftest
 from services.generator.comfyui.workflow import FULL, Workflow
 from services.generator.settings import GeneratorSettings
 
@@ -44,7 +46,9 @@ class Judged(msgspec.Struct, frozen=True):
     version: str
     abilities: tuple[Ability, ...]
     error: str = ""
-    """Why it could not be asked."""
+    """Why it could not be asked: to be set behind its name."""
+    trial: Trial | None = None
+    """How its self-test went; None: there was none."""
 
 
 def workflows(arguments: argparse.Namespace) -> int:
@@ -56,16 +60,22 @@ def workflows(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         return show_list(library, chosen, as_json=arguments.json)
     servers = arguments.server or ([] if arguments.object_info else settings.comfyui_urls.split(","))
-    judged = asyncio.run(ask(servers, arguments.object_info, chosen))
+    tried = library.get(SELFTEST) if arguments.selftest else None
+    judged = asyncio.run(ask(servers, arguments.object_info, chosen, tried))
     return show_check(library, chosen, judged, as_json=arguments.json, asked_for=bool(arguments.names))
 
 
-async def ask(servers: Sequence[str], object_info: Path | None, chosen: Sequence[Workflow]) -> list[Judged]:
-    """Hold the workflows against each server, and against a file of what one answered to GET /object_info."""
+async def ask(
+    servers: Sequence[str], object_info: Path | None, chosen: Sequence[Workflow], tried: Workflow | None = None
+) -> list[Judged]:
+    """Hold the workflows against each server, and against a file of what one answered to GET /object_info.
+
+    tried: a self-test that each server has to pass.
+    """
     addresses = await _addresses(servers)
     if not addresses and object_info is None:
         raise Permanent("bad_request", "No server is named.", hint="Name one: --server http://HOST:8188.")
-    found = list(await asyncio.gather(*(_ask_one(address, chosen) for address in addresses)))
+    found = list(await asyncio.gather(*(_ask_one(address, chosen, tried) for address in addresses)))
     if object_info is not None:
         found.append(judge(str(object_info), ServerFacts(object_info=_read(object_info)), chosen))
     return found
@@ -83,14 +93,23 @@ async def _addresses(servers: Sequence[str]) -> list[Address]:
     return sorted(found, key=lambda address: address.name)
 
 
-async def _ask_one(address: Address, chosen: Sequence[Workflow]) -> Judged:
+async def _ask_one(address: Address, chosen: Sequence[Workflow], tried: Workflow | None) -> Judged:
     async with Gateway(address, "beatloom-workflows") as gateway:
         try:
             stats, info = await asyncio.gather(gateway.stats(), gateway.object_info())
         except ComfyError as error:
-            return Judged(address.name, "", (), str(error).rstrip("."))
+            return Judged(address.name, "", (), await diagnosis(address, error))
     memory = max((device.vram_total for device in stats.devices if device.type != "cpu"), default=None)
-    return judge(address.name, ServerFacts(object_info=info, version=stats.version, vram=memory), chosen)
+    facts = ServerFacts(object_info=info, version=stats.version, vram=memory)
+    judged = judge(address.name, facts, chosen)
+    return judged if tried is None else msgspec.structs.replace(judged, trial=await _try(address, facts, tried))
+
+
+async def _try(address: Address, facts: ServerFacts, tried: Workflow) -> Trial:
+    lacks = can(tried, facts)
+    if lacks:
+        return Trial(seconds={}, events=False, error=" ".join(lack.message for lack in lacks).rstrip("."))
+    return await selftest(address, tried)
 
 
 def judge(server: str, facts: ServerFacts, chosen: Iterable[Workflow]) -> Judged:
@@ -154,10 +173,11 @@ def show_check(
     Raises Retryable when no server answers.
     """
     if judged and all(server.error for server in judged):
-        told = "; ".join(server.error for server in judged) + "."
-        raise Retryable("no_gpu_server", told)
+        told = ". ".join(f"{server.server} {server.error}" for server in judged)
+        raise Retryable("no_gpu_server", f"{told}.", hint="Addresses look like http://HOST:8188.")
     able = {ability.workflow for server in judged for ability in server.abilities if ability.profile}
     nowhere = [workflow.name for workflow in chosen if workflow.name not in able] if asked_for else []
+    nowhere += [server.server for server in judged if server.trial is not None and server.trial.error]
     if as_json:
         refused = {name: error.message for name, error in library.refused.items()}
         _write({"servers": msgspec.to_builtins(judged), "refused": refused})
@@ -170,7 +190,9 @@ def show_check(
 def _told(server: Judged) -> Iterator[str]:
     yield f"{server.server}  ComfyUI {server.version}" if server.version else server.server
     if server.error:
-        yield f"  does not answer: {server.error}"
+        yield f"  {server.error}"
+    if server.trial is not None:
+        yield from _told_of(server.trial)
     for ability in server.abilities:
         yield (
             f"  ok       {ability.workflow} ({ability.profile})"
@@ -180,6 +202,16 @@ def _told(server: Judged) -> Iterator[str]:
         for lack in ability.lacks:
             size = f"  {lack.gb:g} GB" if lack.gb else ""
             yield f"           {lack.message}{size}  {lack.url}".rstrip()
+
+
+def _told_of(trial: Trial) -> Iterator[str]:
+    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in trial.seconds.items())
+    if trial.error:
+        yield f"  FAILED   self-test: {trial.error}"
+    else:
+        yield f"  ok       self-test in {sum(trial.seconds.values()):.1f} s: {steps}"
+        if not trial.events:
+            yield "           Its websocket told nothing, so there will be no progress: a proxy may be in the way."
 
 
 def _show_refused(library: Library) -> int:

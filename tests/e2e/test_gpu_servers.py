@@ -61,7 +61,7 @@ def test_a_server_makes_all_scenes_of_pictures_that_it_made_first(
     stills = list((comfyui.folder / "input").glob("beatloom-*"))
     assert len(stills) == STILLS, "each is sent to the server once"
     assert f"\nscenes: {takes.scenes} by comfyui (wan22-i2v); " in done.stdout
-    assert f"warning: {dead.removeprefix('http://')} does not answer" in done.stdout
+    assert f"warning: {dead.removeprefix('http://')} takes no connection: " in done.stdout
 
 
 def runs_next(doubles: Sequence[ComfyDouble], process: subprocess.Popen[str]) -> ComfyDouble:

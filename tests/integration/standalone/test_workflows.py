@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.generator.comfyui.library import SHIPPED, load_library
+from services.generator.comfyui.address import Address
+from services.generator.comfyui.library import SELFTEST, SHIPPED, load_library
+from services.generator.comfyui.selftest import selftest
 from services.standalone.cli import main
 from tests.fakes.comfyui.catalogue import bare
 from tests.servers.comfyui import ComfyDouble
@@ -104,3 +107,48 @@ def test_servers_and_a_folder_come_from_the_settings(
     monkeypatch.setenv("BEATLOOM_GENERATOR_COMFYUI_URLS", f" {comfyui.url}, ")
     assert main(["workflows", "check", "mine"]) == 0
     assert "ok       mine (full)" in capsys.readouterr().out
+
+
+def test_a_server_that_works_passes_its_self_test(comfyui: ComfyDouble, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workflows", "check", "canary", "--selftest", "--server", comfyui.url]) == 0
+    assert "ok       self-test in " in capsys.readouterr().out
+    assert main(["workflows", "check", "canary", "--selftest", "--server", comfyui.url, "--json"]) == 0
+    (server,) = json.loads(capsys.readouterr().out)["servers"]
+    assert list(server["trial"]["seconds"]) == ["upload", "prompt", "download"]
+    assert server["trial"]["events"]
+    assert comfyui.state["history"] == []
+
+
+@pytest.mark.parametrize(
+    ("switches", "says"),
+    [
+        ({"version": "0.2.7"}, "self-test: ComfyUI is 0.2.7; the workflow needs"),
+        ({"without_nodes": ["SaveVideo"]}, "self-test: The server has no node class SaveVideo"),
+        ({"partial": True}, "self-test: prompt: "),
+        ({"crash": "running"}, "self-test: prompt: "),
+        ({"exec_error": "it burns"}, "it burns"),
+        ({"bad_output": "short"}, "self-test: download: the clip has not 8 frames"),
+        ({"bad_output": "garbage"}, "self-test: download: the clip can't be read"),
+    ],
+)
+def test_a_server_that_does_not_work_fails_it_and_says_where(
+    comfyui: ComfyDouble, capsys: pytest.CaptureFixture[str], switches: dict[str, Any], says: str
+) -> None:
+    comfyui.set(**switches)
+    assert main(["workflows", "check", "canary", "--selftest", "--server", comfyui.url]) == 1
+    assert says in capsys.readouterr().out
+
+
+def test_a_server_without_a_websocket_passes_with_a_word(
+    comfyui: ComfyDouble, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comfyui.set(socket="silent")
+    assert main(["workflows", "check", "canary", "--selftest", "--server", comfyui.url]) == 0
+    assert "Its websocket told nothing" in capsys.readouterr().out
+
+
+async def test_a_self_test_that_takes_too_long_is_taken_back(comfyui: ComfyDouble) -> None:
+    comfyui.set(node_s=1.0)
+    trial = await selftest(Address(comfyui.url), load_library().get(SELFTEST), limit_s=0.3)
+    assert "not made within 0.3 s" in trial.error
+    await comfyui.until(lambda state: not state["running"] and not state["pending"])

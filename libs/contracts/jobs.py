@@ -19,6 +19,9 @@ JobKind = Literal["full", "storyboard", "takes", "export"]
 """What is ordered over a project: the video from whatever is there, its plan, takes of single scenes, or the video
 from the takes that were chosen."""
 
+COMPOSING: frozenset[JobKind] = frozenset({"full", "export"})
+"""Kinds of jobs that end with a video."""
+
 MAX_PROMPT_CHARS = 4000
 
 

@@ -35,7 +35,7 @@ from libs.contracts.facts import (
     TrackAnalyzed,
     VideoComposed,
 )
-from libs.contracts.jobs import JobKind, State
+from libs.contracts.jobs import COMPOSING, State
 from libs.contracts.messages import Control, DeadLetter
 from libs.contracts.storyboard import Scene
 from libs.contracts.tasks import (
@@ -55,9 +55,6 @@ from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.retries import Hopeless, Remake, Try, verdict
 from services.ingest.state import Ordered, RunState, Wanted, kind_of, letter_of
 from services.ingest.usage import usage_of
-
-COMPOSING: frozenset[JobKind] = frozenset({"full", "export"})
-"""Kinds of jobs that end with a video."""
 
 LEAST_WANTED = 3
 """Scenes, of those there are, that have to be made as they were wanted."""

@@ -40,10 +40,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
-    """The video is ready. Nothing of this run follows."""
+    """What was ordered is ready. Nothing of this run follows."""
 
     run: Annotated[int, Meta(description="Number of the run, from 1.")]
-    download: Annotated[str, Meta(description="Path of the video on this API.")]
+    download: Annotated[
+        str | None, Meta(description="Path of the video on this API; null for a job that makes none.")
+    ]
     files: Annotated[str, Meta(description="Path of the list of all files on this API.")]
     at: Annotated[datetime, Meta(description="When, with its offset from UTC.")]
 
@@ -84,9 +86,9 @@ def files_path(job_id: str) -> str:
     return f"/api/v1/jobs/{job_id}/files"
 
 
-def completed(job_id: str, run: int, at: datetime) -> Completed:
+def completed(job_id: str, run: int, at: datetime, *, video: bool = True) -> Completed:
     """The event of a run that ended well."""
-    return Completed(run=run, download=download_path(job_id), files=files_path(job_id), at=at)
+    return Completed(run=run, download=download_path(job_id) if video else None, files=files_path(job_id), at=at)
 
 
 def failed(run: int, status: State, code: str, message: str, at: datetime) -> Failed:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from libs.contracts.facts import JobFailed
+from libs.contracts.facts import JobFailed, VideoComposed
 from libs.contracts.jobs import State
 from services.ingest import events
 from services.ingest.records import EventName
@@ -81,5 +81,6 @@ def _message(state: RunState, level: Literal["info", "warning"], code: str, text
 
 def _ending(state: RunState, error: JobFailed | None, at: datetime) -> Told:
     if error is None:
-        return "completed", events.completed(state.brief.job_id, state.run, at)
+        video = state.result("compose", VideoComposed) is not None
+        return "completed", events.completed(state.brief.job_id, state.run, at, video=video)
     return "error", events.failed(state.run, state.stage, error.code, error.message, at)

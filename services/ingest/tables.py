@@ -21,7 +21,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    false,
 )
 
 from libs.contracts.analysis import Notice
@@ -164,10 +163,9 @@ scenes = Table(
     Column("end_frame", Integer, nullable=False),
     Column("shot", Document[Shot](Shot), nullable=False),
     Column("take_id", BigInteger),
-    Column("locked", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("project_id", "scene_id"),
 )
-"""`take_id` is the take that was chosen. A locked scene is changed by nobody."""
+"""`take_id` is the take that was chosen."""
 
 takes = Table(
     "takes",

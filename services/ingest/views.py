@@ -13,7 +13,7 @@ from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
 from libs.contracts.codes import CODES
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import JobOptions, State
+from libs.contracts.jobs import COMPOSING, JobKind, JobOptions, State
 from services.ingest.events import download_path, files_path
 from services.ingest.progress import Live
 from services.ingest.records import AttemptError, DeadRow, JobSnapshot
@@ -71,7 +71,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """A job as of now."""
 
     job_id: str
+    project_id: Annotated[str, Meta(description="The project that it is about.")]
+    kind: Annotated[JobKind, Meta(description="What was ordered of the project.")]
     run: Annotated[int, Meta(description="The current run, from 1; `retry` opens the next.")]
+    run_id: Annotated[str, Meta(description="What the client calls the run; empty when it said nothing.")] = ""
+    caption: Annotated[str, Meta(description="The text of the post, as the client gave it.")] = ""
     status: State
     stage: Annotated[State, Meta(description="The same as status: a stage is named after its state.")]
     percent: Annotated[float, Meta(description="0..100 of the whole; never falls within a run.")]
@@ -147,14 +151,14 @@ class DeadList(msgspec.Struct, frozen=True, kw_only=True):
     letters: tuple[DeadView, ...]
 
 
-def links(job_id: str, state: State) -> Links:
-    """The job's links; what its state doesn't allow is left out."""
+def links(job_id: str, state: State, kind: JobKind = "full") -> Links:
+    """The job's links; what its state or its kind doesn't allow is left out."""
     base = f"/api/v1/jobs/{job_id}"
     return Links(
         self_=base,
         stream=f"{base}/stream",
         files=files_path(job_id),
-        download=download_path(job_id) if state is State.COMPLETED else None,
+        download=download_path(job_id) if state is State.COMPLETED and kind in COMPOSING else None,
         cancel=None if state.ended else f"{base}/cancel",
         retry=f"{base}/retry" if state.ended else None,
     )
@@ -171,7 +175,11 @@ def job_view(snapshot: JobSnapshot, live: Live) -> JobView:
     error = snapshot.error
     return JobView(
         job_id=snapshot.job_id,
+        project_id=snapshot.project_id,
+        kind=snapshot.kind,
         run=snapshot.run,
+        run_id=snapshot.client_run,
+        caption=snapshot.caption,
         status=snapshot.state,
         stage=snapshot.state,
         percent=live.percent,
@@ -196,7 +204,7 @@ def job_view(snapshot: JobSnapshot, live: Live) -> JobView:
         scenes_total=snapshot.scenes_total,
         error=job_error(error.code, error.message) if error else None,
         notices=snapshot.notices,
-        links=links(snapshot.job_id, snapshot.state),
+        links=links(snapshot.job_id, snapshot.state, snapshot.kind),
     )
 
 

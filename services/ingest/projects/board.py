@@ -46,8 +46,8 @@ async def sum_up_project(
 async def write_scenes(connection: AsyncConnection, project_id: str, shots: Sequence[Shot]) -> None:
     """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take."""
     c = t.scenes.c
-    known = await connection.execute(sa.select(c.scene_id, c.take_id, c.locked).where(c.project_id == project_id))
-    kept = {row.scene_id: {"take_id": row.take_id, "locked": row.locked} for row in known}
+    known = await connection.execute(sa.select(c.scene_id, c.take_id).where(c.project_id == project_id))
+    kept = {row.scene_id: row.take_id for row in known}
     await connection.execute(sa.delete(t.scenes).where(c.project_id == project_id))
     rows = [
         {
@@ -57,7 +57,7 @@ async def write_scenes(connection: AsyncConnection, project_id: str, shots: Sequ
             "start_frame": shot.scene.start_frame,
             "end_frame": shot.scene.end_frame,
             "shot": shot,
-            **kept.get(shot.scene.id, {"take_id": None, "locked": False}),
+            "take_id": kept.get(shot.scene.id),
         }
         for position, shot in enumerate(shots)
     ]

@@ -1,18 +1,19 @@
 """What ComfyUI servers answer, as typed values. Pure.
 
 Every parser takes decoded JSON and raises ValueError where the answer isn't what a ComfyUI server says: a proxy's
-page, another service on that port. Fields that are not needed are passed over, so newer servers may say more.
+page, another service on that port. Fields that are not needed are passed over, so newer servers may say more; so
+are things of another shape among many, since custom nodes say what they like. Numbers are finite, and names short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from services.generator.comfyui.errors import InvalidGraph, MissingInput, MissingModel, MissingNode
+from services.generator.comfyui.errors import InvalidGraph, MissingInput, MissingModel, MissingNode, brief
 from services.generator.comfyui.folders import folder_of, is_model_file
 
 Graph = Mapping[str, Mapping[str, Any]]
@@ -22,6 +23,12 @@ Outcome = Literal["success", "error", "interrupted"]
 
 _DETAILS = 200
 """Letters of the server's details that are kept; lists of allowed values can be very long."""
+_NAME = 500
+"""Letters that the name of a file or a folder may have."""
+_LONGEST_RUN_S = 7 * 24 * 3600.0
+"""A prompt that is said to have run for longer has run on a damaged clock."""
+
+Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
 
 
 class PromptAccepted(Struct, frozen=True):
@@ -93,8 +100,8 @@ class Device(Struct, frozen=True):
 
     name: str
     type: str
-    vram_total: int
-    vram_free: int
+    vram_total: Bytes
+    vram_free: Bytes
 
 
 class SystemStats(Struct, frozen=True):
@@ -110,18 +117,18 @@ class SystemStats(Struct, frozen=True):
 
 class _Status(Struct):
     status_str: str
-    messages: list[tuple[str, dict[str, Any]]] = []
+    messages: list[Any] = []
 
 
 class _Ended(Struct):
-    outputs: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, Any] | None = None
     status: _Status | None = None
 
 
 class _Job(Struct):
     id: str
     status: Literal["pending", "in_progress", "completed", "failed", "cancelled"]
-    outputs: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, Any] | None = None
     execution_status: _Status | None = None
 
 
@@ -139,21 +146,21 @@ class _NodeErrors(Struct):
 
 class _Accepted(Struct):
     prompt_id: str
-    number: float
-    node_errors: dict[str, _NodeErrors] = {}
+    number: Annotated[float, Meta(ge=-1e15, le=1e15)]
+    node_errors: dict[str, _NodeErrors] | list[Any] | None = None
 
 
 class _Refusal(Struct):
     error: _Error | str | None = None
-    node_errors: dict[str, _NodeErrors] = {}
+    node_errors: dict[str, _NodeErrors] | list[Any] | None = None
 
 
 class _System(Struct):
-    comfyui_version: str = ""
-    python_version: str = ""
-    pytorch_version: str = ""
-    ram_total: int = 0
-    ram_free: int = 0
+    comfyui_version: str | None = None
+    python_version: str | None = None
+    pytorch_version: str | None = None
+    ram_total: Bytes = 0
+    ram_free: Bytes = 0
 
 
 class _Stats(Struct):
@@ -171,12 +178,15 @@ def read_stats(body: object) -> SystemStats:
     stats = msgspec.convert(body, _Stats)
     system = stats.system
     return SystemStats(
-        version=system.comfyui_version,
-        python=system.python_version.partition(" ")[0],
-        torch=system.pytorch_version,
+        version=brief(system.comfyui_version or "", 50),
+        python=brief(system.python_version or "", 50).partition(" ")[0],
+        torch=brief(system.pytorch_version or "", 50),
         ram_total=system.ram_total,
         ram_free=system.ram_free,
-        devices=tuple(stats.devices),
+        devices=tuple(
+            Device(brief(one.name, 100), brief(one.type, 20), one.vram_total, one.vram_free)
+            for one in stats.devices
+        ),
     )
 
 
@@ -192,16 +202,18 @@ def read_queue(body: object) -> Queue:
 
 def read_history(body: object, prompt_id: str) -> HistoryEntry | None:
     """GET /history/{id}. None for {}: it runs, it waits, or the server doesn't know it."""
-    entries = msgspec.convert(body, dict[str, _Ended])
-    ended = entries.get(prompt_id)
-    return None if ended is None else _entry(prompt_id, ended.outputs, ended.status)
+    entries = msgspec.convert(body, dict[str, Any])
+    if prompt_id not in entries:
+        return None
+    ended = msgspec.convert(entries[prompt_id], _Ended)
+    return _entry(prompt_id, ended.outputs or {}, ended.status)
 
 
 def read_job(body: object) -> Job:
     """GET /api/jobs/{id}, where it answers 200."""
     job = msgspec.convert(body, _Job)
     over = job.status in ("completed", "failed", "cancelled")
-    entry = _entry(job.id, job.outputs, job.execution_status) if over else None
+    entry = _entry(job.id, job.outputs or {}, job.execution_status) if over else None
     return Job(prompt_id=job.id, status=job.status, entry=entry)
 
 
@@ -209,6 +221,8 @@ def read_accepted(body: object, graph: Graph) -> PromptAccepted:
     """POST /prompt, where it answers 200."""
     said = msgspec.convert(body, _Accepted)
     errors = tuple(_node_errors(said.node_errors, graph))
+    if said.node_errors and not errors:
+        errors = (InvalidGraph("it is taken only in part, and no reason was given", kind="unknown"),)
     return PromptAccepted(prompt_id=said.prompt_id, number=said.number, errors=_telling_first(errors))
 
 
@@ -219,6 +233,20 @@ def read_refusal(body: object, graph: Graph) -> tuple[InvalidGraph, ...]:
     return _telling_first(errors) if errors else (_graph_error(said.error, graph),)
 
 
+def read_upload(body: object) -> str:
+    """POST /upload/image. The name by which a graph can load the file."""
+    said = msgspec.convert(body, dict[str, Any])
+    name, subfolder = _name(said.get("name")), _name(said.get("subfolder") or "")
+    if not name or subfolder is None:
+        raise ValueError("the answer to an upload has no name")
+    return "/".join(filter(None, (subfolder, name)))
+
+
+def _name(value: object) -> str | None:
+    """The name of a file or a folder; None for what can't be one."""
+    return value if isinstance(value, str) and len(value) <= _NAME and value.isprintable() else None
+
+
 def _halves(queue: _Queue) -> Iterator[list[list[Any]]]:
     for items in (queue.queue_running, queue.queue_pending):
         if any(len(item) < 2 for item in items):
@@ -227,14 +255,18 @@ def _halves(queue: _Queue) -> Iterator[list[list[Any]]]:
 
 
 def _number(item: list[Any]) -> float:
-    return float(item[0]) if isinstance(item[0], (int, float)) else 0.0
+    return float(item[0]) if isinstance(item[0], (int, float)) and abs(item[0]) < 1e15 else 0.0
 
 
-def _entry(prompt_id: str, outputs: dict[str, dict[str, Any]], status: _Status | None) -> HistoryEntry:
-    saved = {node: files for node, said in outputs.items() if (files := tuple(_files(node, said)))}
+def _entry(prompt_id: str, outputs: Mapping[str, Any], status: _Status | None) -> HistoryEntry:
+    saved = {
+        node: files
+        for node, said in outputs.items()
+        if isinstance(said, dict) and (files := tuple(_files(node, said)))
+    }
     if status is None:
         return HistoryEntry(prompt_id=prompt_id, status="success" if saved else "error", outputs=saved)
-    messages = dict(status.messages)
+    messages = dict(_messages(status))
     stopped = messages.get("execution_interrupted")
     outcome: Outcome = "success" if status.status_str == "success" else "interrupted" if stopped else "error"
     return HistoryEntry(
@@ -244,23 +276,29 @@ def _entry(prompt_id: str, outputs: dict[str, dict[str, Any]], status: _Status |
         error=_failure(messages.get("execution_error", {})) if outcome == "error" else None,
         stopped_at=str((stopped or {}).get("node_id", "")),
         seconds=_seconds(messages),
-        cached=frozenset(map(str, messages.get("execution_cached", {}).get("nodes") or ())),
+        cached=_cached(messages.get("execution_cached", {})),
     )
+
+
+def _messages(status: _Status) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for said in status.messages:
+        if isinstance(said, list) and len(said) == 2 and isinstance(said[0], str) and isinstance(said[1], dict):
+            yield said[0], said[1]
+
+
+def _cached(said: Mapping[str, Any]) -> frozenset[str]:
+    nodes = said.get("nodes")
+    return frozenset(node for node in nodes if isinstance(node, str)) if isinstance(nodes, list) else frozenset()
 
 
 def _files(node: str, said: Mapping[str, Any]) -> Iterator[OutputFile]:
     """Files stand in lists of any name: images (videos too), gifs, videos, audio; packs invent more."""
     for items in said.values():
         for item in items if isinstance(items, list) else ():
-            if isinstance(item, dict) and isinstance(item.get("filename"), str):
-                file = OutputFile(
-                    filename=item["filename"],
-                    subfolder=str(item.get("subfolder") or ""),
-                    type=str(item.get("type") or "output"),
-                    node=node,
-                )
-                if file.type == "output":
-                    yield file
+            if isinstance(item, dict) and (item.get("type") or "output") == "output":
+                filename, subfolder = _name(item.get("filename")), _name(item.get("subfolder") or "")
+                if filename and subfolder is not None:
+                    yield OutputFile(filename, subfolder, "output", node)
 
 
 def _failure(said: Mapping[str, Any]) -> NodeFailure:
@@ -273,9 +311,12 @@ def _failure(said: Mapping[str, Any]) -> NodeFailure:
 
 
 def _seconds(messages: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """From the start to the last message; the server's clock counts milliseconds."""
+    """From the start to the last message; the server's clock counts milliseconds. None when it can't be told."""
     times = [at for said in messages.values() if isinstance(at := said.get("timestamp"), (int, float))]
-    return (max(times) - min(times)) / 1000 if len(times) > 1 else None
+    if len(times) < 2 or not all(abs(at) < 1e18 for at in times):
+        return None
+    seconds = (max(times) - min(times)) / 1000
+    return seconds if seconds <= _LONGEST_RUN_S else None
 
 
 def _graph_error(said: _Error | str | None, graph: Graph) -> InvalidGraph:
@@ -291,8 +332,8 @@ def _graph_error(said: _Error | str | None, graph: Graph) -> InvalidGraph:
     return InvalidGraph(f"{said.message} {details}".strip()[:_DETAILS], kind=said.type)
 
 
-def _node_errors(said: Mapping[str, _NodeErrors], graph: Graph) -> Iterator[InvalidGraph]:
-    for node_id, node in said.items():
+def _node_errors(said: Mapping[str, _NodeErrors] | list[Any] | None, graph: Graph) -> Iterator[InvalidGraph]:
+    for node_id, node in said.items() if isinstance(said, Mapping) else ():
         inputs = graph.get(node_id, {}).get("inputs", {})
         for error in node.errors:
             yield _node_error(node_id, node.class_type or "", error, inputs)

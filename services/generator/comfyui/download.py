@@ -34,7 +34,7 @@ class Part:
     """One response that carries the file from the byte `start` on.
 
     total: bytes of the whole file; None where the server doesn't say. tag: names these very bytes, for a request
-    that goes on; "" where there is none.
+    that goes on; "" where there is none, or one that means no more than much the same (weak).
     """
 
     def __init__(self, response: httpx.Response) -> None:
@@ -42,6 +42,8 @@ class Part:
         self.start = 0
         self.total = int(headers["content-length"]) if headers.get("content-length", "").isdigit() else None
         self.tag: str = headers.get("etag") or headers.get("last-modified") or ""
+        if self.tag.startswith("W/"):
+            self.tag = ""
         if response.status_code == 206:
             spans = _RANGE.fullmatch(headers.get("content-range", ""))
             if spans is None:
@@ -118,14 +120,21 @@ class _Writing:
         self.size, self.sha, self.tag, self._total = 0, hashlib.sha256(), tag, total
 
     async def take(self, part: Part) -> None:
-        """Write a response to its end. Raises httpx.ReadError when it ends before the file does."""
-        if part.start == 0 or part.start != self.size or part.total != self._total:
+        """Write a response to its end. Raises httpx.ReadError when it ends before the file does, or after it.
+
+        Servers may send a part of another file than the one that was begun: aiohttp minds no tag in `If-Range`.
+        """
+        goes_on = part.start == self.size and part.tag == self.tag and part.total == self._total
+        if part.start == 0 or not goes_on:
             self.begin(part.tag, part.total)
             if part.start != 0:
                 raise httpx.ReadError("another part than the one asked for")
         if self._total is not None and self._total > self._largest:
             raise self._too_large()
         async for chunk in part.chunks():
+            if self._total is not None and self.size + len(chunk) > self._total:
+                self.begin("", None)
+                raise httpx.ReadError("more bytes came than were told")
             self._out.write(chunk)
             self.sha.update(chunk)
             self.size += len(chunk)

@@ -26,11 +26,25 @@ SICK = ("AcceleratorError", "CudaError")
 
 MEMORY = ("OutOfMemoryError", "MemoryError")
 
+LETTERS = 500
+"""Of a server's words, how many are kept."""
+_NAME_LETTERS = 200
+
+
+def brief(text: str, letters: int = LETTERS) -> str:
+    """A server's words on one line, without what a terminal or a log would take for more than words."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * letters])
+    line = " ".join(shown.split())
+    return line if len(line) <= letters else f"{line[: letters - 1]}…"
+
 
 class ComfyError(Exception):
-    """The base of all. Its text is for people and holds no secret."""
+    """The base of all. Its text is for people, one line of at most `LETTERS`, and holds no secret."""
 
     infrastructure = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(brief(message))
 
 
 class Unreachable(ComfyError):
@@ -65,6 +79,7 @@ class InvalidGraph(ComfyError):
     def __init__(
         self, message: str, *, kind: str, node_id: str = "", class_type: str = "", input: str = ""
     ) -> None:
+        node_id, class_type, input = (brief(name, _NAME_LETTERS) for name in (node_id, class_type, input))
         where = f"node {node_id} ({class_type or 'class unknown'})" if node_id else "the graph"
         super().__init__(f"{where}{f', input {input}' if input else ''}: {message}")
         self.kind = kind
@@ -101,12 +116,12 @@ class ExecutionFailed(ComfyError):
     """A node raised an exception of the type `kind`."""
 
     def __init__(self, *, node_id: str, class_type: str, kind: str, message: str) -> None:
-        super().__init__(f"node {node_id} ({class_type}): {kind}: {message}")
-        self.node_id = node_id
-        self.class_type = class_type
-        self.kind = kind
-        self.message = message
         self.infrastructure = _bare(kind) in SICK or "CUDA error" in message
+        self.node_id, self.class_type, self.kind = (
+            brief(name, _NAME_LETTERS) for name in (node_id, class_type, kind)
+        )
+        self.message = brief(message)
+        super().__init__(f"node {self.node_id} ({self.class_type}): {self.kind}: {self.message}")
 
 
 class OutOfMemory(ExecutionFailed):
@@ -139,7 +154,7 @@ class OutputGone(ComfyError):
 
     def __init__(self, file: str) -> None:
         super().__init__(f"the output file {file} is gone")
-        self.file = file
+        self.file = brief(file, _NAME_LETTERS)
 
 
 def failure(*, node_id: str, class_type: str, kind: str, message: str) -> ExecutionFailed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,7 @@ HELLO = '{"type":"feature_flags","data":{"supports_preview_metadata":true}}'
 
 _PREVIEW, _PREVIEW_WITH_METADATA = 1, 4
 _IMAGE_TYPES = {1: "image/jpeg", 2: "image/png"}
-
+_MOST_STEPS = 1e9
 
 How = Literal["success", "error", "interrupted", "over"]
 
@@ -64,7 +64,7 @@ class Finished(Struct, frozen=True):
 
 
 class PreviewImage(Struct, frozen=True):
-    """A small picture of what is being made; older servers don't say of which prompt."""
+    """A small picture of what is being made, JPEG or PNG; older servers don't say of which prompt."""
 
     prompt_id: str | None
     image: bytes
@@ -91,7 +91,7 @@ def read(message: str | bytes) -> Iterator[Event]:
         return
     try:
         said = msgspec.json.decode(message, type=_Message)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         return
     event = _event(said.type, said.data)
     if event is not None:
@@ -100,16 +100,23 @@ def read(message: str | bytes) -> Iterator[Event]:
 
 def _event(kind: str, data: Mapping[str, Any]) -> Event | None:
     prompt_id, node = data.get("prompt_id"), data.get("node")
+    if not isinstance(prompt_id, str | None) or not isinstance(node, str | int | None):
+        return None
     if kind == "executing" and node is not None:
         return Executing(prompt_id=prompt_id, node=str(node))
-    if not isinstance(prompt_id, str):
+    if prompt_id is None:
         return None
     if kind == "progress":
         value, maximum = data.get("value"), data.get("max")
-        if isinstance(value, (int, float)) and isinstance(maximum, (int, float)):
-            return Progress(prompt_id=prompt_id, node=str(node), value=value, maximum=maximum)
+        if _counts(value) and _counts(maximum):
+            return Progress(prompt_id=prompt_id, node=str(node), value=float(value), maximum=float(maximum))
     how = _ENDS.get(kind)
     return None if how is None else Finished(prompt_id, how)
+
+
+def _counts(value: object) -> TypeGuard[int | float]:
+    """Whether it can be a number of steps; a server's numbers can be of any size."""
+    return isinstance(value, (int, float)) and abs(value) <= _MOST_STEPS
 
 
 def _preview(frame: bytes) -> PreviewImage | None:
@@ -122,12 +129,14 @@ def _preview(frame: bytes) -> PreviewImage | None:
     if kind == _PREVIEW_WITH_METADATA:
         try:
             data = msgspec.json.decode(frame[8 : 8 + second], type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             return None
-        prompt_id = data.get("prompt_id")
+        prompt_id, media_type = data.get("prompt_id"), data.get("image_type", "image/jpeg")
+        if media_type not in _IMAGE_TYPES.values() or len(frame) <= 8 + second:
+            return None
         return PreviewImage(
             prompt_id=prompt_id if isinstance(prompt_id, str) else None,
             image=frame[8 + second :],
-            media_type=str(data.get("image_type", "image/jpeg")),
+            media_type=media_type,
         )
     return None

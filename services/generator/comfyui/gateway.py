@@ -1,6 +1,6 @@
 """One ComfyUI server over HTTP: the only place that knows its routes.
 
-`comfy-api-client` does what it does well (one prompt's history, deleting it, freeing memory); the rest is ours: see
+`comfy-api-client` does what it does well (deleting a prompt's history, freeing memory); the rest is ours: see
 docs/adr/0014. Every call has a time limit and raises errors of `errors.py`, never those of httpx. Nothing is tried
 again here but the pieces of a download: a POST that broke off may have been done, and only the caller can find out.
 """
@@ -24,8 +24,8 @@ from services.generator.comfyui import answers
 from services.generator.comfyui.address import Address
 from services.generator.comfyui.answers import Graph, HistoryEntry, Job, OutputFile, Queue, SystemStats
 from services.generator.comfyui.download import Downloaded, fetch
-from services.generator.comfyui.errors import ComfyError, InvalidGraph, Refused
-from services.generator.comfyui.transport import answered, tls, translated
+from services.generator.comfyui.errors import ComfyError, InvalidGraph, Refused, brief
+from services.generator.comfyui.transport import Bounded, answered, tls, translated
 from services.generator.comfyui.truth import Sighting
 
 QUICK_S = 10.0
@@ -36,12 +36,15 @@ TRANSFER_S = 900.0
 """Limit of an upload or a download as a whole; a transfer that stands still ends much earlier."""
 CANCEL_S = 10.0
 LARGEST_OUTPUT = 2_000_000_000
+LARGEST_INFO = 128_000_000
+"""Bytes of the list of all nodes: every choice of every input stands in it."""
 
 EPOCH_FILE = "beatloom-epoch.txt"
 
 _JSON = {"Content-Type": "application/json"}
 _EPOCH = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+_PROMPT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +61,12 @@ class Gateway:
         self.address = address
         self.client_id = client_id
         self._quick_s = quick_s
+        limits = httpx.Limits(max_connections=8, max_keepalive_connections=4)
         self._http = httpx.AsyncClient(
             base_url=address.base,
+            headers=address.headers,
             timeout=httpx.Timeout(30.0, connect=5.0),
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
-            verify=tls(),
+            transport=Bounded(httpx.AsyncHTTPTransport(verify=tls(), limits=limits, trust_env=False)),
             trust_env=False,  # the servers are our own: no proxy stands between
         )
         self._base = ComfyAPIClient(address.base, self._http)
@@ -90,7 +94,8 @@ class Gateway:
     async def object_info(self) -> dict[str, Any]:
         """All node classes with their inputs; model files stand in there as allowed values. 1 to 5 MB."""
         async with self._reading("GET /object_info", HEAVY_S):
-            return msgspec.convert(await self._json("GET", "/object_info"), dict[str, Any])
+            response = await self._http.get("/object_info", extensions={"largest": LARGEST_INFO})
+            return msgspec.convert(_decoded(response), dict[str, Any])
 
     async def models(self, folder: str) -> tuple[str, ...]:
         """The files of a folder below models/; () when the server has no such folder."""
@@ -98,7 +103,7 @@ class Gateway:
             response = await self._http.get(f"/models/{folder}")
             if response.status_code == 404:
                 return ()
-            return msgspec.convert(msgspec.json.decode(answered(response).content), tuple[str, ...])
+            return msgspec.convert(_decoded(response), tuple[str, ...])
 
     async def epoch(self) -> str:
         """What stays the same until the server is started anew, for all who ask; "" when it can't be told.
@@ -121,7 +126,7 @@ class Gateway:
             response = await self._http.get("/view", params={"filename": EPOCH_FILE, "type": "temp"})
             if response.status_code == 404:
                 return ""
-            text = answered(response).text.strip()
+            text = answered(response).content[:100].decode("ascii", "replace").strip()
             return text if _EPOCH.fullmatch(text) else ""
 
     # Prompts.
@@ -137,18 +142,21 @@ class Gateway:
         async with self._reading("POST /prompt", HEAVY_S):
             response = await self._http.post("/prompt", content=order, headers=_JSON)
             if response.status_code == 400:
-                raise _most_telling(answers.read_refusal(msgspec.json.decode(response.content), graph))
-            accepted = answers.read_accepted(msgspec.json.decode(answered(response).content), graph)
+                raise _refusal(response, graph)
+            accepted = answers.read_accepted(_decoded(response), graph)
         if accepted.errors:
             await self._give_up(accepted.prompt_id)
             raise _most_telling(accepted.errors)
         if accepted.prompt_id != prompt_id:
             await self._give_up(accepted.prompt_id)
-            raise Refused(f"{self.address.name} gives prompts ids of its own; it is too old", status=400)
+            text = f"{self.address.name} gives prompts ids of its own, so none can be found again; update ComfyUI"
+            raise Refused(text, status=400)
         return accepted.number
 
     async def _give_up(self, prompt_id: str) -> None:
         """Cancel what should not run; why it should not is the better error, whatever comes of this."""
+        if not _PROMPT_ID.fullmatch(prompt_id):
+            return
         try:
             await self.cancel(prompt_id)
         except ComfyError as error:
@@ -162,7 +170,7 @@ class Gateway:
     async def history(self, prompt_id: str) -> HistoryEntry | None:
         """How a prompt ended; None as long as it hasn't, or when the server doesn't know it."""
         async with self._reading("GET /history"):
-            return answers.read_history(await self._base.get_history(prompt_id), prompt_id)
+            return answers.read_history(await self._json("GET", f"/history/{prompt_id}"), prompt_id)
 
     async def job(self, prompt_id: str) -> Job | None:
         """The same from the route of newer servers; None when the prompt or the route isn't known."""
@@ -173,7 +181,10 @@ class Gateway:
             if response.status_code == 404:
                 self._has_jobs = _is_json(response)
                 return None
-            return answers.read_job(msgspec.json.decode(answered(response).content))
+            job = answers.read_job(_decoded(response))
+            if job.prompt_id != prompt_id:
+                raise ValueError("it tells of another job")
+            return job
 
     async def sight(self, prompt_id: str) -> Sighting:
         """What `truth.standing` needs, asked for in the order that lets no prompt slip through."""
@@ -241,10 +252,7 @@ class Gateway:
             else:
                 with await asyncio.to_thread(source.open, "rb") as file:
                     response = await self._post_file(file, name, kind)
-            said = msgspec.convert(msgspec.json.decode(answered(response).content), dict[str, str])
-            if not said.get("name"):
-                raise ValueError("the answer to an upload has no name")
-            return "/".join(filter(None, (said.get("subfolder"), said["name"])))
+            return answers.read_upload(_decoded(response))
 
     async def _post_file(self, content: Any, name: str, kind: str) -> httpx.Response:
         files = {"image": (name, content, "application/octet-stream")}
@@ -261,12 +269,11 @@ class Gateway:
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
 
         def ask(start: int, tag: str) -> AbstractAsyncContextManager[httpx.Response]:
-            headers = {"Accept-Encoding": "identity"}
-            if start:
-                headers |= {"Range": f"bytes={start}-", "If-Range": tag}
-            return self._http.stream("GET", "/view", params=params, headers=headers)
+            headers = {"Range": f"bytes={start}-", "If-Range": tag} if start else {}
+            size = {"largest": None}  # counted as it is written
+            return self._http.stream("GET", "/view", params=params, headers=headers, extensions=size)
 
-        what = f"{self.address.name}: GET /view {file.filename}"
+        what = f"{self.address.name}: GET /view {brief(file.filename, 100)}"
         return await fetch(ask, what, file.filename, target, limit_s=limit_s, largest=largest)
 
     # How it is asked.
@@ -275,7 +282,23 @@ class Gateway:
         return translated(f"{self.address.name}: {what}", self._quick_s if limit_s is None else limit_s)
 
     async def _json(self, method: str, path: str) -> Any:
-        return msgspec.json.decode(answered(await self._http.request(method, path)).content)
+        return _decoded(await self._http.request(method, path))
+
+
+def _decoded(response: httpx.Response) -> Any:
+    """The JSON of a good answer. Raises httpx.HTTPStatusError, ValueError, RecursionError."""
+    content = answered(response).content
+    if content.lstrip()[:1] == b"<":
+        raise ValueError("it is a web page, not ComfyUI's; is this its address, or does a login stand before it?")
+    return msgspec.json.decode(content)
+
+
+def _refusal(response: httpx.Response, graph: Graph) -> InvalidGraph | httpx.HTTPStatusError:
+    """Why a graph was refused. What can't be read is an answer all the same, and no fault of the server's."""
+    try:
+        return _most_telling(answers.read_refusal(msgspec.json.decode(response.content), graph))
+    except (ValueError, RecursionError):
+        return httpx.HTTPStatusError("refused", request=response.request, response=response)
 
 
 def _is_json(response: httpx.Response) -> bool:

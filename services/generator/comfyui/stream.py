@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from services.generator.comfyui.address import Address
+from services.generator.comfyui.errors import brief
 from services.generator.comfyui.events import HELLO, Connected, Disconnected, Event, read
 from services.generator.comfyui.transport import tls
 
@@ -29,11 +30,23 @@ LONGEST_PAUSE_S = 15.0
 STEADY_S = 5.0
 """A connection that lived this long was a good one: the next pause is short again."""
 LARGEST_MESSAGE = 32_000_000
+MESSAGES_AHEAD = 4
+"""So many are read before the first is dealt with."""
 
 Listener = Callable[[Event], None]
 """Told every event, in order, in the loop's thread; it must not block. What it raises is logged, no more."""
 
 log = logging.getLogger(__name__)
+_wire = log.getChild("wire")
+_wire.setLevel(logging.INFO)  # below that it tells headers, and passwords in them
+
+
+class _ConnectHere(connect):
+    """Connects to the server that was named, and to no other one that it names."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Nowhere else."""
+        return exc
 
 
 class EventStream:
@@ -98,7 +111,10 @@ class EventStream:
             try:
                 reason = await self._session()
             except (OSError, WebSocketException, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
+                reason = brief(str(error) or type(error).__name__, 200)
+            except Exception as error:  # whatever it is: nobody would listen to the server any more
+                log.exception("the events of %s ended", self.address.name)
+                reason = type(error).__name__
             failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
             if self._socket is not None:
                 self._socket = None
@@ -107,8 +123,10 @@ class EventStream:
 
     async def _session(self) -> str:
         """One connection, to its end. Returns why it ended."""
-        async with connect(
+        async with _ConnectHere(
             self._uri,
+            additional_headers=self.address.headers,
+            logger=_wire,
             ssl=tls() if self.address.secure else None,
             proxy=None,
             compression=None,
@@ -118,6 +136,7 @@ class EventStream:
             ping_timeout=self._pong_s,
             close_timeout=1.0,
             max_size=LARGEST_MESSAGE,
+            max_queue=MESSAGES_AHEAD,
         ) as socket:
             await socket.send(HELLO)
             self._socket, self._heard_at = socket, time.monotonic()

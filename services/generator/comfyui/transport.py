@@ -1,4 +1,4 @@
-"""What httpx says, in the words of `errors.py`."""
+"""What httpx says, in the words of `errors.py`, and how much it may bring."""
 
 from __future__ import annotations
 
@@ -11,19 +11,77 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from services.generator.comfyui.errors import Refused, Unreachable
+from services.generator.comfyui.errors import Refused, Unreachable, brief
 
 BETWEEN = (502, 503, 504)
 """What a proxy answers for a server that doesn't."""
+LARGEST_ANSWER = 32_000_000
+"""Bytes of an answer, where the request's extension `largest` says nothing else."""
 
 _SAID = 120
 """Letters of a refusal's body that are kept."""
+
+_ADVICE = {
+    **dict.fromkeys((301, 302, 303, 307, 308), "it sends us elsewhere; name the address that it sends to"),
+    **dict.fromkeys((401, 407), "it wants a login; write it as http://USER:PASSWORD@HOST"),
+    403: "it lets nobody in, or not with this login",
+}
 
 
 @functools.cache
 def tls() -> ssl.SSLContext:
     """Checks certificates by the system's authorities, or by SSL_CERT_FILE. Made once: it takes milliseconds."""
     return ssl.create_default_context()
+
+
+class Bounded(httpx.AsyncBaseTransport):
+    """Takes answers of a bounded size as they are: nothing compressed, which can be a thousand times larger than
+    it seems, and no cookies, which would pile up. Raises ValueError for others.
+
+    The extension `largest` of a request says how many bytes a good answer may have, None: any number.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As `inner` does."""
+        request.headers["Accept-Encoding"] = "identity"
+        response = await self._inner.handle_async_request(request)
+        largest = request.extensions.get("largest", LARGEST_ANSWER) if response.is_success else LARGEST_ANSWER
+        coding = response.headers.get("content-encoding", "identity")
+        if coding.lower() not in ("identity", ""):
+            await response.aclose()
+            raise ValueError(f"it is compressed ({brief(coding, 20)}), though none of that was asked for")
+        headers = [(key, value) for key, value in response.headers.raw if key.lower() != b"set-cookie"]
+        if not isinstance(response.stream, httpx.AsyncByteStream):
+            raise TypeError("the transport within is not asynchronous")
+        return httpx.Response(
+            response.status_code,
+            headers=headers,
+            stream=response.stream if largest is None else _BoundedStream(response.stream, largest),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """As `inner` does."""
+        await self._inner.aclose()
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, largest: int) -> None:
+        self._inner = inner
+        self._left = self._largest = largest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._inner:
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise ValueError(f"it has more than {self._largest} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 def answered(response: httpx.Response) -> httpx.Response:
@@ -47,22 +105,25 @@ async def translated(what: str, limit_s: float | None) -> AsyncIterator[None]:
         raise Unreachable(_text(what, error), after=time.monotonic() - began, reached=True) from error
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
-        text = f"{what}: {status} {said(error.response)}".rstrip()
+        text = "; ".join(filter(None, (f"{what}: {status} {said(error.response)}".rstrip(), _ADVICE.get(status))))
         if status in BETWEEN:
             raise Unreachable(text, after=time.monotonic() - began, reached=True) from error
         raise Refused(text, status=status) from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise Refused(f"{what}: the answer can't be read: {error}", status=200) from error
     except RuntimeError as error:
         if "closed" not in str(error):
             raise
         raise Unreachable(_text(what, error), after=time.monotonic() - began, reached=True) from error
-    except ValueError as error:
-        raise Refused(f"{what}: the answer can't be read: {error}", status=200) from error
 
 
 def said(response: httpx.Response) -> str:
-    """The beginning of a body that was read, on one line; "" for HTML."""
-    text = response.text if response.is_closed else ""
-    return "" if text.lstrip().startswith("<") else " ".join(text.split())[:_SAID]
+    """The beginning of a body that was read, on one line; "" for HTML, and for an answer to a request with a
+    password in it: some servers repeat what they were told."""
+    if not response.is_closed or "authorization" in response.request.headers:
+        return ""
+    text = response.content[: 4 * _SAID].decode("utf-8", "replace")
+    return "" if text.lstrip().startswith("<") else brief(text, _SAID)
 
 
 def _text(what: str, error: Exception) -> str:

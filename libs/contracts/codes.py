@@ -48,6 +48,10 @@ CODES: dict[str, Code] = {
         "The address of a file is not allowed.",
         "Use http or https; a host of your own network has to be named in BEATLOOM_INGEST_FETCH_ALLOW.",
     ),
+    "infected": Code(422, "The content scanner found something harmful in the file.", "Don't send this file."),
+    "upload_mismatch": Code(
+        422, "What arrived is not what was announced.", "Send the bytes with the size and type that were announced."
+    ),
     "bad_request": Code(400, "The request can't be read.", "See the API at /schema."),
     "unknown_setting": Code(400, "A setting is not known.", "See docs/configuration.md."),
     "bad_setting": Code(400, "A setting has a value that is not valid.", "See docs/configuration.md."),
@@ -64,6 +68,10 @@ CODES: dict[str, Code] = {
     "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
     "scene_not_found": Code(404, "There is no such scene.", "The project's storyboard lists its scenes."),
     "scene_locked": Code(409, "The scene is locked.", "Unlock it first: PATCH it with `locked` false."),
+    "upload_not_found": Code(404, "There is no such upload, or no more.", "Uploads expire; send the file again."),
+    "upload_not_ready": Code(409, "The upload is not complete.", "PUT its bytes, then POST to /complete."),
+    "bad_signature": Code(403, "The address is not signed for this.", "Ask for a new address; use it unchanged."),
+    "link_expired": Code(403, "The signed address has expired.", "Ask for a new one."),
     "dead_letter_not_found": Code(404, "There is no such dead letter.", "`beatloom dead list` lists them."),
     "endpoint_not_found": Code(
         404, "There is no such webhook endpoint.", "Check the id; GET /api/v1/webhook-endpoints lists them."
@@ -119,6 +127,9 @@ CODES: dict[str, Code] = {
     "fetch_failed": Code(502, "A file could not be fetched.", "Check that its address answers; try again."),
     "fetch_refused": Code(
         422, "The host of a file does not give it out.", "Give an address that answers with the file itself."
+    ),
+    "scanner_unavailable": Code(
+        503, "The content scanner does not answer.", "Check the scanner; files are taken once it answers."
     ),
     "job_cancelled": Code(409, "The job was cancelled.", "Retry the job to go on."),
     "malformed_message": Code(500, "A message could not be read.", "Look at the dead letter."),

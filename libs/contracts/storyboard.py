@@ -85,6 +85,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     neither halves nor thirds agree."""
     still: str | msgspec.UnsetType = msgspec.UNSET
     """The reference still of its place; absent where no stills are made."""
+    characters: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Ids of the project's characters who are seen in it; absent where nobody was named."""
 
 
 class Still(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +114,10 @@ class Storyboard(msgspec.Struct, frozen=True, kw_only=True):
     scenes: tuple[Scene, ...]
     stills: tuple[Still, ...] | msgspec.UnsetType = msgspec.UNSET
     """Two to four in a video that GPU servers make, of one scene one; absent in any other."""
+    locked: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Ids of the scenes that no edit may change; absent without any."""
+    last_scene: int | msgspec.UnsetType = msgspec.UNSET
+    """The highest number that a scene's id has ever had, as ids are not used again; absent: the highest there is."""
 
 
 class Shot(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from libs.media.frames import fps_text, frame_size, parse_fps
 from libs.picture.facts import PictureFacts
 from services.planner.cuts import find_cuts
 from services.planner.scenes import make_scenes
-from services.planner.shots import make_shots
+from libs.storyboard.shots import make_shots
 from services.planner.stills import with_stills
 
 VERSION = "5"

@@ -24,6 +24,7 @@ from services.generator.comfyui.library import SELFTEST, Library, load_library
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.selftest import Trial, selftest
 from services.generator.comfyui.workflow import FULL, Workflow
+from services.generator.comfyui.workflows_page import not_free
 from services.generator.settings import GeneratorSettings
 
 DONE, MISSING = 0, 1
@@ -142,6 +143,12 @@ def show_list(library: Library, chosen: Sequence[Workflow], *, as_json: bool) ->
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         sys.stdout.write("  ".join(map(str.ljust, row, widths)).rstrip() + "\n")
+    warned: dict[str, list[str]] = {}
+    for workflow in chosen:
+        for terms in not_free(workflow):
+            warned.setdefault(terms, []).append(workflow.name)
+    for terms, names in warned.items():
+        sys.stdout.write(f"\nNOT FREE FOR ALL COMMERCIAL USE: {', '.join(names)}\n  {terms}\n")
     return _show_refused(library)
 
 

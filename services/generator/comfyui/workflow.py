@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from services.generator.comfyui.graph import Graph, Place, model_files, set_input
-from services.generator.comfyui.limits import Limits
+from services.generator.comfyui.limits import Limits, Positive
 
 Task = Literal[
     "imagine", "edit", "animate", "flf", "performance", "upscale", "interpolate", "music", "control", "selftest"
@@ -71,7 +71,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     node: str
     class_type: str
     media: Media
-    types: tuple[str, ...]
+    types: Annotated[tuple[Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}$")], ...], Meta(min_length=1)]
     """Without the dot, lower case: other files of the node are passed over."""
 
 
@@ -88,11 +88,15 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     file: str
     folder: str
     """Below ComfyUI's folder `models`."""
-    gb: Annotated[float, Meta(gt=0)]
+    gb: Annotated[float, Meta(gt=0, le=100_000)]
     """Size in units of 10^9 bytes, rounded."""
     licence: str
-    checked: bool = False
-    """Whether the licence was read where the model is published."""
+    source: str = ""
+    """Who publishes the model, and states the licence; files made from it have the same. "": not stated."""
+    commercial: bool = True
+    """Whether everybody may earn money with what it makes."""
+    terms: str = ""
+    """What the licence forbids, in a sentence or two."""
     url: str = ""
 
 
@@ -102,10 +106,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Sizes and files differ, never lengths: a shot is cut into pieces before it is known who makes them.
     """
 
-    vram_gb: Annotated[float, Meta(ge=0)]
+    vram_gb: Annotated[float, Meta(ge=0, le=100_000)]
     """GPU memory that it needs, estimated."""
     set: tuple[Setting, ...] = ()
-    max_pixels: int | None = None
+    max_pixels: Positive | None = None
 
 
 def plain_profiles() -> dict[str, Profile]:

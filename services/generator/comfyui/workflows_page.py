@@ -26,8 +26,10 @@ Generated from the bindings in `comfyui-workflows`, whose
 [README](../comfyui-workflows/README.md) says how to add one.
 
 Sizes of files are rounded. GPU memory is an estimate for planning, in units of 10^9 bytes; a GPU that is sold with
-24 GB has a little more. A licence with a `?` was not read where the model is published: read it there before you
-depend on it. A profile is chosen for each server by its memory.
+24 GB has a little more. A profile is chosen for each server by its memory.
+
+Beside each licence stands who states it: the makers of the model. Files that others made smaller or joined have
+the licence of what they were made from. Licences change; read them before you earn money with what the models make.
 """
 
 
@@ -57,6 +59,7 @@ def _overview(library: Library) -> Iterator[str]:
 def _section(workflow: Workflow) -> Iterator[str]:
     yield f"### {workflow.name}"
     yield f"{workflow.title}. {workflow.about}"
+    yield from (f"**Not free for all commercial use.** {terms}" for terms in not_free(workflow))
     rows = [f"- Takes {', '.join(_parameters(workflow))}."]
     rows += [f"- Makes {', '.join(workflow.output.types)}{_limits(workflow)}."]
     for name in workflow.by_memory:
@@ -72,6 +75,12 @@ def _section(workflow: Workflow) -> Iterator[str]:
     if workflow.continue_with:
         rows.append(f"- Longer clips are continued from the last frame by `{workflow.continue_with}`.")
     yield "\n".join(rows)
+
+
+def not_free(workflow: Workflow) -> list[str]:
+    """For each licence of its models under which not everybody may earn money: its name and its terms."""
+    models = (model for model in workflow.models if not model.commercial)
+    return list(dict.fromkeys(f"{model.licence}: {model.terms}" for model in models))
 
 
 def _parameters(workflow: Workflow) -> Iterator[str]:
@@ -96,8 +105,8 @@ def _limits(workflow: Workflow) -> str:
 
 
 def _models(library: Library) -> Iterator[str]:
-    yield "| file | folder below `models` | GB | licence | used by |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| file | folder below `models` | GB | licence | stated by | used by |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     users: dict[tuple[str, str], list[str]] = {}
     found: dict[tuple[str, str], Model] = {}
     for workflow in library:
@@ -107,6 +116,11 @@ def _models(library: Library) -> Iterator[str]:
             users.setdefault(key, []).append(workflow.name)
     for key in sorted(found):
         model = found[key]
-        mark = "" if model.checked else " ?"
+        name = f"[{model.file}]({model.url})" if model.url else model.file
+        licence = model.licence if model.commercial else f"**{model.licence}**"
+        source = model.source or "nobody: all rights are reserved"
         used = ", ".join(users[key])
-        yield f"| [{model.file}]({model.url}) | {model.folder} | {model.gb:g} | {model.licence}{mark} | {used} |"
+        yield f"| {name} | {model.folder} | {model.gb:g} | {licence} | {source} | {used} |"
+    yield ""
+    terms = {model.licence: model.terms for model in found.values() if model.terms}
+    yield from (f"- {licence}: {terms[licence]}" for licence in sorted(terms))

@@ -30,6 +30,16 @@ def test_the_list_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert {model["licence"] for model in found["models"]} == {"Apache-2.0"}
 
 
+def test_the_list_says_loudly_what_not_everybody_may_earn_money_with(capsys: pytest.CaptureFixture[str]) -> None:
+    models = [model for workflow in load_library() for model in workflow.models]
+    assert all(model.source and model.url for model in models)
+    assert all(model.terms for model in models if not model.commercial)
+    assert main(["workflows", "list"]) == 0
+    assert "NOT FREE FOR ALL COMMERCIAL USE: ltx23-i2v, ltx23-ia2v\n  LTX-2 " in capsys.readouterr().out
+    assert main(["workflows", "list", "wan22-i2v"]) == 0
+    assert "NOT FREE" not in capsys.readouterr().out
+
+
 def test_a_check_says_which_server_can_and_what_the_other_lacks(
     comfyui_servers: Servers, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ CODES: dict[str, Code] = {
     "no_audio_stream": Code(422, "The file has no sound.", "Send a file with an audio stream."),
     "song_too_short": Code(422, "The song is shorter than 5 seconds.", "Send at least 5 seconds of sound."),
     "song_too_long": Code(422, "The song is longer than 15 minutes.", "Cut the song to 15 minutes or less."),
+    "video_too_long": Code(422, "The clip is longer than 2 minutes.", "Cut the clip to what the scene shows."),
     "file_too_large": Code(
         413, "The file is larger than allowed.", "Songs may have 200 MB, pictures 30 MB, lyrics 200 KB."
     ),
@@ -65,6 +66,22 @@ CODES: dict[str, Code] = {
     # What is asked of what exists.
     "not_found": Code(404, "There is no such thing.", "Check the address."),
     "method_not_allowed": Code(405, "The address does not take this method.", "See the API at /schema."),
+    "project_not_found": Code(404, "There is no such project.", "GET /api/v1/projects lists the projects."),
+    "character_not_found": Code(404, "There is no such character.", "The project's characters are listed there."),
+    "project_busy": Code(409, "A job over this project is running.", "Wait for it, or cancel it."),
+    "version_conflict": Code(
+        412, "Somebody has changed it meanwhile.", "Read it again, and send its new version as If-Match."
+    ),
+    "version_required": Code(
+        428, "The request doesn't say which version it is based on.", 'Send If-Match: "N", as the ETag says it.'
+    ),
+    "export_unsupported": Code(
+        422, "The video can't be exported so.", "See `exports` in docs/projects.md for what can be made today."
+    ),
+    "no_song": Code(409, "The project has no song yet.", "Give it one: PATCH the project with `song`."),
+    "no_storyboard": Code(
+        409, "The project has no storyboard yet.", "Order one first: POST /api/v1/projects/{id}/storyboard."
+    ),
     "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
     "scene_not_found": Code(404, "There is no such scene.", "The project's storyboard lists its scenes."),
     "scene_locked": Code(409, "The scene is locked.", "Unlock it first: PATCH it with `locked` false."),

@@ -107,6 +107,13 @@ def check_means(style: str, *, picture: bool, title: bool, lyrics: bool) -> None
     )
 
 
+Height = Annotated[int, msgspec.Meta(ge=96, le=2160)]
+"""The shorter side in pixels; odd values are rounded up to even."""
+
+FrameRate = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3}|/[0-9]{1,4})?$")]
+"""Frames a second: "30", "29.97" or "30000/1001"; 10 to 60."""
+
+
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What may be asked for besides the files. Rides in tasks, so an older service ignores what it doesn't know;
     the front door refuses it."""
@@ -115,10 +122,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     style: Annotated[str, msgspec.Meta(max_length=40)] = "auto"
     """One of `STYLES`."""
     aspect: Aspect = "16:9"
-    height: Annotated[int, msgspec.Meta(ge=96, le=2160)] = 1080
-    """The shorter side in pixels; odd values are rounded up to even."""
-    fps: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3}|/[0-9]{1,4})?$")] = "30"
-    """Frames a second: "30", "29.97" or "30000/1001"; 10 to 60."""
+    height: Height = 1080
+    fps: FrameRate = "30"
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
     """None: chosen when the job is accepted, and recorded."""
     captions: bool = True

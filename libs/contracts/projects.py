@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from libs.contracts.artifacts import Blob
-from libs.contracts.jobs import MAX_PROMPT_CHARS, Aspect
+from libs.contracts.jobs import MAX_PROMPT_CHARS, Aspect, FrameRate, Height, LyricsStyle
 
 Format = Literal["landscape", "portrait", "square"]
 
@@ -43,5 +43,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     brand_kit: BrandKit = BrandKit()
     budget_cap_usd: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
     """None: the settings' own."""
+    height: Height = 1080
+    fps: FrameRate = "30"
+    lyrics_style: LyricsStyle = "auto"
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
     """None: chosen when the project is made."""

@@ -19,8 +19,9 @@ from services.ingest.apply import apply, record_given_up, record_order
 from services.ingest.database import Database
 from services.ingest.decide import Decision, GiveUp, Order
 from services.ingest.narration import narrate
-from services.ingest.projects.board import offer_take, sum_up_project
+from services.ingest.projects.board import made_of, offer_take, sum_up_project
 from services.ingest.state import Brief, Given, Ordered, RunState, blobs_in, kind_of, scene_of
+from services.ingest.webhooks.rows import load_targets, note_tries
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,9 @@ async def lock_job(database: Database, connection: AsyncConnection, job_id: str)
 async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunState | None:
     """The state of a run: its orders, then its facts, applied one by one. None when there is no such run."""
     query = (
-        sa.select(t.jobs, t.projects, t.runs.c.created_at.label("opened_at"))
+        sa.select(
+            t.jobs, t.projects, t.runs.c.created_at.label("opened_at"), t.runs.c.ended_at.label("run_ended_at")
+        )
         .select_from(t.runs.join(t.jobs).join(t.projects, t.jobs.c.project_id == t.projects.c.id))
         .where(t.runs.c.job_id == job_id, t.runs.c.run == run)
     )
@@ -91,7 +94,9 @@ async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunSta
     letters = sa.select(t.dead_letters.c.id).where(t.dead_letters.c.job_id == job_id, t.dead_letters.c.run == run)
     for (letter_id,) in await connection.execute(letters):
         state = record_given_up(state, letter_id)
-    return state
+    if row.run_ended_at is None:
+        return state
+    return msgspec.structs.replace(state, targets=await load_targets(connection, job_id, run))
 
 
 async def insert_fact(database: Database, connection: AsyncConnection, fact: Fact, now: datetime) -> bool:
@@ -123,6 +128,8 @@ async def write_change(
     await _insert_letters(connection, [it.letter for it in change.decided if isinstance(it, GiveUp)], job)
     messages = [it.letter if isinstance(it, GiveUp) else it for it in change.decided if not isinstance(it, Order)]
     await _post(connection, job, [(message, now) for message in messages], now)
+    dues = {it.task.task: now + timedelta(seconds=it.wait) for it in change.decided if isinstance(it, Order)}
+    await note_tries(database, connection, after, change.taken, dues)
     for fact in change.taken:
         await _note_answer(connection, fact, now)
         await refer(database, connection, job.project_id, fact.body, now)
@@ -274,7 +281,7 @@ async def _insert_result(
             "clip": body.clip.blob,
             "lead": body.clip.lead,
             "frames": body.clip.frames,
-            "shot": state.shot(fact.task),
+            **made_of(state, fact.task),
             "backend": body.backend,
             "workflow": body.workflow,
             "seed": body.seed,

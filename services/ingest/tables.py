@@ -28,6 +28,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import JobOptions
 from libs.contracts.projects import ProjectSettings
 from libs.contracts.storyboard import Shot
+from libs.storyboard.takes import Form
 from services.ingest.columns import BIG_ID, DIGEST, JOB, KEY, SHORT, Document, Moment
 from services.ingest.state import Given
 
@@ -186,6 +187,8 @@ takes = Table(
     Column("chosen", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("shot", Document[Shot](Shot)),
+    Column("analysis", Document[Blob](Blob)),
+    Column("form", Document[Form](Form)),
     Column("workflow", KEY, nullable=False, server_default=""),
     Column("quality_score", Float),
     Column("user_score", Float),
@@ -195,7 +198,8 @@ takes = Table(
     ForeignKeyConstraint(*_OF_RUN),
     Index(None, "project_id", "scene_id"),
 )
-"""`chosen` is about its run, see `scenes` for the project. `shot` is what was asked for."""
+"""`chosen` is about its run, see `scenes` for the project. `shot`, `analysis` and `form` are what
+it was made of."""
 
 exports = Table(
     "exports",

@@ -11,12 +11,13 @@ from alembic import command
 from alembic.config import Config
 
 from libs.contracts.facts import StoryboardPlanned
+from libs.storyboard.takes import Form
 from services.ingest import tables as t
 from services.ingest.database import MIGRATIONS, Database
 from services.ingest.ledger import Ledger
 from services.ingest.state import Given, Wanted
 from tests.storyboards import shot
-from tests.unit.ingest.story import TASKS, done, fact, new_job, result
+from tests.unit.ingest.story import TASKS, blob, done, fact, new_job, result
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -84,6 +85,9 @@ async def test_scenes_show_the_takes_that_were_made_for_them(ledger: Ledger, dat
     scenes, takes = await rows(database, t.scenes), await rows(database, t.takes)
     assert [(scene.scene_id, scene.take_id) for scene in scenes] == [(take.scene_id, take.id) for take in takes]
     assert [take.shot for take in takes] == [shot(number) for number in (1, 2, 3)]
+    assert {(take.analysis, take.form) for take in takes} == {
+        (blob("analysis"), Form(fps="30", width=320, height=180))
+    }
 
 
 async def test_more_takes_leave_what_was_chosen_and_touch_no_other_scene(
@@ -107,14 +111,14 @@ async def test_more_takes_leave_what_was_chosen_and_touch_no_other_scene(
     assert len(await rows(database, t.projects)) == 1
 
 
-async def test_a_take_for_what_the_scene_has_become_is_shown(ledger: Ledger, database: Database) -> None:
+async def test_a_take_that_is_to_be_shown_is_shown(ledger: Ledger, database: Database) -> None:
     first = (await ledger.accept(new_job())).job_id
     await tell(ledger, first, *TASKS)
     project = (await ledger.snapshot(first)).project_id
     new = msgspec.structs.replace(shot(2), scene=msgspec.structs.replace(shot(2).scene, prompt="another"))
     async with database.write() as connection:
         await connection.execute(sa.update(t.scenes).where(t.scenes.c.scene_id == "s002").values(shot=new))
-    given = Given(made={}, takes={"animate.s002.1": Wanted(shot=new)})
+    given = Given(made={}, takes={"animate.s002.1": Wanted(shot=new, show=True)})
     made = {"analyze": result("analyze"), "plan": result("plan")}
     order = msgspec.structs.replace(
         new_job(), kind="takes", project_id=project, given=msgspec.structs.replace(given, made=made)

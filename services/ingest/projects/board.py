@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.facts import StoryboardPlanned, TrackAnalyzed
 from libs.contracts.storyboard import Shot
+from libs.storyboard.takes import Form
 from services.ingest import tables as t
 from services.ingest.state import RunState, scene_of
 
@@ -65,21 +66,34 @@ async def write_scenes(connection: AsyncConnection, project_id: str, shots: Sequ
         await connection.execute(sa.insert(t.scenes), rows)
 
 
+def made_of(state: RunState, key: str) -> dict[str, Any]:
+    """What determines the take of an animate task, as columns of its row."""
+    track, board = state.result("analyze", TrackAnalyzed), state.result("plan", StoryboardPlanned)
+    wanted = state.brief.given.takes.get(key)
+    image = (wanted.image if wanted else None) or state.brief.image
+    form = None
+    if board is not None:
+        pictures = (image.sha256,) if image is not None else ()
+        form = Form(fps=board.fps, width=board.width, height=board.height, pictures=pictures)
+    return {"shot": state.shot(key), "analysis": track.analysis if track else None, "form": form}
+
+
 async def offer_take(connection: AsyncConnection, project_id: str, state: RunState, key: str, attempt: int) -> None:
-    """Let the scene show the new take, unless it shows one already that was made for what it is now."""
+    """Let the scene show the new take: when it shows none, when that was wished, or when the whole video was
+    ordered and nothing newer than the order is shown."""
     c, s = t.takes.c, t.scenes.c
-    made = sa.select(c.id, c.shot).where(
+    made = sa.select(c.id).where(
         c.job_id == state.brief.job_id, c.run == state.run, c.task == key, c.attempt == attempt
     )
+    this = (s.project_id == project_id) & (s.scene_id == scene_of(key))
     shown = (
-        sa.select(s.shot, s.take_id, c.shot.label("shown"))
-        .select_from(t.scenes.outerjoin(t.takes, c.id == s.take_id))
-        .where(s.project_id == project_id, s.scene_id == scene_of(key))
+        sa.select(s.take_id, c.created_at).select_from(t.scenes.outerjoin(t.takes, c.id == s.take_id)).where(this)
     )
-    take = (await connection.execute(made)).one_or_none()
+    take_id = (await connection.execute(made)).scalar_one_or_none()
     scene = (await connection.execute(shown)).one_or_none()
-    if take is None or scene is None or take.id == scene.take_id:
+    if take_id is None or scene is None or take_id == scene.take_id:
         return
-    if scene.take_id is None or (scene.shown != scene.shot and take.shot == scene.shot):
-        this = sa.update(t.scenes).where(s.project_id == project_id, s.scene_id == scene_of(key))
-        await connection.execute(this.values(take_id=take.id))
+    wanted = state.brief.given.takes.get(key)
+    wished = wanted.show if wanted else scene.created_at is None or scene.created_at < state.opened_at
+    if scene.take_id is None or wished:
+        await connection.execute(sa.update(t.scenes).where(this).values(take_id=take_id))

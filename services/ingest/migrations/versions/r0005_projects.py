@@ -24,7 +24,8 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("caption", sa.Text(), nullable=False, server_default=""))
     op.add_column("jobs", sa.Column("client_run", sa.String(length=255), nullable=False, server_default=""))
     op.add_column("scenes", sa.Column("take_id", sa.BigInteger(), nullable=True))
-    op.add_column("takes", sa.Column("shot", sa.Text(), nullable=True))
+    for document in ("shot", "analysis", "form"):
+        op.add_column("takes", sa.Column(document, sa.Text(), nullable=True))
     op.add_column("takes", sa.Column("workflow", sa.String(length=128), nullable=False, server_default=""))
     for score in ("quality_score", "user_score", "character_consistency", "mouth_visibility"):
         op.add_column("takes", sa.Column(score, sa.Float(), nullable=True))

@@ -1,0 +1,178 @@
+"""Projects in the ledger: made, read, changed by one at a time, removed with all that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.errors import Permanent
+from libs.contracts.facts import Usage
+from libs.contracts.jobs import State
+from libs.contracts.projects import ProjectSettings
+from services.ingest import tables as t
+from services.ingest.database import Database
+from services.ingest.ids import new_id
+from services.ingest.ledger import utc_now
+from services.ingest.projects.records import NewProject, Project, Spent
+from services.ingest.rows import refer
+from services.ingest.schema import metadata
+
+
+class _Used(msgspec.Struct, frozen=True):
+    """The part of a fact that says what it cost."""
+
+    usage: Usage = Usage()
+
+
+class Projects:
+    """Every method raises `Retryable("ledger_unavailable")` when the database is away, and
+    `Permanent("project_not_found")` for a project that isn't there or is somebody else's."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, new: NewProject) -> Project:
+        """A new one."""
+        project_id = new_id()
+
+        async def work(connection: AsyncConnection) -> None:
+            now = self._clock()
+            values = {**msgspec.structs.asdict(new), "id": project_id, "created_at": now, "updated_at": now}
+            values["settings"] = new.settings
+            await connection.execute(sa.insert(t.projects).values(**values))
+            await refer(self._database, connection, project_id, new, now)
+
+        await self._database.transact(work)
+        return await self.get(new.owner, project_id)
+
+    async def get(self, owner: str, project_id: str) -> Project:
+        """One."""
+        async with self._database.read() as connection:
+            return await read_project(connection, owner, project_id)
+
+    async def page(self, owner: str, *, limit: int, before: str | None) -> list[Project]:
+        """The newest first; `before` is the last id of the page before."""
+        query = _PROJECT.where(t.projects.c.owner == owner).order_by(t.projects.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(t.projects.c.id < before)
+        async with self._database.read() as connection:
+            return [_project(row) for row in (await connection.execute(query)).mappings()]
+
+    async def change(self, owner: str, project_id: str, version: int, values: Mapping[str, Any]) -> Project:
+        """Write columns, if the project is still at this version. Raises Permanent("version_conflict")."""
+
+        async def work(connection: AsyncConnection) -> Project:
+            now = self._clock()
+            await bump(connection, owner, project_id, version, {**values, "updated_at": now})
+            await refer(self._database, connection, project_id, tuple(values.values()), now)
+            return await read_project(connection, owner, project_id)
+
+        return await self._database.transact(work)
+
+    async def spent(self, owner: str, project_id: str) -> Spent:
+        """What its jobs have cost."""
+        of_project = sa.select(t.jobs.c.id).where(t.jobs.c.project_id == project_id, t.jobs.c.owner == owner)
+        query = sa.select(t.facts.c.message).where(t.facts.c.job_id.in_(of_project))
+        async with self._database.read() as connection:
+            messages = (await connection.execute(query)).scalars().all()
+        used = [msgspec.json.decode(message, type=_Used).usage for message in messages]
+        return Spent(
+            cpu_seconds=round(sum(one.cpu_seconds for one in used), 3),
+            gpu_seconds=round(sum(one.gpu_seconds for one in used), 3),
+            cost=round(sum(one.cost for one in used), 6),
+        )
+
+    async def remove(self, owner: str, project_id: str) -> None:
+        """Take it out of the ledger with its jobs, scenes and takes; the sweeper takes the files.
+
+        Raises Permanent("project_busy") while a job over it runs.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            project = await read_project(connection, owner, project_id, lock=self._database.locks_rows)
+            if await busy(connection, project.id):
+                raise Permanent("project_busy")
+            await _remove_rows(connection, project.id)
+
+        await self._database.transact(work)
+
+
+async def read_project(connection: AsyncConnection, owner: str, project_id: str, *, lock: bool = False) -> Project:
+    """The project. lock: nobody else changes it until the transaction ends. Raises as `Projects` does."""
+    this = (t.projects.c.id == project_id) & (t.projects.c.owner == owner)
+    if lock:
+        await connection.execute(sa.select(t.projects.c.id).where(this).with_for_update())
+    row = (await connection.execute(_PROJECT.where(this))).mappings().one_or_none()
+    if row is None:
+        raise Permanent("project_not_found")
+    return _project(row)
+
+
+async def bump(
+    connection: AsyncConnection,
+    owner: str,
+    project_id: str,
+    version: int,
+    values: Mapping[str, Any],
+) -> int:
+    """Write columns of a project that nobody has changed since this version; the new version.
+
+    Raises Permanent("version_conflict") when somebody has.
+    """
+    c = t.projects.c
+    query = sa.update(t.projects).where(c.id == project_id, c.owner == owner, c.version == version)
+    if (await connection.execute(query.values(**values, version=version + 1))).rowcount != 1:
+        await read_project(connection, owner, project_id)
+        raise Permanent("version_conflict")
+    return version + 1
+
+
+async def busy(connection: AsyncConnection, project_id: str) -> bool:
+    """Whether a job over the project runs."""
+    query = sa.select(t.jobs.c.id).where(t.jobs.c.project_id == project_id, t.jobs.c.state.not_in(_ENDED)).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+async def _remove_rows(connection: AsyncConnection, project_id: str) -> None:
+    """Whatever names the project or one of its jobs, those that refer to others first."""
+    query = sa.select(t.jobs.c.id).where(t.jobs.c.project_id == project_id)
+    jobs = (await connection.execute(query)).scalars().all()
+    for table in reversed(metadata.sorted_tables):
+        if "project_id" in table.c:
+            await connection.execute(sa.delete(table).where(table.c.project_id == project_id))
+        elif "job_id" in table.c:
+            await connection.execute(sa.delete(table).where(table.c.job_id.in_(jobs)))
+    await connection.execute(sa.delete(t.projects).where(t.projects.c.id == project_id))
+
+
+_ENDED = [state.value for state in State if state.ended]
+
+_LAST_JOB = sa.select(sa.func.max(t.jobs.c.id)).where(t.jobs.c.project_id == t.projects.c.id).scalar_subquery()
+
+
+def _count(*where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    query = sa.select(sa.func.count()).select_from(t.scenes).where(t.scenes.c.project_id == t.projects.c.id, *where)
+    return query.scalar_subquery()
+
+
+_PROJECT = sa.select(
+    *(t.projects.c[name] for name in Project.__struct_fields__ if name in t.projects.c),
+    _count().label("scenes"),
+    _count(t.scenes.c.take_id.is_not(None)).label("scenes_shown"),
+    t.jobs.c.id.label("job_id"),
+    t.jobs.c.state,
+).select_from(t.projects.outerjoin(t.jobs, t.jobs.c.id == _LAST_JOB))
+
+
+def _project(row: sa.RowMapping) -> Project:
+    values: dict[str, Any] = {name: row[name] for name in Project.__struct_fields__}
+    values["settings"] = values["settings"] or ProjectSettings()
+    values["updated_at"] = values["updated_at"] or values["created_at"]
+    values["state"] = State(values["state"]) if values["state"] else None
+    return Project(**values)

@@ -226,7 +226,7 @@ def test_the_job_of_another_is_made_meanwhile(stack: Stack) -> None:
     assert [job["job_id"] for job in listed] == [stack.job]
 
 
-@pytest.mark.parametrize("kind", ["a program", "a list to join", "too large", "too long", *LOCAL])
+@pytest.mark.parametrize("kind", ["empty", "a program", "a list to join", "too large", "too long", *LOCAL])
 def test_render_refuses(home: Home, kind: str) -> None:
     put, code = SENT[kind] if kind in SENT else (LOCAL[kind], "not_found")
     path = put(home.cwd)

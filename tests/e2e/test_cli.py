@@ -129,31 +129,6 @@ def test_a_killed_render_takes_its_children_along_and_its_data_goes_with_the_nex
     assert home.renders() == []
 
 
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (b"", "empty_file"),
-        (b"this is no song", "not_media"),
-        (b"#EXTM3U\n#EXTINF:9,\n/etc/passwd\n", "unsafe_media"),
-        (b"ffconcat version 1.0\nfile /etc/passwd\n", "unsafe_media"),
-        (None, "not_found"),
-    ],
-)
-def test_bad_input_is_refused_within_seconds(home: Home, content: bytes | None, code: str) -> None:
-    path = home.cwd / "in.mp3"
-    if content is not None:
-        path.write_bytes(content)
-    began = time.monotonic()
-    done = home.run("render", path, "--json")
-    assert time.monotonic() - began < 15
-    assert done.returncode == 2
-    told = json.loads(done.stdout)
-    assert (told["status"], told["job_id"], told["error"]["code"]) == ("refused", None, code)
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
-    assert [path.name for path in home.cwd.iterdir()] == (["in.mp3"] if content is not None else [])
-    assert home.renders() == []
-
-
 def test_too_short_a_song_and_a_wrong_option(home: Home) -> None:
     short = make_song(home.cwd, seconds=3)
     done = home.run("render", short.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nats
+import pytest
 
 from libs.contracts import subjects
 from tests.faults.fleet import OPTIONS, running_fleet
@@ -36,6 +37,7 @@ async def make_room(server: NatsServer) -> None:
     await client.close()
 
 
+@pytest.mark.matrix
 async def test_a_job_accepted_while_the_streams_are_full_completes_once_there_is_room(tmp_path: Path) -> None:
     server = NatsServer(tmp_path / "nats", max_file_store=str(STORE))
     server.start()

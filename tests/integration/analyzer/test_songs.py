@@ -19,6 +19,8 @@ from tests.integration.analyzer.scores import (
     tempo_right,
 )
 
+pytestmark = pytest.mark.xdist_group("heard")
+
 Truths = dict[str, Truth]
 Analyses = dict[str, Analysis]
 

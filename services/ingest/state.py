@@ -34,6 +34,7 @@ from libs.contracts.facts import (
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.storyboard import Clip, Shot
 from libs.contracts.tasks import AHEAD
+from services.ingest.webhooks.records import Target
 
 DONE_BY: dict[str, type[WorkFact]] = {
     "analyze": TrackAnalyzed,
@@ -101,6 +102,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The person's own picture, in place of the theme picture."""
     clip: Blob | None = None
     """The person's own clip: it is fitted to the shot, and nothing is drawn."""
+    show: bool = False
+    """Whether the scene is to show it at once, in place of what it shows."""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +200,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """The terminal fact."""
     given_up: frozenset[str] = frozenset()
     """Message ids of the tries that have become dead letters."""
+    targets: tuple[Target, ...] = ()
+    """Who is told of the end; known once it has ended."""
 
     def task(self, key: str) -> TaskState:
         """The task of this key, known or not."""

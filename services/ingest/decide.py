@@ -35,7 +35,7 @@ from libs.contracts.facts import (
     TrackAnalyzed,
     VideoComposed,
 )
-from libs.contracts.jobs import COMPOSING, State
+from libs.contracts.jobs import COMPOSING
 from libs.contracts.messages import Control, DeadLetter
 from libs.contracts.storyboard import Scene
 from libs.contracts.tasks import (
@@ -45,7 +45,6 @@ from libs.contracts.tasks import (
     Compose,
     Imagine,
     Mix,
-    Notify,
     Plan,
     Task,
     TaskBody,
@@ -55,6 +54,7 @@ from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.retries import Hopeless, Remake, Try, verdict
 from services.ingest.state import Ordered, RunState, Wanted, kind_of, letter_of
 from services.ingest.usage import usage_of
+from services.ingest.webhooks.telling import order_of
 
 LEAST_WANTED = 3
 """Scenes, of those there are, that have to be made as they were wanted."""
@@ -80,7 +80,7 @@ Decision = Order | Fact | GiveUp | Control
 def decide(state: RunState, now: datetime) -> list[Decision]:
     """What is due now; empty when the run waits for facts, or for nothing any more."""
     if state.ending is not None:
-        tasks = _after_the_end(state, state.ending)
+        tasks = _after_the_end(state, state.ending, now)
     elif (ended := _completed(state)) is not None:
         return [_own_fact(state, ended, now)]
     elif lacking := _lacking(state):
@@ -201,35 +201,16 @@ def _lacking(state: RunState) -> JobFailed | None:
     return JobFailed(code="too_few_scenes", message=told)
 
 
-def _after_the_end(state: RunState, ending: Fact) -> dict[str, TaskBody]:
-    """The task that goes on after the run: telling the one who asked to be told."""
-    if not state.brief.options.callback_url:
-        return {}
-    events: dict[State, Literal["job_completed", "job_failed", "job_cancelled"]] = {
-        State.COMPLETED: "job_completed",
-        State.FAILED: "job_failed",
-        State.CANCELLED: "job_cancelled",
-    }
-    job_id, stage, error = state.brief.job_id, state.stage, state.error
-    video = stage is State.COMPLETED and state.brief.kind in COMPOSING
-    body = Notify(
-        webhook_id=f"msg_{job_id}_{state.run}",
-        url=state.brief.options.callback_url,
-        event=events[stage],
-        timestamp=ending.at,
-        status=stage.value,
-        video_path=f"/api/v1/jobs/{job_id}/download" if video else "",
-        error_code=error.code if error else "",
-        error_message=error.message if error else "",
-    )
-    return {"notify": body}
+def _after_the_end(state: RunState, ending: Fact, now: datetime) -> dict[str, TaskBody]:
+    """The tasks that go on after the run: telling those who want to be told."""
+    return {target.task: order_of(state, ending, target, now) for target in state.targets}
 
 
 def _next_step(state: RunState, tasks: Mapping[str, TaskBody], key: str, now: datetime) -> list[Decision]:
     """The first try, the next one, nothing while one is out, or the end."""
     if kind_of(key) in AHEAD and state.task(key).attempts:
         return []
-    match verdict(state, key, tasks):
+    match verdict(state, key, tasks, now):
         case None:
             return []
         case Try(wait=wait):
@@ -273,10 +254,10 @@ def supersede(state: RunState, now: datetime) -> list[Decision]:
     return [Control(job_id=state.brief.job_id, ended_run=state.run, state="superseded", at=now)]
 
 
-def notify_again(state: RunState, now: datetime) -> list[Decision]:
-    """Call the webhook of an ended run again, with the same id and three new tries."""
-    tasks = {} if state.ending is None else _after_the_end(state, state.ending)
-    return [Order(task=_task(state, key, body), anew=True) for key, body in tasks.items()]
+def notify_again(state: RunState, now: datetime, key: str) -> list[Decision]:
+    """Tell one receiver of an ended run again, with the same id and new tries; nothing when it wants no more."""
+    tasks = {} if state.ending is None else _after_the_end(state, state.ending, now)
+    return [Order(task=_task(state, key, tasks[key]), anew=True)] if key in tasks else []
 
 
 def settle(state: RunState, now: datetime, first: list[Decision] | None = None) -> tuple[RunState, list[Decision]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import secrets
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -27,6 +25,7 @@ from services.ingest.apply import apply
 from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
+from services.ingest.ids import new_id
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
 from services.ingest.rows import (
     Change,
@@ -38,8 +37,11 @@ from services.ingest.rows import (
     write_change,
 )
 from services.ingest.state import Brief, RunState
+from services.ingest.webhooks.pings import note_ping
+from services.ingest.webhooks.records import Delivery, Standing
+from services.ingest.webhooks.rows import open_deliveries, withdraw_tries
 
-__all__ = ["Accepted", "DeadRow", "EventRow", "JobSnapshot", "Ledger", "NewJob"]
+__all__ = ["Accepted", "DeadRow", "EventRow", "JobSnapshot", "Ledger", "NewJob", "new_id"]
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +57,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id() -> str:
-    """An id that grows with time: 12 hex digits of milliseconds, 20 of chance."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
-
-
 class Ledger:
     """The one owner of the database. Every method raises `Retryable("ledger_unavailable")` when it is away.
 
     on_commit: called with the job's id after each commit that changed something; must not raise. What it does
     is only a matter of speed: the outbox and the streams poll as well.
+    standing: the endpoint of the settings, which is told of the end of every job.
     """
 
     def __init__(
@@ -74,8 +72,10 @@ class Ledger:
         on_commit: Callable[[str], Awaitable[None]] | None = None,
         metrics: LedgerMetrics | None = None,
         clock: Callable[[], datetime] = utc_now,
+        standing: Standing | None = None,
     ) -> None:
         self._database = database
+        self._standing = standing
         self._on_commit = on_commit
         self._metrics = metrics
         self._clock = clock
@@ -135,12 +135,13 @@ class Ledger:
             now = self._clock()
             job = await lock_job(self._database, connection, fact.job_id)
             before = None if job is None else await load_run(connection, fact.job_id, fact.run)
+            if job is None and await note_ping(self._database, connection, fact):
+                return "applied"
             if job is None or before is None or len(fact.task) > LONGEST_KEY:
                 return "stale"
             if not await insert_fact(self._database, connection, fact, now):
                 return "duplicate"
-            known = apply(before, fact)
-            after, decided = settle(known, now)
+            after, decided = await self._settle(connection, apply(before, fact), now)
             change = Change(before=before, after=after, taken=(fact,), decided=decided)
             await write_change(self._database, connection, job, change, now)
             self._count_end(before, after)
@@ -160,7 +161,7 @@ class Ledger:
             job, state = await self._current(connection, job_id)
             if state.ending is not None:
                 raise Permanent("job_ended")
-            after, decided = settle(state, now, cancel(state, now))
+            after, decided = await self._settle(connection, state, now, cancel(state, now))
             await write_change(
                 self._database, connection, job, Change(before=state, after=after, decided=decided), now
             )
@@ -185,17 +186,28 @@ class Ledger:
             await self._close_letter(connection, letter_id, "replay", now)
             if letter.kind not in RUN_INDEPENDENT:
                 return await self._next_run(connection, letter.job_id)
-            state = await load_run(connection, letter.job_id, letter.run)
-            assert state is not None
-            after, decided = settle(state, now, notify_again(state, now))
-            await write_change(
-                self._database, connection, job, Change(before=state, after=after, decided=decided), now
-            )
+            await self._tell_again(connection, job, letter.run, letter.task, now)
             return letter.run
 
         run = await self._transaction(change)
         await self._committed(letter.job_id)
         return run
+
+    async def redeliver(self, delivery: Delivery) -> None:
+        """Send a webhook again, with the same id and new tries.
+
+        Raises `Permanent`: endpoint_inactive when its endpoint is off or gone, conflict for a test.
+        """
+        job_id, run = delivery.job_id, delivery.run
+        if job_id is None or run is None:
+            raise Permanent("conflict", "A test is not sent again; send another one.")
+
+        async def change(connection: AsyncConnection) -> None:
+            job, _ = await self._current(connection, job_id)
+            await self._tell_again(connection, job, run, delivery.task, self._clock())
+
+        await self._transaction(change)
+        await self._committed(job_id)
 
     async def drop(self, letter_id: str) -> None:
         """Take it off the list. Raises `Permanent("dead_letter_not_found")`."""
@@ -291,8 +303,32 @@ class Ledger:
         values = {"job_id": job.id, "run": run, "state": State.QUEUED.value, "created_at": now}
         await connection.execute(sa.insert(t.runs).values(**values, notices=(), scenes_total=0, scenes_done=0))
         state = RunState(brief=brief, run=run, opened_at=now)
-        after, decided = settle(state, now)
+        after, decided = await self._settle(connection, state, now)
         change = Change(before=None, after=after, decided=[*(first or []), *decided])
+        await write_change(self._database, connection, job, change, now)
+
+    async def _settle(
+        self, connection: AsyncConnection, state: RunState, now: datetime, first: list[Decision] | None = None
+    ) -> tuple[RunState, list[Decision]]:
+        """`settle`; when that ends the run, open a delivery to each who is told, and go on."""
+        after, decided = settle(state, now, first)
+        if state.ending is None and after.ending is not None:
+            targets = await open_deliveries(connection, after, self._standing, now)
+            after, more = settle(msgspec.structs.replace(after, targets=targets), now)
+            decided += more
+        return after, decided
+
+    async def _tell_again(
+        self, connection: AsyncConnection, job: JobRow, run: int, key: str, now: datetime
+    ) -> None:
+        state = await load_run(connection, job.id, run)
+        assert state is not None
+        again = notify_again(state, now, key)
+        if not again:
+            raise Permanent("endpoint_inactive")
+        await withdraw_tries(connection, job.id, run, key)
+        after, decided = settle(state, now, again)
+        change = Change(before=state, after=after, decided=decided)
         await write_change(self._database, connection, job, change, now)
 
     async def _insert_job(self, connection: AsyncConnection, order: NewJob, job_id: str, now: datetime) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 
 import msgspec
 
 from libs.contracts.facts import TaskAttemptFailed
-from services.ingest.state import RunState, TaskState, blobs_in
+from services.ingest.rules import Failures, Rule, general
+from services.ingest.state import RunState, TaskState, blobs_in, kind_of, letter_of
+from services.ingest.webhooks import retrying
 
-TRIES = 3
-WAITS = (2.0, 4.0)
-"""Seconds before the second and the third try."""
-JITTER = 0.25
-"""The largest share by which a wait is longer, so that what failed together doesn't return together."""
-MAX_WAIT = 900.0
-"""Seconds: the longest wait that an error may ask for."""
+RULES: Mapping[str, Rule] = {"notify": retrying.again}
+"""Kinds of tasks that have a rule of their own."""
+UNCOUNTED = frozenset({retrying.BUSY})
+"""Codes of tries that were none."""
 REMAKES = 2
 """How often a run makes the same lost result again."""
 
@@ -43,7 +43,7 @@ class Hopeless(msgspec.Struct, frozen=True, kw_only=True):
 Verdict = Try | Remake | Hopeless | None
 
 
-def verdict(state: RunState, key: str, due: Collection[str]) -> Verdict:
+def verdict(state: RunState, key: str, due: Collection[str], now: datetime) -> Verdict:
     """What to do with a task whose inputs are there. None: it is done, or a try is under way.
 
     due: keys of all tasks whose inputs are there; only these can be made again.
@@ -56,10 +56,13 @@ def verdict(state: RunState, key: str, due: Collection[str]) -> Verdict:
     last, order = task.ordered[-1]
     if last.failed is None or not isinstance(last.failed.body, TaskAttemptFailed):
         return None
-    return _after_failure(state, key, order.seq, Hopeless(attempt=last.number, failure=last.failed.body), due)
+    newest = Hopeless(attempt=last.number, failure=last.failed.body)
+    return _after_failure(state, key, order.seq, newest, due=due, now=now)
 
 
-def _after_failure(state: RunState, key: str, seq: int, hopeless: Hopeless, due: Collection[str]) -> Verdict:
+def _after_failure(
+    state: RunState, key: str, seq: int, hopeless: Hopeless, *, due: Collection[str], now: datetime
+) -> Verdict:
     failure = hopeless.failure
     if failure.code == "input_missing" and failure.missing in state.brief.uploads:
         return hopeless
@@ -68,10 +71,10 @@ def _after_failure(state: RunState, key: str, seq: int, hopeless: Hopeless, due:
     producer = _producer(state, failure, due)
     if producer is not None:
         return Remake(producer=producer) if _remakes(state, producer) < REMAKES else hopeless
-    tries = _tries(state, key)
-    if not failure.retryable or tries >= TRIES:
+    if not failure.retryable:
         return hopeless
-    return Try(wait=_wait(f"{state.brief.job_id}/{state.run}/{key}/{hopeless.attempt}", tries, failure))
+    wait = RULES.get(kind_of(key), general)(_failures(state, key, hopeless, now))
+    return hopeless if wait is None else Try(wait=wait)
 
 
 def _producer(state: RunState, failure: TaskAttemptFailed, due: Collection[str]) -> str | None:
@@ -117,15 +120,22 @@ def _tries(state: RunState, key: str) -> int:
     floor = task.floor.number if task.floor else 0
     return sum(
         isinstance(try_.failed.body, TaskAttemptFailed)
+        and try_.failed.body.code not in UNCOUNTED
         and not _made_again_since(state, order.seq, try_.failed.body)
         for try_, order in task.ordered
         if try_.number >= floor and try_.failed is not None
     )
 
 
-def _wait(seed: str, tries: int, failure: TaskAttemptFailed) -> float:
-    """Seconds before the next try: what the cause asks for, or the table with jitter seeded by the try."""
-    if failure.retry_after is not None:
-        return min(max(failure.retry_after, 0.0), MAX_WAIT)
-    jitter = random.Random(seed).random()  # noqa: S311 (it spreads load, it keeps no secret)
-    return WAITS[min(tries, len(WAITS)) - 1] * (1 + JITTER * jitter)
+def _failures(state: RunState, key: str, newest: Hopeless, now: datetime) -> Failures:
+    """What the rule of the task's kind looks at."""
+    task = state.task(key)
+    first = (task.floor or task.ordered[0][0]).ordered
+    assert first is not None
+    seed = letter_of(state.brief.job_id, state.run, key, newest.attempt)
+    return Failures(
+        last=newest.failure,
+        tries=_tries(state, key),
+        elapsed=(now - first.at).total_seconds(),
+        chance=random.Random(seed).random(),  # noqa: S311 (it spreads load, it keeps no secret)
+    )

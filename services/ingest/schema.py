@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from services.ingest.projects import tables as projects
 from services.ingest.tables import metadata
+from services.ingest.webhooks import tables as webhooks
 
-__all__ = ["metadata", "projects"]
+__all__ = ["metadata", "projects", "webhooks"]

@@ -27,6 +27,7 @@ from services.ingest.ledger import CONFLICT_TRIES, Ledger
 from services.ingest.outbox import KINDS, Outbox
 from services.ingest.schema import metadata
 from services.ingest.sweeper import PATIENCE, Sweeper
+from services.ingest.webhooks.retrying import WAITS
 from tests.unit.ingest.story import FIRST, SONG, TASKS, blob, broke, done, new_job, with_stills
 
 URL = "https://example.org/hook"
@@ -543,6 +544,7 @@ async def test_replaying_a_webhook_tries_it_again_whatever_the_job_does(books: B
     assert await books.flush() == ["notify/2"]
     assert (await books.ledger.snapshot(job_id)).run == 2
     await books.tell(job_id, broke("notify", attempt=2, code="delivery_failed", retry_after=0))
+    books.clock.forward(seconds=WAITS[0])
     assert await books.flush() == ["notify/3"]
 
 

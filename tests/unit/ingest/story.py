@@ -26,6 +26,7 @@ from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Clip, Shot, Still
 from services.ingest.records import NewJob
 from services.ingest.state import Brief, RunState
+from services.ingest.webhooks.records import Target
 from tests.storyboards import shot
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -46,8 +47,10 @@ def brief(job_id: str = "j1", callback_url: str = "") -> Brief:
 
 
 def new_run(callback_url: str = "") -> RunState:
-    """A run in which nothing has been ordered."""
-    return RunState(brief=brief(callback_url=callback_url), run=1, opened_at=NOW)
+    """A run in which nothing has been ordered; the one at the callback URL is told of its end."""
+    callback = Target(task="notify", webhook_id="msg_j1_1", url=callback_url)
+    targets = (callback,) if callback_url else ()
+    return RunState(brief=brief(callback_url=callback_url), run=1, opened_at=NOW, targets=targets)
 
 
 def new_job(callback_url: str = "") -> NewJob:

@@ -11,8 +11,10 @@ from libs.contracts.messages import Control
 from libs.contracts.tasks import Animate, Compose, Notify, Plan
 from services.ingest.apply import apply
 from services.ingest.decide import Decision, GiveUp, Order, cancel, decide, notify_again, settle, supersede
-from services.ingest.retries import JITTER, MAX_WAIT, REMAKES, WAITS
+from services.ingest.retries import REMAKES
+from services.ingest.rules import JITTER, MAX_WAIT, WAITS
 from services.ingest.state import RunState
+from services.ingest.webhooks import retrying
 from tests.storyboards import shot
 from tests.unit.ingest.story import NOW, TASKS, blob, broke, done, fact, new_run, result
 
@@ -312,31 +314,65 @@ def test_whoever_asked_is_told_of_the_end(last: Fact, event: str, status: str, p
     assert body.webhook_id == "msg_j1_1"
 
 
-def test_a_webhook_is_tried_three_times_and_never_changes_the_run() -> None:
+def test_a_webhook_is_tried_ten_times_and_never_changes_the_run() -> None:
     state, _ = after(*(done(task) for task in TASKS), callback_url=URL)
     ids = set()
-    for number in (1, 2):
+    for number in range(1, retrying.TRIES):
         state, decided = settle(apply(state, broke("notify", attempt=number)), NOW)
         (order,) = decided
         assert isinstance(order, Order)
         assert isinstance(order.task.body, Notify)
         ids.add(order.task.body.webhook_id)
-    state, decided = settle(apply(state, broke("notify", attempt=3)), NOW)
+    state, decided = settle(apply(state, broke("notify", attempt=retrying.TRIES)), NOW)
     (letter,) = decided
     assert isinstance(letter, GiveUp)
-    assert (letter.letter.kind, letter.letter.attempt) == ("notify", 3)
+    assert (letter.letter.kind, letter.letter.attempt) == ("notify", 10)
     assert state.stage is State.COMPLETED
     assert decide(state, NOW) == []
-    state, decided = settle(state, NOW, notify_again(state, NOW))
+    state, decided = settle(state, NOW, notify_again(state, NOW, "notify"))
     (order,) = decided
     assert isinstance(order, Order)
-    assert (order.task.attempt, order.anew) == (4, True)
+    assert (order.task.attempt, order.anew) == (11, True)
     assert isinstance(order.task.body, Notify)
     assert ids == {order.task.body.webhook_id}
-    state, decided = settle(apply(state, broke("notify", attempt=4)), NOW)
-    assert orders(decided) == [("notify", 5)]
-    state, decided = settle(apply(state, done("notify", attempt=5)), NOW)
+    state, decided = settle(apply(state, broke("notify", attempt=11)), NOW)
+    assert orders(decided) == [("notify", 12)]
+    state, decided = settle(apply(state, done("notify", attempt=12)), NOW)
     assert decided == []
+
+
+def test_a_try_that_found_the_receiver_busy_is_none() -> None:
+    state, _ = after(*(done(task) for task in TASKS), callback_url=URL)
+    for number in range(1, 30):
+        state, decided = settle(
+            apply(state, broke("notify", attempt=number, code="receiver_busy", retry_after=10)), NOW
+        )
+        (order,) = decided
+        assert isinstance(order, Order)
+        assert 10 <= order.wait <= 20
+    state, decided = settle(apply(state, broke("notify", attempt=30)), NOW)
+    assert orders(decided) == [("notify", 31)]
+
+
+def test_who_has_gone_is_not_told_again() -> None:
+    state, _ = after(*(done(task) for task in TASKS), callback_url=URL)
+    assert notify_again(state, NOW, "notify.e1") == []
+    assert notify_again(msgspec.structs.replace(state, targets=()), NOW, "notify") == []
+
+
+def test_a_receiver_is_told_of_all_that_was_made() -> None:
+    _, decided = after(*(done(task) for task in TASKS), callback_url=URL)
+    (order,) = (it for it in decided if isinstance(it, Order))
+    body = order.task.body
+    assert isinstance(body, Notify)
+    assert body.video == blob("video")
+    assert [(file.path, file.blob) for file in body.videos] == [
+        (f"/api/v1/jobs/j1/files/clips/{scene}.mp4", blob(f"clip {scene}")) for scene in ("s001", "s002", "s003")
+    ]
+    assert [(file.path, file.blob) for file in body.images] == [
+        ("/api/v1/jobs/j1/files/poster.jpg", blob("poster")),
+        ("/api/v1/jobs/j1/files/sheet.jpg", blob("sheet")),
+    ]
 
 
 def test_nobody_is_told_who_did_not_ask() -> None:

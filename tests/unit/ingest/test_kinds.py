@@ -9,6 +9,7 @@ from libs.contracts.tasks import Animate, Compose, Task
 from services.ingest.apply import apply
 from services.ingest.decide import Decision, GiveUp, Order, settle
 from services.ingest.state import Given, RunState, Wanted
+from services.ingest.webhooks.records import Target
 from tests.storyboards import shot
 from tests.unit.ingest.story import NOW, blob, brief, broke, done, fact, pictured, result, still
 
@@ -18,8 +19,9 @@ DRAWN = PLANNED | {f"animate.s00{number}": result(f"animate.s00{number}") for nu
 
 def run(kind: JobKind, given: Given, *happened: Fact) -> tuple[RunState, list[Decision]]:
     """The state after these facts, and all that was decided on the way."""
-    order = msgspec.structs.replace(brief(callback_url="https://example.org"), kind=kind, given=given)
-    state, decided = settle(RunState(brief=order, run=1, opened_at=NOW), NOW)
+    order = msgspec.structs.replace(brief(), kind=kind, given=given)
+    told = Target(task="notify", webhook_id="msg_j1_1", url="https://example.org")
+    state, decided = settle(RunState(brief=order, run=1, opened_at=NOW, targets=(told,)), NOW)
     for it in happened:
         state, more = settle(apply(state, it), NOW)
         decided += more

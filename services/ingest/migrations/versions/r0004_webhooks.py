@@ -2,9 +2,76 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
+from services.ingest.columns import JOB, KEY, SHORT, Moment
+
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
     """Forward."""
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", JOB, nullable=False),
+        sa.Column("owner", KEY, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("events", sa.Text, nullable=False),
+        sa.Column("strict", sa.Boolean, nullable=False),
+        sa.Column("active", sa.Boolean, nullable=False),
+        sa.Column("secret", sa.Text, nullable=False),
+        sa.Column("old_secret", sa.Text),
+        sa.Column("old_until", Moment),
+        sa.Column("created_at", Moment, nullable=False),
+        sa.Column("updated_at", Moment, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_webhook_endpoints"),
+    )
+    op.create_index("ix_webhook_endpoints_owner_id", "webhook_endpoints", ["owner", "id"])
+    op.create_table(
+        "deliveries",
+        sa.Column("id", JOB, nullable=False),
+        sa.Column("owner", KEY, nullable=False),
+        sa.Column("endpoint_id", JOB),
+        sa.Column("job_id", JOB),
+        sa.Column("run", sa.Integer),
+        sa.Column("task", KEY, nullable=False),
+        sa.Column("webhook_id", KEY, nullable=False),
+        sa.Column("event", SHORT, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("strict", sa.Boolean, nullable=False),
+        sa.Column("status", SHORT, nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.Column("code", KEY),
+        sa.Column("created_at", Moment, nullable=False),
+        sa.Column("next_try_at", Moment),
+        sa.Column("ended_at", Moment),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sa.UniqueConstraint("webhook_id", name="uq_deliveries_webhook_id"),
+        sa.ForeignKeyConstraint(
+            ["job_id", "run"], ["runs.job_id", "runs.run"], name="fk_deliveries_job_id_run_runs"
+        ),
+    )
+    op.create_index("ix_deliveries_owner_id", "deliveries", ["owner", "id"])
+    op.create_index("ix_deliveries_endpoint_id_id", "deliveries", ["endpoint_id", "id"])
+    op.create_index("ix_deliveries_job_id_run", "deliveries", ["job_id", "run"])
+    op.create_table(
+        "delivery_attempts",
+        sa.Column("delivery_id", JOB, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("seconds", sa.Float, nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("code", KEY),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id", "attempt", name="pk_delivery_attempts"),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["deliveries.id"],
+            name="fk_delivery_attempts_delivery_id_deliveries",
+            ondelete="CASCADE",
+        ),
+    )

@@ -1,0 +1,188 @@
+"""Deliveries in the ledger: opened as a run ends, and brought up to date with each try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.facts import DeliveryAttempted, Fact, TaskAttemptFailed
+from services.ingest.database import Database
+from services.ingest.ids import new_id
+from services.ingest.state import RunState, kind_of, letter_of
+from services.ingest.tables import outbox
+from services.ingest.webhooks.records import Standing, Status, Target
+from services.ingest.webhooks.retrying import BUSY
+from services.ingest.webhooks.tables import deliveries, delivery_attempts, webhook_endpoints
+from services.ingest.webhooks.telling import EVENT_OF
+
+SETTINGS_TASK = "notify.settings"
+_ENDPOINT = ("secret", "old_secret", "old_until")
+
+
+async def open_deliveries(
+    connection: AsyncConnection, state: RunState, standing: Standing | None, now: datetime
+) -> tuple[Target, ...]:
+    """A delivery to each who is told of the run's end: the callback, the endpoint of the settings, the owner's."""
+    brief, event = state.brief, EVENT_OF[state.stage]
+    common = {
+        "owner": brief.owner,
+        "job_id": brief.job_id,
+        "run": state.run,
+        "event": event,
+        "status": "pending",
+        "tries": 0,
+        "created_at": now,
+        "next_try_at": now,
+    }
+    receivers: list[dict[str, Any]] = []
+    if brief.options.callback_url:
+        receivers.append({"task": "notify", "url": brief.options.callback_url, "strict": False})
+    if standing is not None:
+        receivers.append({"task": SETTINGS_TASK, "url": standing.url, "strict": standing.strict})
+    c = webhook_endpoints.c
+    query = sa.select(c.id, c.url, c.strict, c.events).where(c.owner == brief.owner, c.active).order_by(c.id)
+    for row in await connection.execute(query):
+        if event in row.events:
+            receivers.append({"task": task_of(row.id), "url": row.url, "strict": row.strict, "endpoint_id": row.id})
+    rows = [
+        {
+            **common,
+            "id": new_id(),
+            "webhook_id": "_".join(["msg", brief.job_id, str(state.run), *one["task"].split(".")[1:]]),
+            "endpoint_id": None,
+            **one,
+        }
+        for one in receivers
+    ]
+    if rows:
+        await connection.execute(sa.insert(deliveries), rows)
+    return await load_targets(connection, brief.job_id, state.run)
+
+
+def task_of(endpoint_id: str) -> str:
+    """The key of the task that tells an endpoint."""
+    return f"notify.{endpoint_id}"
+
+
+async def load_targets(connection: AsyncConnection, job_id: str, run: int) -> tuple[Target, ...]:
+    """Who is told of the end of a run, as their endpoints are now; those that are off or gone are left out."""
+    d, e = deliveries.c, webhook_endpoints.c
+    query = (
+        sa.select(
+            d.task,
+            d.webhook_id,
+            sa.func.coalesce(e.url, d.url).label("url"),
+            sa.func.coalesce(e.strict, d.strict).label("strict"),
+            *(e[name] for name in _ENDPOINT),
+        )
+        .select_from(deliveries.outerjoin(webhook_endpoints, e.id == d.endpoint_id))
+        .where(d.job_id == job_id, d.run == run, sa.or_(d.endpoint_id.is_(None), e.active))
+        .order_by(d.id)
+    )
+    return tuple(
+        Target(
+            task=row.task,
+            webhook_id=row.webhook_id,
+            url=row.url,
+            strict=row.strict,
+            secret=row.secret or "",
+            old_secret=row.old_secret or "",
+            old_until=row.old_until,
+        )
+        for row in await connection.execute(query)
+    )
+
+
+async def withdraw_tries(connection: AsyncConnection, job_id: str, run: int, key: str) -> None:
+    """Take back the next try of a delivery that has not gone out yet."""
+    c = outbox.c
+    await connection.execute(
+        sa.delete(outbox).where(
+            c.job_id == job_id, c.run == run, c.task == key, c.kind == "task", c.sent_at.is_(None)
+        )
+    )
+
+
+async def note_tries(
+    database: Database,
+    connection: AsyncConnection,
+    state: RunState,
+    taken: Iterable[Fact],
+    waits: Mapping[str, datetime],
+) -> None:
+    """Write down what facts say of tries, and what became of the deliveries.
+
+    state: with these facts and all that they called for. waits: when the next try of each task is due that was
+    ordered just now.
+    """
+    told = [fact for fact in taken if kind_of(fact.task) == "notify"]
+    for key in dict.fromkeys([*(fact.task for fact in told), *(key for key in waits if kind_of(key) == "notify")]):
+        d = deliveries.c
+        of_run = (d.job_id == state.brief.job_id, d.run == state.run, d.task == key)
+        delivery_id = (await connection.execute(sa.select(d.id).where(*of_run))).scalar_one_or_none()
+        if delivery_id is None:
+            continue
+        for fact in told:
+            if fact.task == key:
+                await note_try(database, connection, delivery_id, fact)
+        await connection.execute(
+            sa.update(deliveries).where(d.id == delivery_id).values(**_summary(state, key, waits))
+        )
+
+
+async def note_try(database: Database, connection: AsyncConnection, delivery_id: str, fact: Fact) -> None:
+    """The row of one try."""
+    body = fact.body
+    row: dict[str, Any] = {
+        "delivery_id": delivery_id,
+        "attempt": fact.attempt,
+        "at": fact.at,
+        "seconds": fact.usage.wall_seconds,
+        "code": None,
+        "message": "",
+    }
+    match body:
+        case DeliveryAttempted():
+            row |= {"status": body.status, "answer": body.answer}
+        case TaskAttemptFailed() if body.code != BUSY:
+            row |= {
+                "status": body.status or None,
+                "answer": body.answer,
+                "code": body.code,
+                "message": body.message,
+            }
+        case _:
+            return
+    row["answer"] = row["answer"].replace("\0", "")
+    await database.insert_new(connection, delivery_attempts, [row])
+
+
+def _summary(state: RunState, key: str, waits: Mapping[str, datetime]) -> dict[str, Any]:
+    task = state.task(key)
+    failed = [
+        try_.failed
+        for try_, _ in task.ordered
+        if try_.failed is not None
+        and isinstance(try_.failed.body, TaskAttemptFailed)
+        and try_.failed.body.code != BUSY
+    ]
+    last, _ = task.ordered[-1]
+    status: Status = "pending"
+    ended = None
+    if task.winner is not None:
+        status, ended = "delivered", task.winner
+    elif letter_of(state.brief.job_id, state.run, key, last.number) in state.given_up:
+        status, ended = "failed", last.failed
+    newest = failed[-1].body if failed else None
+    due = {"next_try_at": waits.get(key)} if ended is not None or key in waits else {}
+    return {
+        **due,
+        "status": status,
+        "tries": len(failed) + sum(try_.done is not None for try_, _ in task.ordered),
+        "code": newest.code if isinstance(newest, TaskAttemptFailed) and status != "delivered" else None,
+        "ended_at": ended.at if ended is not None else None,
+    }

@@ -1,0 +1,43 @@
+"""What a receiver is told of a run's end: the order of one delivery's next try. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from libs.contracts.artifacts import Blob
+from libs.contracts.facts import Fact, JobCompleted
+from libs.contracts.jobs import State
+from libs.contracts.tasks import Notify, TellableFile
+from services.ingest.events import download_path, files_path
+from services.ingest.state import RunState
+from services.ingest.webhooks.records import Event, Target
+
+EVENT_OF: dict[State, Event] = {
+    State.COMPLETED: "job_completed",
+    State.FAILED: "job_failed",
+    State.CANCELLED: "job_cancelled",
+}
+
+
+def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> Notify:
+    """The body of the task that tells this target, with the secrets that sign now."""
+    job_id, error = state.brief.job_id, state.error
+    done = ending.body if isinstance(ending.body, JobCompleted) else None
+    files = files_path(job_id)
+    images: dict[str, Blob | None] = {"poster.jpg": done.poster, "sheet.jpg": done.sheet} if done else {}
+    clips = sorted(state.clips.items()) if done else []
+    return Notify(
+        webhook_id=target.webhook_id,
+        url=target.url,
+        event=EVENT_OF[state.stage],
+        timestamp=ending.at,
+        status=state.stage.value,
+        video_path=download_path(job_id) if done and done.video else "",
+        error_code=error.code if error else "",
+        error_message=error.message if error else "",
+        video=done.video if done else None,
+        videos=tuple(TellableFile(path=f"{files}/clips/{scene}.mp4", blob=clip.blob) for scene, clip in clips),
+        images=tuple(TellableFile(path=f"{files}/{name}", blob=blob) for name, blob in images.items() if blob),
+        secrets=target.secrets(now),
+        strict=target.strict,
+    )

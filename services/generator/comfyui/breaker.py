@@ -74,13 +74,16 @@ class Breaker(msgspec.Struct, kw_only=True):
             self._enter(State.DRAINING, now)
 
     def next(self, now: float, *, idle: bool) -> Step | None:
-        """What is to be done now, if anything; it counts as begun. idle: nothing of anybody's is on the server."""
+        """What is to be done now, if anything; it counts as begun. idle: nothing of anybody's is on the server.
+
+        Both steps wait for that: who keeps the server busy uses it, and a canary behind others' prompts is slow.
+        """
         if self.state in (State.FREEING, State.CANARY) and now - self.since >= ANSWER_S:
             self._out_again(now)
         if self.state is State.DRAINING and idle:
             self._enter(State.FREEING, now)
             return Step.FREE
-        if self.state is State.OUT and now - self.since >= self.pause:
+        if self.state is State.OUT and idle and now - self.since >= self.pause:
             self._enter(State.CANARY, now)
             return Step.CANARY
         return None
@@ -105,6 +108,11 @@ class Breaker(msgspec.Struct, kw_only=True):
             return
         self.failures, self.pause = [], FIRST_PAUSE_S
         self._enter(State.WORKING, now)
+
+    def put_off(self, now: float) -> None:
+        """What was begun could not be tried, for no fault of the server's: it is, after the same pause."""
+        if self.state in (State.FREEING, State.CANARY):
+            self._enter(State.OUT, now)
 
     def _out_again(self, now: float) -> None:
         self.pause = min(LONGEST_PAUSE_S, 2 * self.pause)

@@ -67,9 +67,18 @@ class Fleet:
     def up(self, name: str, *, cls: str, vram: int, abilities: Iterable[str], models: ModelSet | None) -> Server:
         """A server that was not there before."""
         kind = self._kind(cls, vram, frozenset(abilities))
+        kind.members += 1
         server = self.servers[name] = Server(name=name, kind=kind, models=models)
         self.enter(server)
         return server
+
+    def down(self, server: Server) -> None:
+        """A server that is there no more."""
+        self.leave(server)
+        del self.servers[server.name]
+        server.kind.members -= 1
+        if not server.kind.members:
+            self.kinds.remove(server.kind)
 
     def _kind(self, cls: str, vram: int, abilities: frozenset[str]) -> Kind:
         for kind in self.kinds:

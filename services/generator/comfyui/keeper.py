@@ -1,20 +1,29 @@
-"""Keeps servers fit for work: sick ones are taken out, worn ones free their memory, a canary lets both in again."""
+"""Keeps servers fit for work: sick ones are taken out, worn ones free their memory, a canary lets both in again.
+
+A canary takes a slot like any other work, so that all generators together keep to theirs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from libs.contracts.errors import Retryable
+from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.binding import bind
 from services.generator.comfyui.breaker import Breaker, State, Step
+from services.generator.comfyui.canary import MOST_BYTES, VALUES, is_well
 from services.generator.comfyui.errors import ComfyError
 from services.generator.comfyui.graph import document_of
 from services.generator.comfyui.server import Server
+from services.generator.comfyui.slots import Slots
 from services.generator.comfyui.truth import Done
 from services.generator.comfyui.workflow import Workflow
 
@@ -31,8 +40,9 @@ class Keeper:
     on_change: told of a server that is taken out or let in again.
     """
 
-    def __init__(self, canary: Workflow, on_change: Callable[[Server], None]) -> None:
+    def __init__(self, canary: Workflow, slots: Slots, on_change: Callable[[Server], None]) -> None:
         self._canary = canary
+        self._slots = slots
         self._on_change = on_change
         self._breakers: dict[str, Breaker] = {}
         self._steps: set[asyncio.Task[None]] = set()
@@ -90,31 +100,60 @@ class Keeper:
                 await self._try(server)
 
     async def _try(self, server: Server) -> None:
-        well = False
+        """Send it a canary, if that may be sent now."""
         prompt_id = str(uuid4())
+        try:
+            if await self._slots.take(server.name, prompt_id):
+                try:
+                    well = await self._sings(server, prompt_id)
+                    self._of(server).canaried(time.monotonic(), well=well)
+                    if well:
+                        log.info("%s gets work again", server.name)
+                        self._on_change(server)
+                finally:
+                    await asyncio.shield(self._slots.free(server.name, prompt_id))
+        except (Retryable, OSError) as error:  # the bus is away, or the disk is full
+            log.warning("no canary for %s: %s", server.name, error)
+        finally:
+            self._of(server).put_off(time.monotonic())
+
+    async def _sings(self, server: Server, prompt_id: str) -> bool:
+        """Whether the canary's picture comes in time, and is one. Raises OSError when the disk is full."""
         watch = server.open(prompt_id, server.epoch)
         try:
-            graph = bind(self._canary, {"seed": 0}, prefix=f"beatloom/{prompt_id}")
+            graph = bind(self._canary, VALUES, prefix=f"beatloom/{prompt_id}")
             async with asyncio.timeout(CANARY_S):
                 await server.gateway.submit(document_of(graph), prompt_id)
                 watch.accepted(time.monotonic())
                 while not watch.over:
                     await server.changed.wait()
-            well = isinstance(watch.standing, Done)
+                if isinstance(watch.standing, Done) and await self._makes_sense(server, watch.standing.entry):
+                    return True
+                log.warning("the canary on %s died: %s", server.name, watch.standing)
         except (ComfyError, TimeoutError) as error:
-            log.warning("the canary on %s died: %s", server.name, error or "it took too long")
+            log.warning("the canary on %s died: %s", server.name, str(error) or "it took too long")
         finally:
             server.close(prompt_id)
-        if not well:
-            with contextlib.suppress(ComfyError):
-                await server.gateway.cancel(prompt_id, wait_s=0.0)
-        self._of(server).canaried(time.monotonic(), well=well)
-        if well:
-            log.info("%s gets work again", server.name)
-            self._on_change(server)
+        with contextlib.suppress(ComfyError):
+            await server.gateway.cancel(prompt_id, wait_s=0.0)
+        return False
+
+    async def _makes_sense(self, server: Server, entry: HistoryEntry) -> bool:
+        """Whether what came is what was ordered."""
+        output = self._canary.output
+        files = entry.files(output.node, tuple(f".{kind}" for kind in output.types))
+        if not files:
+            return False
+        with tempfile.TemporaryDirectory(prefix="beatloom-canary-") as folder:
+            path = Path(folder) / "canary.png"
+            await server.gateway.download(files[0], path, largest=MOST_BYTES)
+            return is_well(path.read_bytes())
 
     def _of(self, server: Server) -> Breaker:
-        return self._breakers.setdefault(server.name, Breaker())
+        found = self._breakers.get(server.name)
+        if found is None:
+            found = self._breakers[server.name] = Breaker()
+        return found
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="keeps a server")

@@ -60,7 +60,7 @@ class Pool:
         self.roster.on_came = self._came
         self.roster.on_went = self._went
         self.roster.on_looked = self._looked
-        self._keeper = Keeper(canary, self._fit)
+        self._keeper = Keeper(canary, slots, self._fit)
         self._slots = slots
         self._scheduler = Scheduler(self.learned)
         self._wanted: dict[str, tuple[Waiting, asyncio.Future[Server]]] = {}
@@ -72,9 +72,10 @@ class Pool:
         self._epochs: dict[str, str] = {}
         """Servers that the scheduler knows, with the epoch that they had when it was told."""
         self._patience_s = patience_s
-        self._began = time.monotonic()
+        self._began = self._last_fit = time.monotonic()
+        """When any server was last found there and fit for work; at first when the pool began."""
         self._fit_at: dict[str, float] = {}
-        """When a server was last found there and fit for work; those that left the pool included."""
+        """The same of each that belongs to it."""
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -117,10 +118,11 @@ class Pool:
                 waiting = self._possible(waiting)
                 await asyncio.wait((given,), timeout=LOOK_AGAIN_S)
         except BaseException:
-            del self._wanted[waiting.id]
-            self._scheduler.remove(waiting.id)
             given.cancel()
-            await self.release(waiting.id)
+            if self._wanted.get(waiting.id, (None, None))[1] is given:  # else the same is wanted anew already
+                del self._wanted[waiting.id]
+                self._scheduler.remove(waiting.id)
+                await self.release(waiting.id)
             raise
         del self._wanted[waiting.id]
         return given.result()
@@ -173,7 +175,8 @@ class Pool:
 
     def failed(self, server: Server) -> None:
         """The server has failed an attempt."""
-        self._keeper.failed(server)
+        if self.roster.servers.get(server.name) is server:
+            self._keeper.failed(server)
 
     def _possible(self, waiting: Waiting) -> Waiting:
         """What waits, with its exclusions dropped where no other server is left. Raises as `acquire`."""
@@ -193,7 +196,7 @@ class Pool:
         return waiting
 
     def _must_not_be_alone(self, able: frozenset[str]) -> None:
-        if min(map(self._unfit_for, able or self._fit_at), default=self._unfit_for("")) > self._patience_s:
+        if min(map(self._unfit_for, able), default=time.monotonic() - self._last_fit) > self._patience_s:
             raise Retryable("no_gpu_server")
 
     def _unfit_for(self, name: str) -> float:
@@ -224,7 +227,8 @@ class Pool:
             self._fit(server)
         else:
             self._scheduler.server_down(server.name)
-            self._epochs.pop(server.name, None)
+            for known in (self._epochs, self._resident, self._fit_at):
+                known.pop(server.name, None)
             self._keeper.forget(server.name)
 
     def _fit(self, server: Server) -> None:
@@ -242,7 +246,7 @@ class Pool:
         self._scheduler.occupied(server.name, min(others, SLOTS))
         self._keeper.look(server)
         if self._keeper.works(server):
-            self._fit_at[server.name] = time.monotonic()
+            self._fit_at[server.name] = self._last_fit = time.monotonic()
         self._wake.set()
 
     # Giving out.

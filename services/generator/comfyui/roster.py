@@ -161,6 +161,7 @@ class Roster:
         for name in self.servers.keys() - wanted.keys():
             self._leaving[name] = server = self.servers.pop(name)
             self._lacks.pop(name, None)
+            self._refused.pop(name, None)
             self.on_went(server)
         for name in wanted.keys() - self.servers.keys():
             back = self._leaving.pop(name, None)

@@ -111,8 +111,7 @@ class Scheduler:
         server = self._fleet.servers.get(name)
         if server is None:
             return []
-        self._fleet.leave(server)
-        del self._fleet.servers[name]
+        self._fleet.down(server)
         for clip in server.clips:
             del self._places[clip.id]
         return server.clips
@@ -218,7 +217,8 @@ class Scheduler:
     def _join(self, now: float, made: list[Assignment]) -> None:
         """Idle servers whose models nobody waits for go where they are needed most."""
         while self._queue.lines and self._fleet.idle:
-            ranked = sorted(self._queue.lines, key=lambda models: self._urgency(models, now), reverse=True)
+            horizon = self._horizon(now)
+            ranked = sorted(self._queue.lines, key=lambda each: self._urgency(each, horizon, now), reverse=True)
             if not any(self._joined(models, now, made) for models in ranked):
                 return
 
@@ -251,14 +251,17 @@ class Scheduler:
         done = self._figures.switch(clip.models) + clip.seconds / self._figures.speed(kind.cls)
         return done < self._fleet.rest_of(clip.models, now) + self._queue.lines[clip.models].work / holding
 
-    def _urgency(self, models: ModelSet, now: float) -> float:
-        """Seconds: how long the line would last, plus its age, minus the load that it asks of a new server."""
+    def _urgency(self, models: ModelSet, horizon: float, now: float) -> float:
+        """Seconds: how long the line would last, plus its age, minus the load that it asks of a new server.
+
+        horizon: seconds until all is done.
+        """
         line = self._queue.lines[models]
         holding = self._fleet.holding(models)
         if holding > 0:
             lasts = self._fleet.rest_of(models, now) + line.work / holding
         else:  # nobody would begin before the others' work is done
-            lasts = self._horizon(now) + self._alone(line)
+            lasts = horizon + self._alone(line)
         return lasts + now - line.since - self._figures.switch(models)
 
     def _horizon(self, now: float) -> float:

@@ -49,6 +49,8 @@ class Kind(msgspec.Struct, eq=False):
     vram: int
     """Bytes of GPU memory."""
     abilities: frozenset[str]
+    members: int = 0
+    """How many there are."""
     count: int = 0
     """How many of them can be given work now."""
 
@@ -56,6 +58,9 @@ class Kind(msgspec.Struct, eq=False):
         """True when a server of this kind could run it."""
         return need.vram <= self.vram and (not need.ability or need.ability in self.abilities)
 
+
+MOST_GONE = 64
+"""Clips that left from the middle of a lane and are still in its heap, before it is swept."""
 
 Order = tuple[float, int, float, int]
 """Oldest group first, one group after the other, the longest clip of a group first; the last is unique."""
@@ -79,6 +84,10 @@ class _Lane:
         self._gone.add(order[-1])
         while self._heap and self._heap[0][0][-1] in self._gone:
             self._gone.remove(heapq.heappop(self._heap)[0][-1])
+        if len(self._gone) > MOST_GONE and 2 * len(self._gone) > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[0][-1] not in self._gone]
+            self._gone.clear()
+            heapq.heapify(self._heap)
         self.head = self._heap[0] if self._heap else None
 
 

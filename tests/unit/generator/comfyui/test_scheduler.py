@@ -258,6 +258,44 @@ def test_nothing_starves_behind_a_flood_of_other_models(backlog: int, count: int
     assert now < waited_for, "the flood that was there before may go first; the one that came after may not"
 
 
+def entries(of: object, seen: set[int] | None = None) -> int:
+    """Of all containers that can be reached from it."""
+    seen = set() if seen is None else seen
+    if id(of) in seen or isinstance(of, Known):
+        return 0
+    seen.add(id(of))
+    if isinstance(of, dict):
+        return len(of) + sum(entries(each, seen) for each in of.values())
+    if isinstance(of, list | set | tuple | frozenset):
+        return len(of) + sum(entries(each, seen) for each in of)
+    names = (*getattr(of, "__dict__", ()), *getattr(of, "__struct_fields__", ()))
+    return sum(entries(getattr(of, name), seen) for name in names)
+
+
+def test_nothing_is_left_of_clips_jobs_and_servers_that_are_gone() -> None:
+    scheduler, chance = pool("s0"), random.Random(5)
+    empty, most = entries(scheduler), 0
+    stays = clip("stays", "x", need=Need("nobody has it", 0))
+    scheduler.add(stays)
+    for number in range(6_000):
+        now, name = float(number), f"s{number // 50}"
+        if number % 50 == 49:  # another server, another set of abilities
+            for lost in scheduler.server_down(name):
+                scheduler.remove(lost.id)
+            scheduler.server_up(f"s{number // 50 + 1}", cls="usual", vram=24, abilities=[f"dances {number}"])
+        made = clip(f"c{number}", chance.choice("abx"), group=f"job{number // 20}", since=now)
+        if number % 3 == 0:  # stands behind one that stays for ever, and is called off
+            made = msgspec.structs.replace(stays, id=made.id, since=now)
+        scheduler.add(made)
+        for each in scheduler.next(now):
+            scheduler.ended(each.id, now)
+        scheduler.remove(made.id)
+        most = max(most, entries(scheduler)) if number % 100 == 0 else most
+    scheduler.remove(stays.id)
+    assert entries(scheduler) <= empty + 10
+    assert most < empty + 2_000
+
+
 PLANS = st.lists(
     st.tuples(
         st.sampled_from(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from libs.contracts.errors import Permanent
 from services.generator.comfyui.graph import (
     Graph,
     Link,
+    Place,
+    check_links,
     digest,
     invalid,
     link_of,
@@ -19,7 +24,7 @@ from services.generator.comfyui.graph import (
     set_input,
     without,
 )
-from services.generator.comfyui.limits import Limits, why_not
+from services.generator.comfyui.limits import Limits, contradiction, why_not
 from services.generator.comfyui.workflow import (
     FULL,
     PARAMETERS,
@@ -50,7 +55,7 @@ class BindingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     parameters: dict[str, Target | list[Target]]
     prefix: Target
     about: str = ""
-    min_comfyui: str = "0.0.0"
+    min_comfyui: Annotated[str, Meta(pattern=r"^\d{1,4}\.\d{1,4}\.\d{1,4}$")] = "0.0.0"
     optional: dict[str, Optional] = {}
     limits: Limits = Limits()
     continue_with: str = ""
@@ -62,7 +67,7 @@ def read_binding(name: str, graph: Graph, text: str) -> Workflow:
     """The workflow that a graph and its binding make. Raises Permanent("workflow_invalid") with what is wrong."""
     try:
         found = msgspec.convert(tomllib.loads(text), BindingFile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise invalid(f"The binding of {name} can't be read: {error}.") from error
     targets = {
         key: tuple(entry) if isinstance(entry, list) else (entry,) for key, entry in found.parameters.items()
@@ -87,30 +92,40 @@ def check_binding(workflow: Workflow) -> None:
     name, graph = workflow.name, workflow.graph
     unknown = workflow.parameters.keys() - PARAMETERS.keys() | workflow.optional.keys() - workflow.parameters.keys()
     if unknown:
-        raise invalid(f"{name}: no such parameter: {', '.join(sorted(unknown))}.")
+        known = f"There are: {', '.join(PARAMETERS)}."
+        raise invalid(f"{name}: no such parameter: {', '.join(sorted(unknown))}.", hint=known)
+    check_links(graph)
     output = graph.get(workflow.output.node)
     if output is None or output.class_type != workflow.output.class_type:
         raise invalid(f"{name}: the output node {workflow.output.node} is not there, or of another class.")
     if FULL not in workflow.profiles:
         raise invalid(f"{name}: there is no profile {FULL}.")
-    for targets in workflow.parameters.values():
-        _check_targets(workflow, targets)
+    _check_parameters(workflow)
     _check_targets(workflow, workflow.prefix)
-    seeded = {target.place for target in workflow.parameters.get("seed", ())}
-    for place in places_of_seeds(graph):
-        if place not in seeded:
-            raise invalid(
-                f"{name}: input {place.input} of node {place.node} is a seed that the binding doesn't name."
-            )
     for key, optional in workflow.optional.items():
         missing = {*optional.drop, *optional.bypass} - graph.keys()
         if missing:
             raise invalid(f"{name}: without {key}: no such node: {', '.join(sorted(missing))}.")
-        without(graph, optional.drop, optional.bypass)
-    for label, profile in workflow.profiles.items():
-        _check_targets(workflow, profile.set)
-        if workflow.models:
-            _check_models(workflow, label)
+        if workflow.output.node not in without(graph, optional.drop, optional.bypass):
+            raise invalid(f"{name}: without {key} the output node {workflow.output.node} would go, too.")
+    for label in workflow.profiles:
+        _check_profile(workflow, label)
+
+
+def _check_parameters(workflow: Workflow) -> None:
+    name, taken = workflow.name, dict[Place, str]()
+    for key, targets in workflow.parameters.items():
+        _check_targets(workflow, targets)
+        for target in targets:
+            _check_kind(workflow, key, target)
+            other = taken.setdefault(target.place, key)
+            if other != key:
+                raise invalid(f"{name}: input {target.input} of node {target.node} is both {other} and {key}.")
+    for place in places_of_seeds(workflow.graph):
+        if taken.get(place) != "seed":
+            raise invalid(
+                f"{name}: input {place.input} of node {place.node} is a seed that the binding doesn't name."
+            )
 
 
 def _check_targets(workflow: Workflow, targets: tuple[Target, ...]) -> None:
@@ -119,6 +134,28 @@ def _check_targets(workflow: Workflow, targets: tuple[Target, ...]) -> None:
         link = link_of(workflow.graph[target.node].inputs[target.input])
         if link is not None:
             raise _is_linked(f"{workflow.name}: input {target.input} of node {target.node}", link)
+
+
+def _check_kind(workflow: Workflow, name: str, target: Target) -> None:
+    """What stands in an input tells what belongs there."""
+    value, kind = workflow.graph[target.node].inputs[target.input], PARAMETERS[name]
+    if isinstance(value, str) != (kind in ("text", "file")):
+        raise invalid(
+            f"{workflow.name}: {name} is a {kind}, and input {target.input} of node {target.node} "
+            f"({target.class_type}) holds {value!r:.60}."
+        )
+
+
+def _check_profile(workflow: Workflow, label: str) -> None:
+    settings = workflow.profiles[label].set
+    _check_targets(workflow, settings)
+    if any(isinstance(one.value, float) and not math.isfinite(one.value) for one in settings):
+        raise invalid(f"{workflow.name}: profile {label} sets an input to what is no number.")
+    reason = contradiction(workflow.limits_of(label))
+    if reason:
+        raise invalid(f"{workflow.name}: the limits of profile {label} contradict each other: {reason}.")
+    if workflow.models:
+        _check_models(workflow, label)
 
 
 def _check_models(workflow: Workflow, profile: str) -> None:
@@ -199,7 +236,7 @@ def _is_a(value: object, kind: Kind) -> bool:
         return isinstance(value, str)
     if isinstance(value, bool):
         return False
-    return isinstance(value, int) if kind == "int" else isinstance(value, (int, float))
+    return isinstance(value, int) if kind == "int" else isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _bad(workflow: Workflow, what: str) -> Permanent:

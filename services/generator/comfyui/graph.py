@@ -6,7 +6,9 @@ In API format a graph is an object of nodes by id; an input is either a plain va
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +24,9 @@ HOW_TO_EXPORT = (
     "then Save (API format)."
 )
 SEEDS = ("seed", "noise_seed")
+LARGEST = 10_000_000
+"""Bytes of a graph's document; those of real workflows have a hundred thousand."""
+_SUBGRAPH = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Link(NamedTuple):
@@ -51,10 +56,13 @@ class Place(NamedTuple):
 
 def read_graph(text: bytes | str) -> Graph:
     """The graph of a JSON document in API format. Raises Permanent("workflow_invalid") with the reason."""
+    data = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if len(data) > LARGEST:
+        raise invalid(f"The graph has {len(data) / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB are read.")
     try:
-        document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise invalid(f"The graph is not JSON: {error}.") from error
+        document = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"The graph is not JSON: {error}.", hint=HOW_TO_EXPORT) from error
     return graph_of(document)
 
 
@@ -75,6 +83,9 @@ def _node(name: str, entry: object) -> Node:
     class_type, inputs = entry.get("class_type"), entry.get("inputs", {})
     if not isinstance(class_type, str) or not class_type:
         raise invalid(f"Node {name} has no class_type.", hint=HOW_TO_EXPORT)
+    if _SUBGRAPH.fullmatch(class_type):
+        hint = "Export it with a current ComfyUI, or unpack the subgraph first (right click, Unpack Subgraph)."
+        raise invalid(f"Node {name} is a subgraph that the export did not resolve.", hint=hint)
     if not isinstance(inputs, dict):
         raise invalid(f"The inputs of node {name} are not an object.", hint=HOW_TO_EXPORT)
     meta = entry.get("_meta")
@@ -107,6 +118,31 @@ def links(graph: Graph) -> Iterator[tuple[Place, Link]]:
             link = link_of(value)
             if link is not None:
                 yield Place(name, key), link
+
+
+def check_links(graph: Graph) -> None:
+    """Raise Permanent("workflow_invalid") for a link to a node that is not there, and for nodes in a circle."""
+    for place, link in links(graph):
+        if link.node not in graph:
+            raise invalid(
+                f"Input {place.input} of node {place.node} is linked to node {link.node}, which is not there.",
+                hint="Export the graph anew, or link the input to something.",
+            )
+    node = circle(graph)
+    if node:
+        raise invalid(f"Node {node} is linked to itself in a circle.")
+
+
+def circle(graph: Graph) -> str:
+    """A node that needs its own output, or ""."""
+    needs = {
+        name: {link.node for link in map(link_of, node.inputs.values()) if link} for name, node in graph.items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return str(next(name for name in error.args[1] if name in graph))
+    return ""
 
 
 def set_input(graph: Graph, place: Place, class_type: str, value: Value) -> Graph:

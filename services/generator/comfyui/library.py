@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libs.contracts.errors import BeatloomError, Permanent
 from services.generator.comfyui.binding import read_binding
-from services.generator.comfyui.graph import invalid, read_graph
+from services.generator.comfyui.graph import LARGEST, invalid, read_graph
 from services.generator.comfyui.titles import workflow_by_titles
 from services.generator.comfyui.workflow import Task, Workflow
 
@@ -61,18 +61,53 @@ def load_library(own: Path | None = None, *, shipped: Path = SHIPPED) -> Library
                 workflows[path.stem] = read_workflow(path)
             except BeatloomError as error:
                 refused[path.stem] = error
-    for workflow in workflows.values():
-        if workflow.continue_with and workflow.continue_with not in workflows:
-            raise invalid(f"{workflow.name} is continued by {workflow.continue_with}, which is not there.")
+    while broken := _without_continuation(workflows):
+        if own is None:
+            raise next(iter(broken.values()))
+        workflows = {name: workflow for name, workflow in workflows.items() if name not in broken}
+        refused |= broken
     return Library(workflows, refused)
+
+
+def _without_continuation(workflows: Mapping[str, Workflow]) -> dict[str, BeatloomError]:
+    """Those that nothing continues, though they say so, and why."""
+    broken: dict[str, BeatloomError] = {}
+    for workflow in workflows.values():
+        try:
+            _check_continuation(workflow, workflows)
+        except BeatloomError as error:
+            broken[workflow.name] = error
+    return broken
+
+
+def _check_continuation(workflow: Workflow, workflows: Mapping[str, Workflow]) -> None:
+    """Raise Permanent("workflow_invalid") unless what makes the next piece of a clip can."""
+    name = workflow.continue_with
+    if not name:
+        return
+    if name not in workflows:
+        raise invalid(f"{workflow.name} is continued by {name}, which is not there.")
+    if not workflows[name].takes("image") or workflows[name].output.media != "video":
+        raise invalid(f"{workflow.name} is continued by {name}, which makes no clip from a picture.")
 
 
 def read_workflow(path: Path) -> Workflow:
     """The workflow of a graph's file. Raises Permanent("workflow_invalid") with the reason."""
     try:
-        graph = read_graph(path.read_bytes())
+        graph = read_graph(_bytes_of(path))
         binding = path.with_suffix(".toml")
-        text = binding.read_text(encoding="utf-8") if binding.is_file() else None
+        text = _bytes_of(binding).decode("utf-8-sig") if binding.exists() else None
     except (OSError, UnicodeDecodeError) as error:
         raise invalid(f"{path.name} can't be read: {error}.") from error
     return workflow_by_titles(path.stem, graph) if text is None else read_binding(path.stem, graph, text)
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Raises OSError for what is no file, and Permanent for what is too large for any of ours."""
+    if not path.is_file():
+        raise OSError(f"{path.name} is no file")
+    if path.stat().st_size > LARGEST:
+        raise invalid(
+            f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB are read."
+        )
+    return path.read_bytes()

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-Positive = Annotated[int, Meta(gt=0)]
+Positive = Annotated[int, Meta(gt=0, le=1 << 31)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,14 +22,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_side: Positive = 8192
     max_pixels: Positive | None = None
     """Width times height; None: as `max_side` allows."""
-    fps: Annotated[float, Meta(gt=0)] | None = None
+    fps: Annotated[float, Meta(ge=1, le=1000)] | None = None
     """The rate that the model was trained for; clips are ordered at it. None: any."""
     min_frames: Positive = 1
     max_frames: Positive | None = None
     """The longest clip; None: no clips, or of any length."""
     frame_step: Positive = 1
-    frame_rest: Annotated[int, Meta(ge=0)] = 0
-    max_seconds: Annotated[float, Meta(gt=0)] | None = None
+    frame_rest: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
+    max_seconds: Annotated[float, Meta(gt=0, le=86_400)] | None = None
     """The longest sound."""
 
     def allows(self, frames: int) -> bool:
@@ -41,6 +41,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The least allowed number of frames that is not below `frames`; may be over `max_frames`."""
         frames = max(frames, self.min_frames)
         return frames + (self.frame_rest - frames) % self.frame_step
+
+
+def contradiction(limits: Limits) -> str:
+    """Why nothing at all can be made within these limits, in words; "" where something can."""
+    least = -(-limits.min_side // limits.size_multiple) * limits.size_multiple
+    if least > limits.max_side:
+        return f"no side from {limits.min_side} to {limits.max_side} is a multiple of {limits.size_multiple}"
+    if limits.max_pixels is not None and least * least > limits.max_pixels:
+        return f"{least}x{least}, the least size, is over max_pixels"
+    if limits.max_frames is not None and limits.round_up(limits.min_frames) > limits.max_frames:
+        return f"no number of frames from {limits.min_frames} to {limits.max_frames} is allowed"
+    return ""
 
 
 def why_not(limits: Limits, values: Mapping[str, object]) -> str:

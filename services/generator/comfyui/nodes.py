@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,11 @@ DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 AUTOGROW = "COMFY_AUTOGROW_V3"
 MATCH = "COMFY_MATCHTYPE_V3"
 
+DEEPEST = 8
+"""So often an input can depend on another one."""
+MOST_GROWN = 1000
+"""Inputs of one that grows."""
+
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
     """One input of a class, as it is named in a graph."""
@@ -20,7 +25,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     """A type's name, several with commas between, `*`, or COMBO for one of `options`."""
     required: bool
-    options: tuple[object, ...] = ()
+    options: Sequence[object] = ()
+    """As the server's answer holds them, which can be a hundred thousand."""
     least: float | None = None
     most: float | None = None
     match: str = ""
@@ -29,6 +35,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     """Names a file that a client uploads."""
     hidden: bool = False
     """Not a wish of the caller's."""
+    several: bool = False
+    """Takes a list of its options."""
 
 
 class NodeClass(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +54,7 @@ class NodeClass(msgspec.Struct, frozen=True, kw_only=True):
             if group == "hidden" or not isinstance(entries, dict):
                 continue
             for name, spec in entries.items():
-                yield from _inputs(name, spec, values, required=group == "required")
+                yield from _inputs(name, spec, values, required=group == "required", depth=0)
 
 
 def node_class(name: str, entry: object) -> NodeClass:
@@ -63,13 +71,15 @@ def node_class(name: str, entry: object) -> NodeClass:
     )
 
 
-def _inputs(name: str, spec: Any, values: Mapping[str, object], *, required: bool) -> Iterator[Input]:
+def _inputs(name: str, spec: Any, values: Mapping[str, object], *, required: bool, depth: int) -> Iterator[Input]:
     """The inputs that one entry stands for. Custom nodes say what they like: what can't be read is `*`."""
+    if depth > DEEPEST:
+        return
     parts = spec if isinstance(spec, (list, tuple)) and spec else [spec or "*"]
     kind = parts[0]
     extra = _object(parts[1]) if len(parts) > 1 else {}
     if kind == AUTOGROW:
-        yield from _growing(name, _object(extra.get("template")), values)
+        yield from _growing(name, _object(extra.get("template")), values, depth=depth + 1)
         return
     if kind == DYNAMIC:
         options = {str(option["key"]): _object(option.get("inputs")) for option in _keyed(extra.get("options"))}
@@ -78,18 +88,20 @@ def _inputs(name: str, spec: Any, values: Mapping[str, object], *, required: boo
         )
         for group, entries in options.get(str(values.get(name)), {}).items():
             for key, inner in _object(entries).items():
-                yield from _inputs(f"{name}.{key}", inner, values, required=required and group == "required")
+                inner_required = required and group == "required"
+                yield from _inputs(f"{name}.{key}", inner, values, required=inner_required, depth=depth + 1)
         return
     template = _object(extra.get("template"))
     yield Input(
         name=name,
         type=_type(kind, template),
         required=required,
-        options=tuple(kind if isinstance(kind, list) else _listed(extra.get("options"))),
+        options=kind if isinstance(kind, list) else _listed(extra.get("options")),
         least=_number(extra.get("min")),
         most=_number(extra.get("max")),
         match=str(template.get("template_id", "")) if kind == MATCH else "",
         uploads=any(key.endswith("_upload") and extra[key] for key in extra),
+        several=bool(extra.get("multiselect") or extra.get("multi_select")),
     )
 
 
@@ -117,15 +129,17 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _growing(name: str, template: Mapping[str, Any], values: Mapping[str, object]) -> Iterator[Input]:
+def _growing(
+    name: str, template: Mapping[str, Any], values: Mapping[str, object], *, depth: int
+) -> Iterator[Input]:
     """As many inputs as are given, at least `min`: `name.a`, `name.b` or `name.image0`, `name.image1`."""
-    specs = [spec for entries in template.get("input", {}).values() for spec in entries.values()]
+    groups = [_object(entries) for entries in _object(template.get("input")).values()]
+    specs = [spec for entries in groups for spec in entries.values()]
     if not specs:
         return
-    least = int(template.get("min", 0))
-    names = template.get("names") or [
-        f"{template.get('prefix', '')}{i}" for i in range(int(template.get("max", 0)))
-    ]
-    for index, key in enumerate(names):
+    least, most = (_number(template.get(key)) or 0 for key in ("min", "max"))
+    named = [str(key) for key in _listed(template.get("names"))[:MOST_GROWN]]
+    count = 0 if named else int(min(most, MOST_GROWN))
+    for index, key in enumerate(named or [f"{template.get('prefix', '')}{i}" for i in range(count)]):
         if index < least or f"{name}.{key}" in values:
-            yield from _inputs(f"{name}.{key}", specs[0], values, required=index < least)
+            yield from _inputs(f"{name}.{key}", specs[0], values, required=index < least, depth=depth)

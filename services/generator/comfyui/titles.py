@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 
+from libs.contracts.errors import Permanent
 from services.generator.comfyui.binding import check_binding
-from services.generator.comfyui.graph import Graph, Node, Place, invalid, link_of, places_of_seeds
+from services.generator.comfyui.graph import SEEDS, Graph, Node, Place, invalid, link_of, links, places_of_seeds
 from services.generator.comfyui.limits import Limits
 from services.generator.comfyui.workflow import PARAMETERS, Kind, Media, Output, Target, Task, Workflow
 
@@ -41,6 +43,8 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
 }
 """The inputs that can be meant by a title."""
 
+_WORD = re.compile(rf"\b{PREFIX[:-1]}[_-]\w*", re.IGNORECASE)
+
 _ENDINGS: Mapping[Media, tuple[str, ...]] = {
     "image": ("png", "jpg", "jpeg", "webp"),
     "video": ("mp4", "webm", "mkv", "mov"),
@@ -57,6 +61,7 @@ def workflow_by_titles(name: str, graph: Graph) -> Workflow:
     more = [_at(graph, place) for place in places_of_seeds(graph) if place not in seeds]
     if more:
         parameters["seed"] = (*parameters.get("seed", ()), *more)
+    _check_seeds(graph, {target.node for target in parameters.get("seed", ())})
     prefix = [Place(node, "filename_prefix") for node, entry in graph.items() if _is_prefix(entry)]
     workflow = Workflow(
         name=name,
@@ -78,18 +83,46 @@ def _titled(graph: Graph) -> dict[str, str]:
     """The node of each word of ours that stands in a title."""
     found: dict[str, str] = {}
     for node, entry in graph.items():
-        for word in re.split(r"[\s,;+]+", entry.title):
-            if not word.upper().startswith(PREFIX):
-                continue
+        for written in _WORD.findall(entry.title):
+            word = written.upper().replace("-", "_")
             if word not in (*TITLES, OUTPUT):
-                known = ", ".join([*TITLES, OUTPUT])
-                raise invalid(f"Node {node} is titled {word}, which means nothing.", hint=f"Known titles: {known}.")
-            if word in found:
+                raise _unknown(node, written)
+            if found.get(word, node) != node:
                 raise invalid(
                     f"Nodes {found[word]} and {node} are both titled {word}.",
                     hint="Give the title to one node, and link it to both.",
                 )
             found[word] = node
+    return found
+
+
+def _unknown(node: str, written: str) -> Permanent:
+    known = [*TITLES, OUTPUT]
+    near = get_close_matches(written[:50].upper(), known, 1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    hint = f"{meant}Known titles: {', '.join(known)}."
+    return invalid(f"Node {node} is titled {written[:50]}, which means nothing.", hint=hint)
+
+
+def _check_seeds(graph: Graph, seeded: set[str]) -> None:
+    """Every seed has to be one that we set, or follow from one."""
+    for place, link in links(graph):
+        if place.input in SEEDS and not seeded & _sources(graph, link.node):
+            raise invalid(
+                f"Input {place.input} of node {place.node} is linked to node {link.node}, "
+                "and none of the numbers that it comes from is known to be a seed.",
+                hint=f"Give the title {PREFIX}SEED to the node that the number comes from.",
+            )
+
+
+def _sources(graph: Graph, node: str) -> set[str]:
+    """The node and all that it follows from."""
+    found, waiting = {node}, [node]
+    while waiting:
+        entry = graph.get(waiting.pop())
+        new = {link.node for link in map(link_of, entry.inputs.values()) if link} - found if entry else set()
+        found |= new
+        waiting += new
     return found
 
 
@@ -132,6 +165,11 @@ def _output(graph: Graph, titled: str | None) -> Output:
             hint=f"Give the title {OUTPUT} to a node that saves files, such as Save Video.",
         )
     media = _media(entry)
+    if _is_animation(entry):
+        raise invalid(
+            f"Node {saving[0]} ({entry.class_type}) saves an animated picture, not a video.",
+            hint="Save the clip with Save Video or as video/h264-mp4, which keeps every frame.",
+        )
     return Output(node=saving[0], class_type=entry.class_type, media=media, types=_ENDINGS[media])
 
 
@@ -158,6 +196,11 @@ def _media(entry: Node) -> Media:
     if "audio" in name:
         return "audio"
     return "video" if any(word in name for word in ("video", "webm", "animated", "gif")) else "image"
+
+
+def _is_animation(entry: Node) -> bool:
+    kind = entry.inputs.get("format")
+    return "animated" in entry.class_type.lower() or (isinstance(kind, str) and kind.startswith("image/"))
 
 
 def _task(media: Media, names: Collection[str]) -> Task:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
 import msgspec
 
 from services.generator.comfyui.folders import is_model_file
-from services.generator.comfyui.graph import Graph, Link, Node, link_of
+from services.generator.comfyui.graph import Graph, Link, Node, circle, link_of
 from services.generator.comfyui.nodes import COMBO, Input, NodeClass, node_class
 
 Kind = Literal["class", "input", "link", "type", "range", "choice", "file", "output", "extra", "loose"]
@@ -49,12 +48,13 @@ def flaws(graph: Graph, object_info: Mapping[str, Any]) -> list[Flaw]:
     ]
     if not outputs:
         found.append(Flaw(kind="output", node="", message="No node of the graph saves anything."))
+    types = _Types(graph, classes)
     for name in _reached(graph, outputs):
         if graph[name].class_type in classes:
-            found += _node_flaws(graph, name, classes)
-    circle = _circle(graph)
-    if circle:
-        found.append(_flaw("link", circle, graph[circle], "", f"Node {circle} is linked to itself in a circle."))
+            found += _node_flaws(graph, name, types)
+    name = circle(graph)
+    if name:
+        found.append(_flaw("link", name, graph[name], "", f"Node {name} is linked to itself in a circle."))
     return found
 
 
@@ -70,21 +70,9 @@ def _reached(graph: Graph, outputs: Iterable[str]) -> list[str]:
     return list(reached)
 
 
-def _circle(graph: Graph) -> str:
-    """A node that needs its own output, or ""."""
-    needs = {
-        name: {link.node for link in map(link_of, node.inputs.values()) if link} for name, node in graph.items()
-    }
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError as error:
-        return str(next(name for name in error.args[1] if name in graph))
-    return ""
-
-
-def _node_flaws(graph: Graph, name: str, classes: Mapping[str, NodeClass]) -> Iterator[Flaw]:
+def _node_flaws(graph: Graph, name: str, types: _Types) -> Iterator[Flaw]:
     node = graph[name]
-    known = classes[node.class_type]
+    known = types.classes[node.class_type]
     inputs = {entry.name: entry for entry in known.inputs(node.inputs)}
     for entry in inputs.values():
         if entry.name not in node.inputs:
@@ -92,18 +80,17 @@ def _node_flaws(graph: Graph, name: str, classes: Mapping[str, NodeClass]) -> It
             if entry.required and not entry.hidden and older not in node.inputs:
                 yield _flaw("input", name, node, entry.name, f"{_at(name, node, entry.name)} is missing.")
         else:
-            yield from _input_flaws(graph, name, entry, classes)
+            yield from _input_flaws(name, node, entry, types)
     for key in node.inputs.keys() - inputs.keys():
         yield _flaw("extra", name, node, key, f"{_at(name, node, key)} is not known.")
 
 
-def _input_flaws(graph: Graph, name: str, entry: Input, classes: Mapping[str, NodeClass]) -> Iterator[Flaw]:
-    node = graph[name]
+def _input_flaws(name: str, node: Node, entry: Input, types: _Types) -> Iterator[Flaw]:
     value = node.inputs[entry.name]
     at = _at(name, node, entry.name)
     link = link_of(value)
     if link is not None:
-        given = _given(graph, link, classes, depth=0)
+        given = types.given(link)
         if given is None:
             yield _flaw(
                 "link", name, node, entry.name, f"{at} is linked to output {link.slot} of {link.node}: none."
@@ -114,7 +101,7 @@ def _input_flaws(graph: Graph, name: str, entry: Input, classes: Mapping[str, No
         yield from _choice_flaws(name, node, entry, value)
     elif not _is_a(value, entry.type):
         kind: Kind = "loose" if _becomes(value, entry.type) else "type"
-        yield _flaw(kind, name, node, entry.name, f"{at} takes {entry.type}, not {value!r}.")
+        yield _flaw(kind, name, node, entry.name, f"{at} takes {entry.type}, not {value!r:.80}.")
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if entry.least is not None and value < entry.least:
             yield _flaw("range", name, node, entry.name, f"{at} is {value}; the least is {entry.least}.")
@@ -126,32 +113,53 @@ def _choice_flaws(name: str, node: Node, entry: Input, value: object) -> Iterato
     at = _at(name, node, entry.name)
     if entry.uploads:
         if not isinstance(value, str):
-            yield _flaw("type", name, node, entry.name, f"{at} takes the name of a file, not {value!r}.")
+            yield _flaw("type", name, node, entry.name, f"{at} takes the name of a file, not {value!r:.80}.")
+    elif isinstance(value, list) and entry.several:
+        if any(one not in entry.options for one in value):
+            yield _flaw("choice", name, node, entry.name, f"{at} is {value!r:.80}: not all are in the list.")
     elif value not in entry.options and (entry.options or is_model_file(value)):
         text = "the server has no such file" if is_model_file(value) else "it is not in the list"
         yield _flaw(
-            "file" if is_model_file(value) else "choice", name, node, entry.name, f"{at} is {value!r}: {text}."
+            "file" if is_model_file(value) else "choice", name, node, entry.name, f"{at} is {value!r:.200}: {text}."
         )
 
 
-def _given(graph: Graph, link: Link, classes: Mapping[str, NodeClass], *, depth: int) -> str | None:
-    """The type that a link gives; `*` where it can't be told, None where there is no such output."""
-    node = graph.get(link.node)
-    if node is None:
-        return None
-    known = classes.get(node.class_type)
-    if known is None:
-        return "*"
-    if not 0 <= link.slot < len(known.outputs):
-        return None
-    match = known.output_matches[link.slot]
-    if not match:
-        return known.outputs[link.slot]
-    for entry in known.inputs(node.inputs):
-        source = link_of(node.inputs.get(entry.name)) if entry.match == match else None
-        if source is not None and depth < len(graph):
-            return _given(graph, source, classes, depth=depth + 1)
-    return "*"
+class _Types:
+    """What the links of a graph give, each found once: links can follow from links for a long way."""
+
+    def __init__(self, graph: Graph, classes: Mapping[str, NodeClass]) -> None:
+        self.classes = classes
+        self._graph = graph
+        self._given: dict[Link, str | None] = {}
+
+    def given(self, link: Link) -> str | None:
+        """The type that a link gives; `*` where it can't be told, None where there is no such output."""
+        way: list[Link] = []
+        found: str | Link | None = link
+        while isinstance(found, Link):
+            if found in self._given or len(way) > len(self._graph):
+                found = self._given.get(found, "*")
+            else:
+                way.append(found)
+                found = self._step(found)
+        self._given.update(dict.fromkeys(way, found))
+        return found
+
+    def _step(self, link: Link) -> str | Link | None:
+        """The type of an output, or the link whose type it has."""
+        node = self._graph.get(link.node)
+        if node is None:
+            return None
+        known = self.classes.get(node.class_type)
+        if known is None:
+            return "*"
+        if not 0 <= link.slot < len(known.outputs):
+            return None
+        match = known.output_matches[link.slot]
+        if not match:
+            return known.outputs[link.slot]
+        matching = (node.inputs.get(entry.name) for entry in known.inputs(node.inputs) if entry.match == match)
+        return next(filter(None, map(link_of, matching)), "*")
 
 
 def _fits(given: str, taken: str) -> bool:

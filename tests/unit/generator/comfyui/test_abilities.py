@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -141,6 +142,71 @@ def test_nothing_that_custom_nodes_say_of_themselves_breaks_it(spec: Any, inputs
         assert isinstance(flaws(graph, {"Odd": entry}), list)
     odd = {"input": {"required": {"a": spec}}, "output": spec, "output_node": True}
     assert isinstance(flaws(graph, {"Odd": odd}), list)
+
+
+def nested(depth: int) -> list[Any]:
+    """An input that depends on itself, on itself, and so on; no value is what chooses."""
+    spec: list[Any] = ["INT", {}]
+    for _ in range(depth):
+        spec = [DYNAMIC, {"options": [{"key": "None", "inputs": {"required": {"a": spec}}}]}]
+    return spec
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        nested(400),
+        [AUTOGROW, {"template": {"input": {"required": {"a": ["INT"]}}, "min": 10**12, "max": 10**12}}],
+        [AUTOGROW, {"template": {"input": {"required": {"a": ["INT"]}}, "min": 10**400, "max": 1e300}}],
+        [AUTOGROW, {"template": {"input": {"required": {"a": nested(400)}}, "min": 1, "names": ["a"] * 10**6}}],
+        [AUTOGROW, {"template": {"input": [], "min": "x", "max": [], "names": 5}}],
+        [[f"{number}.safetensors" for number in range(100_000)]],
+        ["COMBO", {"options": [f"{number}.safetensors" for number in range(100_000)]}],
+        ["COMBO", {"options": {"a": 1}}],
+        ["INT", {"min": 10**400, "max": -(10**400)}],
+        ["INT", {"min": "low", "max": None}],
+    ],
+    ids=range(10),
+)
+def test_a_class_without_end_is_judged_in_time(spec: list[Any]) -> None:
+    entry = {"input": {"required": {"a": spec}}, "output": ["X"] * 10, "output_node": True}
+    nodes = {str(number): {"class_type": "Odd", "inputs": {"a": "9.safetensors"}} for number in range(20)}
+    began = time.monotonic()
+    assert len(flaws(graph_of(nodes), {"Odd": entry})) < 50_000
+    assert time.monotonic() - began < 2.0
+
+
+def test_a_long_line_of_nodes_without_a_type_of_their_own_is_followed() -> None:
+    match = {"template": {"template_id": "t", "allowed_types": "*"}}
+    info = {
+        "Route": {
+            "input": {"required": {"a": ["COMFY_MATCHTYPE_V3", match]}},
+            "output": ["*"],
+            "output_matchtypes": ["t"],
+        },
+        "Text": {"output": ["STRING"]},
+        "Save": {"input": {"required": {"a": ["IMAGE"]}}, "output_node": True},
+    }
+    line: dict[str, Any] = {
+        str(number): {"class_type": "Route", "inputs": {"a": [str(number + 1), 0]}} for number in range(3000)
+    }
+    line["3000"] = {"class_type": "Text", "inputs": {}}
+    line["save"] = {"class_type": "Save", "inputs": {"a": ["0", 0]}}
+    first = dict([line.popitem()])
+    found = flaws(graph_of(first | line), info)
+    assert "its link gives STRING" in found[0].message
+
+
+def test_a_choice_of_several_is_held_against_the_list() -> None:
+    info = {
+        "Many": {
+            "input": {"required": {"a": ["COMBO", {"options": ["x", "y"], "multiselect": True}]}},
+            "output_node": True,
+        }
+    }
+    for value, kinds in ((["x", "y"], []), (["x"], []), (["x", "z", "y"], ["choice"]), ("x", [])):
+        graph = graph_of({"1": {"class_type": "Many", "inputs": {"a": value}}})
+        assert [flaw.kind for flaw in flaws(graph, info)] == kinds
 
 
 def test_a_node_that_no_output_needs_is_not_looked_at() -> None:

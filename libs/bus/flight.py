@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 CLEAN_UP_S = 8.0
 """How long a cancelled handler may take to kill its children and remove its files."""
-HELD_BACK = 4
-"""Heartbeats in a row that work without a sign of life holds back, at three an `ack_wait`: as many as give the task
-to another worker once. After them they go on, so that a long silence costs one delivery and not all."""
+HELD_BACK = 3.5
+"""For how many intervals, of three an `ack_wait`, work without a sign of life holds its heartbeats back: for as long
+as it takes that another worker is given the task once. After that they go on: a long silence costs one delivery."""
 SILENT_DELIVERIES = 5
 """From this delivery on none is held back: the rest of `max_deliver` is for workers that die."""
 
@@ -94,12 +94,15 @@ async def heartbeats(every_s: float, flight: Flight) -> AsyncIterator[None]:
     """
 
     async def beat() -> None:
-        held_back = 0
+        silence: tuple[float, Msg] | None = None
         while True:
             await asyncio.sleep(every_s)
-            held_back = 0 if flight.context.alive() else held_back + 1
-            if 0 < held_back <= HELD_BACK and flight.message.metadata.num_delivered < SILENT_DELIVERIES:
-                continue
+            if flight.context.alive():
+                silence = None
+            else:
+                silence = silence or (time.monotonic(), flight.message)
+                if _holds_back(silence, flight.message, every_s):
+                    continue
             try:
                 await flight.message.in_progress()
             except TRANSIENT as error:
@@ -111,6 +114,14 @@ async def heartbeats(every_s: float, flight: Flight) -> AsyncIterator[None]:
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
+
+
+def _holds_back(silence: tuple[float, Msg], message: Msg, every_s: float) -> bool:
+    """silence: when it began, and the delivery that was in work."""
+    since, delivery = silence
+    if message is not delivery or message.metadata.num_delivered >= SILENT_DELIVERIES:
+        return False
+    return time.monotonic() - since < HELD_BACK * every_s
 
 
 def _outcome_of(running: asyncio.Future[list[WorkFact]]) -> Outcome:

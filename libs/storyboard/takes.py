@@ -1,19 +1,19 @@
 """What a take is worth after edits: whether it still shows what its scene asks for, and covers it. Pure.
 
-What determined a take's picture has a fingerprint. It is compared with that of the same span now, so that a change
+What determined a take's picture is compared with what would determine it now, over the clip's own span. So a change
 elsewhere in the song or the storyboard makes nothing stale, and neither does a cut that moves within the clip.
 """
 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from libs.contracts.analysis import Analysis
-from libs.contracts.artifacts import Blob
 from libs.contracts.looks import looks_by_name
 from libs.contracts.storyboard import Clip, Scene, Shot
 from libs.media.frames import frame_at
@@ -30,8 +30,11 @@ MATTERS: dict[Origin, tuple[Reason, ...]] = {
 """What makes a take of each origin stale. Models hear no beats and are told no look. What is drawn ignores the
 prompt, but whoever rewrites a prompt wants the scene made anew, by a model if there is one meanwhile."""
 
+MOST_TAKES = 200
+"""Of one scene."""
 _WORDS = ("prompt", "negative_prompt", "seed", "still", "characters")
 _PICTURE = ("camera", "motion", "energy", "look", "palette", "seed", "text", "motif", "visit", "finale", "variant")
+"""Not where it lies, how it begins, nor how it is captioned."""
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,31 +45,23 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     pictures: tuple[str, ...] = ()
     """Digests of the pictures that it is made with."""
-
-
-class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """What determined a take's picture, as digests of 16 hex digits."""
-
-    words: str
-    """Prompts, seed, reference still and characters."""
-    picture: str
-    """All else that the scene says of its picture; not where it lies, nor how it begins or is captioned."""
-    music: str
-    """Beats and energy under the clip, and the sung words if the picture shows them."""
-    form: str
+    preview: bool = False
 
 
 class Take(msgspec.Struct, frozen=True, kw_only=True):
     """A clip that was made or sent for a scene."""
 
     origin: Origin
-    blob: Blob
-    start_frame: int
-    """Where the scene began when it was made; the clip began `lead` frames before."""
-    lead: int
-    frames: int
-    made_of: Fingerprint | None = None
-    """None: not known, so that it counts as stale unless it is the user's own."""
+    clip: Clip
+    """As it was delivered: its lead is that of the scene as it was then."""
+    shot: Shot | None = None
+    """What was asked for; None: not known, so that it counts as stale unless it is the user's own."""
+    form: Form | None = None
+
+    @property
+    def first(self) -> int:
+        """The frame of the video that its first frame was made for."""
+        return self.shot.scene.start_frame - self.clip.lead if self.shot is not None else 0
 
 
 class Score:
@@ -89,35 +84,46 @@ class Score:
         end = first + frames
         words = [
             (start - first, stop - first, text, line)
-            for start, stop, text, line in self._words
-            if sung and start < end and stop > first
+            for start, stop, text, line in (self._words if sung else ())
+            if start < end and stop > first
         ]
-        beats = [(frame - first, *rest) for frame, *rest in self._beats if first <= frame < end]
-        energy = [(frame - first, value) for frame, value in self._energy if first <= frame < end]
+        beats = [(frame - first, *rest) for frame, *rest in _within(self._beats, first, end)]
+        energy = [(frame - first, value) for frame, value in _within(self._energy, first, end)]
         return [beats, energy, words]
 
 
-def fingerprint(shot: Shot, score: Score, form: Form) -> Fingerprint:
-    """What determines the picture of a shot that is to be made. The shot says the prompt as it is sent."""
-    first = shot.scene.start_frame - shot.lead
-    return _print(shot.scene, score.heard(first, shot.frames, sung=_shows_words(shot.scene)), form)
-
-
-def reasons(take: Take, shot: Shot, score: Score, form: Form) -> tuple[Reason, ...]:
+def reasons(take: Take, shot: Shot, form: Form, then: Score | None, now: Score) -> tuple[Reason, ...]:
     """Why a take is stale for its scene as it stands; empty when it is not.
 
-    shot: what would be asked for now. Only what the clip's own span holds counts, wherever its scene's cuts are.
+    shot, form: what would be asked for now, prompts as they would be sent. then, now: the music that the take was
+    made to, if it is known, and the music as it is heard now. Only the clip's own span counts, wherever the cuts
+    of its scene are.
     """
     found: list[Reason] = []
     if clip_of(take, shot) is None:
         found.append("span")
     if take.origin != "own":
-        music = score.heard(take.start_frame - take.lead, take.frames, sung=_shows_words(shot.scene))
-        now = _print(shot.scene, music, form)
-        made_of = take.made_of
-        names: tuple[Reason, ...] = ("words", "picture", "music", "form")
-        found += [name for name in names if made_of is None or getattr(made_of, name) != getattr(now, name)]
+        if take.shot is None or take.form is None or then is None:
+            found += ["words", "picture", "music", "form"]
+        else:
+            found += _changes(take, take.shot.scene, shot.scene)
+            if take.form != form:
+                found.append("form")
+            if then is not now and _music(take, shot.scene, then) != _music(take, shot.scene, now):
+                found.append("music")
     return tuple(reason for reason in MATTERS[take.origin] if reason in found)
+
+
+def varied(seed: int, number: int) -> int:
+    """The seed of a scene's take of this number, the first being 0, which has the scene's own."""
+    if number == 0:
+        return seed
+    return int.from_bytes(hashlib.blake2b(f"{seed}/take/{number}".encode(), digest_size=4).digest(), "big")
+
+
+def is_variation(seed: int, of: int) -> bool:
+    """Whether a seed is that of some take of a scene with the seed `of`."""
+    return seed == of or any(seed == varied(of, number) for number in range(1, MOST_TAKES + 1))
 
 
 def clip_of(take: Take, shot: Shot) -> Clip | None:
@@ -125,35 +131,41 @@ def clip_of(take: Take, shot: Shot) -> Clip | None:
 
     It stays where it is in the song. One that doesn't follow the music may also go along with its scene.
     """
-    scene = shot.scene
-    leads = [take.lead + scene.start_frame - take.start_frame]
-    if take.origin != "drawn":
-        leads += [take.lead, shot.lead]
+    scene, clip = shot.scene, take.clip
+    leads = [] if take.shot is None else [scene.start_frame - take.first]
+    if take.origin != "drawn" or take.shot is None:
+        leads += [clip.lead, shot.lead]
     for lead in leads:
-        if lead >= shot.lead and take.frames - lead >= shot.frames - shot.lead:
-            return Clip(scene_id=scene.id, lead=lead, frames=take.frames, blob=take.blob)
+        if lead >= shot.lead and clip.frames - lead >= shot.frames - shot.lead:
+            return msgspec.structs.replace(clip, scene_id=scene.id, lead=lead)
     return None
 
 
-def _print(scene: Scene, music: list[object], form: Form) -> Fingerprint:
-    drawn_words = scene.lyrics if _sets_type(scene) else ""
-    return Fingerprint(
-        words=_digest([getattr(scene, name) or "" for name in _WORDS]),
-        picture=_digest([*(getattr(scene, name) for name in _PICTURE), drawn_words]),
-        music=_digest(music),
-        form=_digest(form),
-    )
+def _changes(take: Take, was: Scene, now: Scene) -> list[Reason]:
+    found: list[Reason] = []
+    if is_variation(was.seed, now.seed):
+        now = msgspec.structs.replace(now, seed=was.seed)
+    if any(getattr(was, name) != getattr(now, name) for name in _WORDS):
+        found.append("words")
+    if any(getattr(was, name) != getattr(now, name) for name in _PICTURE) or _type(was) != _type(now):
+        found.append("picture")
+    return found
 
 
-def _sets_type(scene: Scene) -> bool:
-    """Whether the clip has the lyrics in it: captions are laid over it afterwards."""
-    return scene.lyrics not in ("none", "captions")
-
-
-def _shows_words(scene: Scene) -> bool:
+def _music(take: Take, scene: Scene, score: Score) -> list[object]:
     look = looks_by_name().get(scene.look)
-    return _sets_type(scene) or look is None or "words" in look.needs
+    sung = _type(scene) != "" or look is None or "words" in look.needs
+    return score.heard(take.first, take.clip.frames, sung=sung)
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:16]
+def _type(scene: Scene) -> str:
+    """How the clip has the lyrics in it; captions are laid over it afterwards."""
+    return "" if scene.lyrics in ("none", "captions") else scene.lyrics
+
+
+def _within(rows: list[Any], first: int, end: int) -> list[Any]:
+    return rows[bisect_left(rows, first, key=_frame) : bisect_left(rows, end, key=_frame)]
+
+
+def _frame(row: tuple[int, float]) -> int:
+    return row[0]

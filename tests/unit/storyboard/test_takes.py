@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from libs.contracts.analysis import Analysis, Word
 from libs.contracts.artifacts import Blob
-from libs.contracts.storyboard import Camera, Storyboard
+from libs.contracts.storyboard import Camera, Clip, Storyboard
 from libs.storyboard.cuts import move_cut, reorder, split
 from libs.storyboard.grid import Count, Double, Halve, Shift, Tap, correct
 from libs.storyboard.scene_edit import SceneEdit, TransitionEdit, edit_scene
 from libs.storyboard.shots import make_shots
-from libs.storyboard.takes import Form, Origin, Score, Take, clip_of, fingerprint, reasons
+from libs.storyboard.takes import Form, Origin, Score, Take, clip_of, reasons, varied
 from tests.storyboards import storyboard
 from tests.unit.storyboard.boards import FPS, beaten
 
@@ -26,25 +26,28 @@ SONG = beaten(40.0)
 BOARD = storyboard([150, 150, 150, 150, 150, 150, 150, 150], [0, 0, 20, 0, 0, 0, 0, 0])
 
 
-def taken(board: Storyboard = BOARD, heard: Analysis = SONG, origin: Origin = "drawn") -> dict[str, Take]:
+def taken(board: Storyboard = BOARD, origin: Origin = "drawn") -> dict[str, Take]:
     """A take of each scene, as it is asked for."""
-    score = Score(heard, RATE)
     return {
         shot.scene.id: Take(
             origin=origin,
-            blob=Blob(sha256=f"{number:064x}", size=9, media_type="video/mp4"),
-            start_frame=shot.scene.start_frame,
-            lead=shot.lead,
-            frames=shot.frames,
-            made_of=fingerprint(shot, score, FORM),
+            clip=Clip(
+                scene_id=shot.scene.id,
+                lead=shot.lead,
+                frames=shot.frames,
+                blob=Blob(sha256=f"{number:064x}", size=9, media_type="video/mp4"),
+            ),
+            shot=shot,
+            form=FORM,
         )
         for number, shot in enumerate(make_shots(board.scenes))
     }
 
 
 def stale(takes: dict[str, Take], board: Storyboard = BOARD, heard: Analysis = SONG) -> dict[str, tuple[str, ...]]:
-    score = Score(heard, RATE)
-    found = {shot.scene.id: reasons(takes[shot.scene.id], shot, score, FORM) for shot in make_shots(board.scenes)}
+    then, now = Score(SONG, RATE), Score(heard, RATE)
+    shots = make_shots(board.scenes)
+    found = {shot.scene.id: reasons(takes[shot.scene.id], shot, FORM, then, now) for shot in shots}
     return {scene_id: why for scene_id, why in found.items() if why}
 
 
@@ -89,7 +92,7 @@ def test_a_clip_stays_where_it_is_in_the_song(place: int, by: int) -> None:
         take = takes[shot.scene.id]
         clip = clip_of(take, shot)
         if clip is not None:
-            assert shot.scene.start_frame - clip.lead == take.start_frame - take.lead
+            assert shot.scene.start_frame - clip.lead == take.first
             assert clip.lead >= shot.lead
             assert clip.lead - shot.lead + shot.frames <= clip.frames
 
@@ -147,14 +150,29 @@ def test_scenes_that_change_places() -> None:
     Form(fps="30", width=640, height=180), Form(fps="30", width=320, height=180, pictures=("f" * 64,)),
 ])  # fmt: skip
 def test_another_form_is_another_picture(form: Form) -> None:
-    shot = make_shots(BOARD.scenes)[0]
-    assert reasons(taken()["s000"], shot, Score(SONG, RATE), form) == ("form",)
-    assert reasons(taken(origin="own")["s000"], shot, Score(SONG, RATE), form) == ()
+    shot, score = make_shots(BOARD.scenes)[0], Score(SONG, RATE)
+    assert reasons(taken()["s000"], shot, form, score, score) == ("form",)
+    assert reasons(taken(origin="own")["s000"], shot, form, score, score) == ()
 
 
 def test_what_is_not_known_counts_as_stale() -> None:
-    take = msgspec.structs.replace(taken()["s000"], made_of=None)
-    assert "picture" in reasons(take, make_shots(BOARD.scenes)[0], Score(SONG, RATE), FORM)
+    shot, score = make_shots(BOARD.scenes)[0], Score(SONG, RATE)
+    for unknown in ({"shot": None}, {"form": None}):
+        take = msgspec.structs.replace(taken()["s000"], **unknown)
+        assert "picture" in reasons(take, shot, FORM, score, score)
+    assert "music" in reasons(taken()["s000"], shot, FORM, None, score)
+
+
+def test_takes_vary_by_their_seeds_and_all_of_them_are_current() -> None:
+    seeds = [varied(7, number) for number in range(20)]
+    assert seeds[0] == 7
+    assert len(set(seeds)) == 20
+    take = taken()["s001"]
+    shot, score = make_shots(BOARD.scenes)[1], Score(SONG, RATE)
+    asked = msgspec.structs.replace(shot, scene=msgspec.structs.replace(shot.scene, seed=varied(1, 3)))
+    assert reasons(msgspec.structs.replace(take, shot=asked), shot, FORM, score, score) == ()
+    other = msgspec.structs.replace(shot, scene=msgspec.structs.replace(shot.scene, seed=99))
+    assert reasons(take, other, FORM, score, score) == ("words", "picture")
 
 
 @settings(max_examples=100, deadline=None)

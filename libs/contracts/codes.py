@@ -68,6 +68,12 @@ CODES: dict[str, Code] = {
     "method_not_allowed": Code(405, "The address does not take this method.", "See the API at /schema."),
     "project_not_found": Code(404, "There is no such project.", "GET /api/v1/projects lists the projects."),
     "character_not_found": Code(404, "There is no such character.", "The project's characters are listed there."),
+    "too_many_characters": Code(409, "The project has 20 characters.", "Delete one that is not needed."),
+    "song_differs": Code(
+        422,
+        "The new song is not as long as the old one.",
+        "Leave `sameGrid` out: then order a new storyboard.",
+    ),
     "project_busy": Code(409, "A job over this project is running.", "Wait for it, or cancel it."),
     "version_conflict": Code(
         412, "Somebody has changed it meanwhile.", "Read it again, and send its new version as If-Match."

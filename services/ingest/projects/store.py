@@ -65,10 +65,15 @@ class Projects:
             return [_project(row) for row in (await connection.execute(query)).mappings()]
 
     async def change(self, owner: str, project_id: str, version: int, values: Mapping[str, Any]) -> Project:
-        """Write columns, if the project is still at this version. Raises Permanent("version_conflict")."""
+        """Write columns, if the project is still at this version. Files can't be changed under a running job.
+
+        Raises Permanent: version_conflict, project_busy.
+        """
 
         async def work(connection: AsyncConnection) -> Project:
             now = self._clock()
+            if _FILES & values.keys() and await busy(connection, project_id):
+                raise Permanent("project_busy")
             await bump(connection, owner, project_id, version, {**values, "updated_at": now})
             await refer(self._database, connection, project_id, tuple(values.values()), now)
             return await read_project(connection, owner, project_id)
@@ -151,6 +156,7 @@ async def _remove_rows(connection: AsyncConnection, project_id: str) -> None:
     await connection.execute(sa.delete(t.projects).where(t.projects.c.id == project_id))
 
 
+_FILES = {"song", "image", "lyrics"}
 _ENDED = [state.value for state in State if state.ended]
 
 _LAST_JOB = sa.select(sa.func.max(t.jobs.c.id)).where(t.jobs.c.project_id == t.projects.c.id).scalar_subquery()

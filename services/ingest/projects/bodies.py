@@ -26,7 +26,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a client gets."""
 
 
-class BrandKitBody(Body, frozen=True):
+class BrandKitBody(Body, frozen=True, kw_only=True):
     """How a brand wants to be seen."""
 
     colours: Annotated[tuple[Colour, ...], Meta(max_length=12, description="As #rrggbb.")] = ()
@@ -36,7 +36,7 @@ class BrandKitBody(Body, frozen=True):
     donts: Annotated[tuple[Line, ...], Meta(max_length=20)] = ()
 
 
-class ProjectBody(Body, frozen=True):
+class ProjectBody(Body, frozen=True, kw_only=True):
     """A project, or what is to be changed of one: what is left out stays as it is."""
 
     title: Title | UnsetType = UNSET
@@ -74,7 +74,7 @@ class ProjectBody(Body, frozen=True):
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | UnsetType = UNSET
 
 
-class FileRef(View, frozen=True):
+class FileRef(View, frozen=True, kw_only=True):
     """A file that belongs to the project."""
 
     sha256: Annotated[str, Meta(description="Lower-case hex.")]
@@ -82,7 +82,7 @@ class FileRef(View, frozen=True):
     media_type: str
 
 
-class BrandKitView(View, frozen=True):
+class BrandKitView(View, frozen=True, kw_only=True):
     """How a brand wants to be seen."""
 
     colours: tuple[str, ...]
@@ -92,7 +92,7 @@ class BrandKitView(View, frozen=True):
     donts: tuple[str, ...]
 
 
-class SpentView(View, frozen=True):
+class SpentView(View, frozen=True, kw_only=True):
     """What all jobs of the project have cost so far."""
 
     cpu_seconds: float
@@ -100,7 +100,7 @@ class SpentView(View, frozen=True):
     cost: Annotated[float, Meta(description="In the currency of the budget.")]
 
 
-class ProjectView(View, frozen=True):
+class ProjectView(View, frozen=True, kw_only=True):
     """A project as it stands."""
 
     id: str
@@ -132,14 +132,14 @@ class ProjectView(View, frozen=True):
     updated_at: datetime
 
 
-class ProjectList(View, frozen=True):
+class ProjectList(View, frozen=True, kw_only=True):
     """Projects, the newest first."""
 
     projects: tuple[ProjectView, ...]
     next: Annotated[str | None, Meta(description="Path of the next page; null on the last.")] = None
 
 
-class CharacterBody(Body, frozen=True):
+class CharacterBody(Body, frozen=True, kw_only=True):
     """A character, or what is to be changed of one: what is left out stays as it is."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
@@ -153,7 +153,7 @@ class CharacterBody(Body, frozen=True):
     ] = UNSET
 
 
-class CharacterView(View, frozen=True):
+class CharacterView(View, frozen=True, kw_only=True):
     """Somebody who is seen in the video."""
 
     id: str
@@ -167,7 +167,7 @@ class CharacterView(View, frozen=True):
     updated_at: datetime
 
 
-class CharacterList(View, frozen=True):
+class CharacterList(View, frozen=True, kw_only=True):
     """All characters of a project, the primary one first."""
 
     characters: tuple[CharacterView, ...]

@@ -39,7 +39,7 @@ from services.ingest.rows import (
 from services.ingest.state import Brief, RunState
 from services.ingest.webhooks.pings import note_ping
 from services.ingest.webhooks.records import Delivery, Standing
-from services.ingest.webhooks.rows import open_deliveries, withdraw_tries
+from services.ingest.webhooks.rows import open_again, open_deliveries
 
 __all__ = ["Accepted", "DeadRow", "EventRow", "JobSnapshot", "Ledger", "NewJob", "new_id"]
 
@@ -321,12 +321,15 @@ class Ledger:
     async def _tell_again(
         self, connection: AsyncConnection, job: JobRow, run: int, key: str, now: datetime
     ) -> None:
+        c = t.dead_letters.c
+        letters = sa.update(t.dead_letters).where(c.job_id == job.id, c.run == run, c.task == key)
+        await connection.execute(letters.where(c.closed_at.is_(None)).values(closed_at=now, closed_by="redeliver"))
+        await open_again(connection, job.id, run, key)
         state = await load_run(connection, job.id, run)
         assert state is not None
         again = notify_again(state, now, key)
         if not again:
             raise Permanent("endpoint_inactive")
-        await withdraw_tries(connection, job.id, run, key)
         after, decided = settle(state, now, again)
         change = Change(before=state, after=after, decided=decided)
         await write_change(self._database, connection, job, change, now)

@@ -23,6 +23,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The same over all tries."""
     url: str
     strict: bool = False
+    run_id: str = ""
+    """What the client calls the run."""
     secret: str = ""
     """Sealed; empty: that of the notifier's settings."""
     old_secret: str = ""

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.facts import DeliveryAttempted, Fact, TaskAttemptFailed
+from libs.contracts.messages import decode, encode
+from libs.contracts.tasks import Notify, Task
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.state import RunState, kind_of, letter_of
-from services.ingest.tables import outbox
+from services.ingest.tables import jobs, outbox, tasks
 from services.ingest.webhooks.records import Standing, Status, Target
 from services.ingest.webhooks.retrying import BUSY
 from services.ingest.webhooks.tables import deliveries, delivery_attempts, webhook_endpoints
@@ -78,9 +81,12 @@ async def load_targets(connection: AsyncConnection, job_id: str, run: int) -> tu
             sa.func.coalesce(e.url, d.url).label("url"),
             sa.func.coalesce(e.strict, d.strict).label("strict"),
             *(e[name] for name in _ENDPOINT),
+            jobs.c.client_run,
         )
         .select_from(deliveries.outerjoin(webhook_endpoints, e.id == d.endpoint_id))
-        .where(d.job_id == job_id, d.run == run, sa.or_(d.endpoint_id.is_(None), e.active))
+        .join(jobs, jobs.c.id == d.job_id)
+        .where(d.job_id == job_id, d.run == run, d.status != "dropped")
+        .where(sa.or_(d.endpoint_id.is_(None), e.active))
         .order_by(d.id)
     )
     return tuple(
@@ -89,6 +95,7 @@ async def load_targets(connection: AsyncConnection, job_id: str, run: int) -> tu
             webhook_id=row.webhook_id,
             url=row.url,
             strict=row.strict,
+            run_id=row.client_run,
             secret=row.secret or "",
             old_secret=row.old_secret or "",
             old_until=row.old_until,
@@ -97,14 +104,40 @@ async def load_targets(connection: AsyncConnection, job_id: str, run: int) -> tu
     )
 
 
-async def withdraw_tries(connection: AsyncConnection, job_id: str, run: int, key: str) -> None:
-    """Take back the next try of a delivery that has not gone out yet."""
+async def open_again(connection: AsyncConnection, job_id: str, run: int, key: str) -> None:
+    """Have a delivery wait for new tries, whatever became of it; one that waits to go out is taken back."""
+    c, d = outbox.c, deliveries.c
+    await connection.execute(sa.delete(outbox).where(*_unsent(key), c.job_id == job_id, c.run == run))
+    query = sa.update(deliveries).where(d.job_id == job_id, d.run == run, d.task == key)
+    await connection.execute(query.values(status="pending", ended_at=None))
+
+
+async def drop_deliveries(connection: AsyncConnection, endpoint_id: str, now: datetime) -> None:
+    """Give up, without a dead letter, what an endpoint was to be told: nobody wants it any more."""
+    d = deliveries.c
+    await connection.execute(sa.delete(outbox).where(*_unsent(task_of(endpoint_id))))
+    query = sa.update(deliveries).where(d.endpoint_id == endpoint_id, d.status == "pending")
+    await connection.execute(query.values(status="dropped", ended_at=now, next_try_at=None))
+
+
+async def renew_tries(connection: AsyncConnection, target: Target, now: datetime) -> None:
+    """Send the tries that wait to where the endpoint is now, signed as it is now."""
+    query = sa.select(outbox.c.id, outbox.c.message).where(*_unsent(target.task))
+    for row in (await connection.execute(query)).all():
+        task = decode(row.message.encode(), Task)
+        if not isinstance(task.body, Notify):
+            continue
+        body = msgspec.structs.replace(task.body, url=target.url, strict=target.strict, secrets=target.secrets(now))
+        message = encode(msgspec.structs.replace(task, body=body)).decode()
+        await connection.execute(sa.update(outbox).where(outbox.c.id == row.id).values(message=message))
+        t = tasks.c
+        same = (t.job_id == task.job_id, t.run == task.run, t.task == task.task, t.attempt == task.attempt)
+        await connection.execute(sa.update(tasks).where(*same).values(message=message))
+
+
+def _unsent(key: str) -> tuple[sa.ColumnElement[bool], ...]:
     c = outbox.c
-    await connection.execute(
-        sa.delete(outbox).where(
-            c.job_id == job_id, c.run == run, c.task == key, c.kind == "task", c.sent_at.is_(None)
-        )
-    )
+    return (c.kind == "task", c.task == key, c.sent_at.is_(None))
 
 
 async def note_tries(
@@ -123,15 +156,16 @@ async def note_tries(
     for key in dict.fromkeys([*(fact.task for fact in told), *(key for key in waits if kind_of(key) == "notify")]):
         d = deliveries.c
         of_run = (d.job_id == state.brief.job_id, d.run == state.run, d.task == key)
-        delivery_id = (await connection.execute(sa.select(d.id).where(*of_run))).scalar_one_or_none()
-        if delivery_id is None:
+        row = (await connection.execute(sa.select(d.id, d.status).where(*of_run))).one_or_none()
+        if row is None:
             continue
         for fact in told:
             if fact.task == key:
-                await note_try(database, connection, delivery_id, fact)
-        await connection.execute(
-            sa.update(deliveries).where(d.id == delivery_id).values(**_summary(state, key, waits))
-        )
+                await note_try(database, connection, row.id, fact)
+        summary = _summary(state, key, waits)
+        if row.status == "dropped" and summary["status"] != "delivered":
+            summary = {"tries": summary["tries"], "code": summary["code"]}
+        await connection.execute(sa.update(deliveries).where(d.id == row.id).values(**summary))
 
 
 async def note_try(database: Database, connection: AsyncConnection, delivery_id: str, fact: Fact) -> None:

@@ -35,6 +35,7 @@ def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> No
         video_path=download_path(job_id) if done and done.video else "",
         error_code=error.code if error else "",
         error_message=error.message if error else "",
+        run_id=target.run_id,
         video=done.video if done else None,
         videos=tuple(TellableFile(path=f"{files}/clips/{scene}.mp4", blob=clip.blob) for scene, clip in clips),
         images=tuple(TellableFile(path=f"{files}/{name}", blob=blob) for name, blob in images.items() if blob),

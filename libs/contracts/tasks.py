@@ -65,7 +65,7 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
 
 
 class Takes(msgspec.Struct, frozen=True, kw_only=True):
-    """How many scenes were made in one way."""
+    """The scenes that were made in one way."""
 
     backend: str
     workflow: str = ""
@@ -73,6 +73,9 @@ class Takes(msgspec.Struct, frozen=True, kw_only=True):
     fallback: bool = False
     """True when another way was wanted, and failed."""
     scenes: int
+    """How many."""
+    scene_ids: tuple[str, ...] = ()
+    """Which, in their order."""
 
 
 class StageUsage(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,7 +102,9 @@ class Composition:
         )
         if report.problems:
             raise Permanent("output_check_failed", " ".join(report.problems))
-        content = contact_sheet(board, cutter.analysis, report, video.picture, order.options.title)
+        content = contact_sheet(
+            board, cutter.analysis, report, video.picture, title=order.options.title, usage=order.usage
+        )
         video_blob, poster, sheet = await together(
             suite.store.put_file(video.path, "video/mp4"),
             self._poster(board, video.path, video.picture.poster_frame),

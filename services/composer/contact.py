@@ -11,6 +11,7 @@ import numpy as np
 from libs.contracts.analysis import Analysis
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
+from libs.contracts.tasks import StageUsage
 from libs.measure.light import Small
 from libs.type.coverage import drawable
 from services.composer.measure import PictureMeasure, Shots
@@ -31,11 +32,19 @@ def wanted_shots(board: Storyboard) -> Shots:
 
 
 def contact_sheet(
-    board: Storyboard, analysis: Analysis, report: Report, picture: PictureMeasure, title: str = ""
+    board: Storyboard,
+    analysis: Analysis,
+    report: Report,
+    picture: PictureMeasure,
+    *,
+    title: str = "",
+    usage: Sequence[StageUsage] = (),
 ) -> Sheet:
-    """What a finished video's sheet shows."""
+    """What a finished video's sheet shows. usage: says which scenes GPU servers made, with which workflow."""
     fps = Fraction(board.fps)
     scenes = [board.scenes[number] for number in picked(len(board.scenes))]
+    made = (takes for stage in usage for takes in stage.takes)
+    workflows = {scene_id: takes.workflow for takes in made if takes.workflow for scene_id in takes.scene_ids}
     shots: Sequence[Small | None] = picture.shots if len(picture.shots) == len(scenes) else [None] * len(scenes)
     frames = [
         Frame(
@@ -44,7 +53,7 @@ def contact_sheet(
             at=float(scene.start_frame / fps),
             section=scene.section,
             group=scene.group,
-            note=scene.look,
+            note=workflows.get(scene.id, scene.look),
         )
         for scene, shot in zip(scenes, shots, strict=True)
     ]

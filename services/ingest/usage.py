@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -41,8 +40,10 @@ def usage_of(state: RunState, now: datetime) -> tuple[StageUsage, ...]:
 
 def _takes(takes: Mapping[str, TakeRendered]) -> tuple[Takes, ...]:
     """The most scenes first."""
-    counted = Counter((take.backend, take.workflow, take.fallback) for take in takes.values())
+    made: dict[tuple[str, str, bool], list[str]] = {}
+    for scene_id, take in sorted(takes.items()):
+        made.setdefault((take.backend, take.workflow, take.fallback), []).append(scene_id)
     return tuple(
-        Takes(backend=backend, workflow=workflow, fallback=fallback, scenes=scenes)
-        for (backend, workflow, fallback), scenes in sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+        Takes(backend=backend, workflow=workflow, fallback=fallback, scenes=len(ids), scene_ids=tuple(ids))
+        for (backend, workflow, fallback), ids in sorted(made.items(), key=lambda one: (-len(one[1]), one[0]))
     )

@@ -56,7 +56,8 @@ def test_a_server_makes_all_scenes_of_pictures_that_it_made_first(
     done = home.run("render", song.path, *words)
     report = report_of(home, done)
     (takes,) = takes_of(report)
-    assert takes == Takes(backend="comfyui", workflow="wan22-i2v", scenes=len(report.cuts) + 1)
+    ids = ("s001", *(cut.scene_id for cut in report.cuts))
+    assert takes == Takes(backend="comfyui", workflow="wan22-i2v", scenes=len(ids), scene_ids=ids)
     assert accepted(comfyui) == takes.scenes + STILLS
     stills = list((comfyui.folder / "input").glob("beatloom-*"))
     assert len(stills) == STILLS, "each is sent to the server once"

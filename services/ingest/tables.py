@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from libs.contracts.analysis import Notice
@@ -189,6 +190,7 @@ takes = Table(
     Column("shot", Document[Shot](Shot)),
     Column("analysis", Document[Blob](Blob)),
     Column("form", Document[Form](Form)),
+    Column("own", Boolean, nullable=False, server_default=false()),
     Column("workflow", KEY, nullable=False, server_default=""),
     Column("quality_score", Float),
     Column("user_score", Float),
@@ -198,8 +200,8 @@ takes = Table(
     ForeignKeyConstraint(*_OF_RUN),
     Index(None, "project_id", "scene_id"),
 )
-"""`chosen` is about its run, see `scenes` for the project. `shot`, `analysis` and `form` are what
-it was made of."""
+"""`chosen` is about its run, see `scenes` for the project. `shot`, `analysis` and `form` are what it was made of;
+`own` says that it was made of a picture or clip that the user sent for it."""
 
 exports = Table(
     "exports",

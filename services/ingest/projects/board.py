@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from services.ingest.state import RunState, scene_of
 
 FIRST_VERSION = 1
 """Of a project that no person has changed yet."""
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 async def sum_up_project(
@@ -44,8 +46,11 @@ async def sum_up_project(
         await write_scenes(connection, project_id, board.shots)
 
 
-async def write_scenes(connection: AsyncConnection, project_id: str, shots: Sequence[Shot]) -> None:
-    """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take."""
+async def write_scenes(
+    connection: AsyncConnection, project_id: str, shots: Sequence[Shot], *, parents: Mapping[str, str] = _NONE
+) -> None:
+    """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take, a new one shows
+    that of its parent, if it has one."""
     c = t.scenes.c
     known = await connection.execute(sa.select(c.scene_id, c.take_id).where(c.project_id == project_id))
     kept = {row.scene_id: row.take_id for row in known}
@@ -58,7 +63,7 @@ async def write_scenes(connection: AsyncConnection, project_id: str, shots: Sequ
             "start_frame": shot.scene.start_frame,
             "end_frame": shot.scene.end_frame,
             "shot": shot,
-            "take_id": kept.get(shot.scene.id),
+            "take_id": kept.get(parents.get(shot.scene.id, shot.scene.id)),
         }
         for position, shot in enumerate(shots)
     ]
@@ -74,8 +79,15 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
     form = None
     if board is not None:
         pictures = (image.sha256,) if image is not None else ()
-        form = Form(fps=board.fps, width=board.width, height=board.height, pictures=pictures)
-    return {"shot": state.shot(key), "analysis": track.analysis if track else None, "form": form}
+        form = Form(
+            fps=board.fps,
+            width=board.width,
+            height=board.height,
+            pictures=pictures,
+            preview=state.brief.options.preview,
+        )
+    own = wanted is not None and (wanted.image is not None or wanted.clip is not None)
+    return {"shot": state.shot(key), "analysis": track.analysis if track else None, "form": form, "own": own}
 
 
 async def offer_take(connection: AsyncConnection, project_id: str, state: RunState, key: str, attempt: int) -> None:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.add_column("scenes", sa.Column("take_id", sa.BigInteger(), nullable=True))
     for document in ("shot", "analysis", "form"):
         op.add_column("takes", sa.Column(document, sa.Text(), nullable=True))
+    op.add_column("takes", sa.Column("own", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("takes", sa.Column("workflow", sa.String(length=128), nullable=False, server_default=""))
     for score in ("quality_score", "user_score", "character_consistency", "mouth_visibility"):
         op.add_column("takes", sa.Column(score, sa.Float(), nullable=True))

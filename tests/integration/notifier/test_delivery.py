@@ -8,8 +8,6 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,67 +28,9 @@ from services.notifier.answers import refusal
 from services.notifier.delivery import post
 from services.notifier.handlers import make_handlers
 from services.notifier.settings import NotifierSettings
+from tests.raw_receiver import Receiver, answer, listening
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-@dataclass
-class Request:
-    """A request as it came over the wire."""
-
-    target: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Receiver:
-    """Takes requests, and answers each with the next of its answers (the last one again and again)."""
-
-    answers: list[bytes] = field(default_factory=lambda: [b"HTTP/1.1 204 No Content\r\n\r\n"])
-    wait_s: float = 0.0
-    endless: bool = False
-    trickle_s: float = 0.0
-    """Seconds between the bytes of an endless answer."""
-    got: list[Request] = field(default_factory=list)
-    port: int = 0
-
-    def url(self, target: str = "/hook", host: str = "127.0.0.1", scheme: str = "http") -> str:
-        return f"{scheme}://{host}:{self.port}{target}"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            first, *lines = head.strip().split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-            self.got.append(Request(first.split(" ")[1], headers, body))
-            await asyncio.sleep(self.wait_s)
-            writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
-            await writer.drain()
-            while self.endless:
-                writer.write(b"x" if self.trickle_s else b"x" * 65536)
-                await writer.drain()
-                await asyncio.sleep(self.trickle_s)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-
-def answer(status: int, **headers: str) -> bytes:
-    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n{lines}\r\n".encode()
-
-
-@asynccontextmanager
-async def listening(receiver: Receiver, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=tls)
-    receiver.port = server.sockets[0].getsockname()[1]
-    try:
-        yield receiver
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import av
 import cv2
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from libs.contracts.errors import Permanent
+from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.storyboard import Shot
 from libs.measure.light import is_black, small_size
 from libs.media.encoding import Encoding
-from libs.media.film import moving_picture
+from libs.media.film import MOST_PIXELS, moving_picture
+from libs.media.guards import memory_limit, read_image_head
 from libs.media.sound import decoded, open_media
 from libs.media.writer import FrameWriter
 from libs.runtime.worker import report
 from services.generator.builtin.render import borders
 from services.generator.comfyui.pieces import Cutting
+from services.generator.comfyui.strip import plain_picture
 
 Fault = Literal["", "unreadable", "too_short", "black", "frozen"]
 
@@ -34,6 +36,15 @@ FROZEN_LEVELS = 0.25
 LIVELY_SHARE = 0.1
 """Of the steps from frame to frame, how many must move at least."""
 REPORT_EVERY = 10
+MEMORY = 3 << 30
+"""Bytes that looking at a server's file may take: those that need more are made to."""
+NARROWEST = 8
+"""A frame is no picture when it is so many times too narrow, or too low, for the clip."""
+_WHY = {
+    "not_media": "It is none of the kinds that are read: MP4, WebM, Matroska, MOV, AVI.",
+    "no_video_stream": "It has no picture, or only a cover.",
+    "image_too_large": "Its picture is too large.",
+}
 
 Frame = npt.NDArray[np.uint8]
 
@@ -86,26 +97,37 @@ def conform(order: ConformOrder) -> Conformed:
 
 
 def inspect(path: Path, frames: int) -> Conformed:
-    """Whether a file has so many frames at least, and they show something that moves. One is a still."""
+    """Whether a file has so many frames at least, and they show something that moves. One is a still.
+
+    Nobody looks at what comes after them.
+    """
     watch, seen = _Watch(), 0
     try:
-        for _ in watch.over(_decoded(path) if frames > 1 else _still(path)):
-            seen += 1
+        with memory_limit(MEMORY):
+            for _ in watch.over(islice(_decoded(path), frames) if frames > 1 else _still(path)):
+                seen += 1
         if seen < frames:
             raise Faulty("too_short", f"The file has {seen} of {frames} frames.")
         watch.judge()
     except Faulty as error:
         return Conformed(seen, error.fault, str(error))
+    except (MemoryError, cv2.error) as error:
+        return Conformed(seen, "unreadable", f"The file takes too much memory: {error}")
     return Conformed(seen)
 
 
 def last_frame(path: Path, number: int, out: Path) -> None:
-    """Write frame `number` of a video that was inspected as a PNG: what the next piece begins with."""
-    for place, frame in enumerate(_decoded(path)):
-        if place == number:
-            cv2.imwrite(str(out), frame)
-            return
-    raise Faulty("too_short", f"The file has no frame {number}.")
+    """Write frame `number` of a video that was inspected as a PNG: what the next piece begins with.
+
+    Raises Retryable("gpu_bad_output"), and OSError when the disk is full.
+    """
+    try:
+        frame = next(islice(_decoded(path), number, None), None)
+    except Faulty as error:
+        raise Retryable("gpu_bad_output", str(error)) from error
+    if frame is None:
+        raise Retryable("gpu_bad_output", f"The file has no frame {number}.")
+    out.write_bytes(cv2.imencode(".png", frame)[1].tobytes())
 
 
 def shown(cutting: Cutting, frames: int, fps: Fraction) -> list[int]:
@@ -153,21 +175,40 @@ def _decoded(file: Path) -> Iterator[Frame]:
     try:
         with open_media(file) as container:
             for frame in decoded(container, moving_picture(container)):
+                if frame.width * frame.height > MOST_PIXELS:  # it may grow on the way
+                    raise Permanent("image_too_large")
                 yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-    except (Permanent, av.error.FFmpegError, ValueError) as error:
-        raise Faulty("unreadable", f"The file can't be decoded: {error}") from error
+    except Permanent as error:
+        raise Faulty(
+            "unreadable", f"The file is no video that can be decoded. {_WHY.get(error.code, '')}"
+        ) from error
+    except Exception as error:  # whatever a hostile file makes the decoder raise
+        raise Faulty("unreadable", f"The file can't be decoded: {str(error) or type(error).__name__}") from error
 
 
 def _still(file: Path) -> Iterator[Frame]:
-    picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    """The picture as it will be kept."""
+    try:
+        read_image_head(file)
+        data = np.frombuffer(plain_picture(file), np.uint8)
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except Permanent as error:
+        raise Faulty("unreadable", f"The picture can't be decoded: {error.message}") from error
+    except Exception as error:  # whatever a hostile file makes the decoder raise
+        raise Faulty("unreadable", f"The picture can't be decoded: {str(error) or type(error).__name__}") from error
     if picture is None:
         raise Faulty("unreadable", "The picture can't be decoded.")
     yield np.asarray(picture, np.uint8)
 
 
 def filling(frame: Frame, width: int, height: int) -> Frame:
-    """The picture in this size, none of it left empty: what stands over is cut off on both sides alike."""
+    """The picture in this size, none of it left empty: what stands over is cut off on both sides alike.
+
+    Raises Faulty for a frame of quite another shape, which would be vast before it is cut.
+    """
     rows, columns = frame.shape[:2]
+    if max(columns * height, rows * width) > NARROWEST * min(columns * height, rows * width):
+        raise Faulty("unreadable", f"A frame of {columns}x{rows} pixels makes no picture of {width}x{height}.")
     scale = max(width / columns, height / rows)
     size = max(width, round(columns * scale)), max(height, round(rows * scale))
     if size != (columns, rows):
@@ -182,12 +223,15 @@ class _Watch:
 
     def __init__(self) -> None:
         self._before: Frame | None = None
+        self._size = (0, 0)
+        """Of the first frame, made small; a file's frames may have several."""
         self._frames = self._black = self._moved = 0
 
     def over(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            size = small_size(frame.shape[1], frame.shape[0])
-            small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+            if self._before is None:
+                self._size = small_size(frame.shape[1], frame.shape[0])
+            small = np.asarray(cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA), np.uint8)
             self._frames += 1
             self._black += is_black(small)
             if self._before is not None:

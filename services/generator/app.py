@@ -11,7 +11,7 @@ from libs.runtime.workplace import Workplace
 from services.generator.backend import Backend
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.comfyui.build import ComfyLink
-from services.generator.handlers import make_handlers
+from services.generator.handlers import Fitting, make_handlers
 from services.generator.settings import GeneratorSettings
 
 NAME = "generator"
@@ -23,18 +23,15 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     """The generator as an ASGI app. pool: shared with other services and closed by its owner; None: its own."""
     place = Workplace(NAME, settings.shared, pool)
     shared = settings.shared
-    builtin = BuiltinBackend(
-        place.pool,
-        timeout_s=settings.shot_timeout_s,
-        quality=Quality(shared.preset, shared.crf),
-    )
+    fitting = Fitting(place.pool, Quality(shared.preset, shared.crf), settings.shot_timeout_s)
+    builtin = BuiltinBackend(place.pool, timeout_s=fitting.timeout_s, quality=fitting.quality)
     comfyui = ComfyLink(settings, place, builtin) if settings.comfyui_urls else None
     backend: Backend = comfyui or builtin
     at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size + READY)
     return worker_app(
         NAME,
         shared,
-        make_handlers(place.store, backend, place.scratch),
+        make_handlers(place.store, backend, place.scratch, fitting),
         concurrency=at_once,
         checks={"artifacts": place.store.check, "backend": backend.check},
         resources=[place],

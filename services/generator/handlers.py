@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,16 +18,31 @@ from libs.contracts.errors import Retryable
 from libs.contracts.facts import StillRendered, TakeRendered, Usage, WorkFact
 from libs.contracts.storyboard import Clip
 from libs.contracts.tasks import Animate, Imagine, Task, TaskKind
+from libs.media.encoding import Encoding, Quality
+from libs.media.frames import parse_fps
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.scratch import Scratch
+from libs.runtime.workers import WorkerPool
 from services.generator.backend import Backend, ClipOrder, StillOrder
+from services.generator.builtin.render import borders
+from services.generator.own import BACKEND, VERSION, OwnClip, fit_clip
 
 CLIP_TYPE = "video/mp4"
 
 log = logging.getLogger(__name__)
 
 
-def make_handlers(store: ArtifactStore, backend: Backend, scratch: Scratch) -> Mapping[TaskKind, Handler]:
+class Fitting(NamedTuple):
+    """What a person's own clips are fitted with."""
+
+    workers: WorkerPool
+    quality: Quality
+    timeout_s: float
+
+
+def make_handlers(
+    store: ArtifactStore, backend: Backend, scratch: Scratch, fitting: Fitting
+) -> Mapping[TaskKind, Handler]:
     """The handlers by task kind. The scratch folder must be open."""
 
     async def found(key: str, make: Callable[[Path], Awaitable[Made]], context: TaskContext) -> list[WorkFact]:
@@ -50,6 +65,11 @@ def make_handlers(store: ArtifactStore, backend: Backend, scratch: Scratch) -> M
     async def animate(task: Task, context: TaskContext) -> list[WorkFact]:
         order = task.body
         assert isinstance(order, Animate)
+        if order.clip is not None:
+            key = own_key(task.owner, order, fitting.quality)
+            return await found(
+                key, lambda folder: fit(order, store, fitting, folder / "clip.mp4", context), context
+            )
         key = animate_key(task.owner, order, backend)
         return await found(key, lambda folder: render(order, store, backend, folder / "clip.mp4", context), context)
 
@@ -78,6 +98,35 @@ def animate_key(owner: str, order: Animate, backend: Backend) -> str:
     if order.still is not None:
         inputs["still"] = order.still.sha256
     return result_key("animate", f"{backend.name}-{backend.version}", owner, inputs)
+
+
+def own_key(owner: str, order: Animate, quality: Quality) -> str:
+    """The key of the record of a person's own clip, fitted to its shot."""
+    assert order.clip is not None
+    inputs: dict[str, Any] = {
+        "clip": order.clip.sha256,
+        "scene": order.shot.scene.id,
+        "span": [order.shot.lead, order.shot.frames, sorted(borders(order.shot))],
+        "fps": order.fps,
+        "size": [order.width, order.height],
+        "quality": list(quality),
+    }
+    return result_key("animate", f"{BACKEND}-{VERSION}", owner, inputs)
+
+
+async def fit(order: Animate, store: ArtifactStore, fitting: Fitting, out: Path, context: TaskContext) -> Made:
+    """Fit the person's own clip into the file `out` and put it into the store."""
+    assert order.clip is not None
+    shot = order.shot
+    encoding = Encoding(order.width, order.height, parse_fps(order.fps), fitting.quality)
+    async with store.local(order.clip) as clip:
+        work = await fitting.workers.run(fit_clip, OwnClip(clip, shot, encoding, out), timeout_s=fitting.timeout_s)
+    context.spend(work.cpu_seconds)
+    blob = await store.put_file(out, CLIP_TYPE)
+    log.info("fitted %s: %d frames, %d bytes", shot.scene.id, work.value, blob.size)
+    made = Clip(scene_id=shot.scene.id, lead=shot.lead, frames=shot.frames, blob=blob)
+    fact = TakeRendered(clip=made, backend=BACKEND, seed=shot.scene.seed)
+    return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
 
 async def picture(order: Imagine, store: ArtifactStore, backend: Backend, out: Path, context: TaskContext) -> Made:

@@ -9,7 +9,7 @@ from libs.contracts.storyboard import Scene
 from libs.contracts.tasks import Conform
 from services.ingest.state import Brief
 
-AS_THE_VIDEO = frozenset({"builtin", "comfyui"})
+AS_THE_VIDEO = frozenset({"builtin", "comfyui", "own"})
 """Backends whose clips are encoded as the video is, so that they are copied."""
 
 

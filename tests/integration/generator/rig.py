@@ -28,7 +28,7 @@ from services.generator.comfyui.members import Members
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter
 from services.generator.comfyui.slots import Slots
-from services.generator.handlers import make_handlers
+from services.generator.handlers import Fitting, make_handlers
 from tests.unit.generator.scenes import song
 
 WIDTH, HEIGHT = 320, 180
@@ -38,11 +38,13 @@ FAST = Quality("ultrafast", 28)
 class Generator:
     """One generator's process, as far as it matters: the backend with its pool, and the handler."""
 
-    def __init__(self, backend: ComfyBackend, pool: Pool, store: ArtifactStore, scratch: Scratch) -> None:
+    def __init__(
+        self, backend: ComfyBackend, pool: Pool, store: ArtifactStore, scratch: Scratch, workers: WorkerPool
+    ) -> None:
         self.backend = backend
         self.pool = pool
         self.store = store
-        self._handlers = make_handlers(store, backend, scratch)
+        self._handlers = make_handlers(store, backend, scratch, Fitting(workers, FAST, 60.0))
 
     async def take(self, task: Task, context: TaskContext | None = None) -> TakeRendered:
         """The fact of the task."""
@@ -139,4 +141,4 @@ async def generator(
             scratch=scratch,
             quality=FAST,
         )
-        yield Generator(backend, pool, store, scratch)
+        yield Generator(backend, pool, store, scratch, own)

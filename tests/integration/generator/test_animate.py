@@ -23,11 +23,12 @@ from libs.contracts.facts import TakeRendered
 from libs.contracts.messages import Progress
 from libs.contracts.storyboard import Shot
 from libs.contracts.tasks import Animate, Task
+from libs.media.encoding import Quality
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.generator.backend import ClipOrder, RenderedClip, RenderedStill, StillOrder
+from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.builtin.backend import BuiltinBackend
-from services.generator.handlers import make_handlers
+from services.generator.handlers import Fitting, make_handlers
 from tests.processes import descendants
 from tests.scratch import files_in_work
 from tests.unit.generator.scenes import painter, shot, song
@@ -44,7 +45,12 @@ class Bench:
         self.store: ArtifactStore = open_store(f"file://{root}/artifacts")
         self.scratch = Scratch(root / "scratch")
         self.backend = BuiltinBackend(pool, timeout_s=60.0)
-        self.animate: Handler = make_handlers(self.store, self.backend, self.scratch)["animate"]
+        self.fitting = Fitting(pool, Quality(), 60.0)
+        self.animate: Handler = self.handler(self.backend)
+
+    def handler(self, backend: Backend) -> Handler:
+        """What animates by this backend."""
+        return make_handlers(self.store, backend, self.scratch, self.fitting)["animate"]
 
     async def task(self, order: Shot, *, image: Blob | None = None, owner: str = "ann") -> Task:
         analysis = await self.store.put_bytes(msgspec.json.encode(song()), "application/json")
@@ -197,7 +203,7 @@ async def test_cancel_kills_the_child_and_leaves_no_file(bench: Bench) -> None:
 async def test_a_shot_that_takes_too_long_is_ended(bench: Bench, tmp_path: Path) -> None:
     async with WorkerPool(1) as pool:
         backend = BuiltinBackend(pool, timeout_s=1.0)
-        animate = make_handlers(bench.store, backend, bench.scratch)["animate"]
+        animate = bench.handler(backend)
         task = await bench.task(shot("silk", frames=100_000))
         with pytest.raises(Retryable) as caught:
             await animate(task, TaskContext(task))
@@ -222,7 +228,7 @@ class Short:
 
 
 async def test_a_clip_with_a_frame_too_few_is_not_taken(bench: Bench) -> None:
-    animate = make_handlers(bench.store, Short(), bench.scratch)["animate"]
+    animate = bench.handler(Short())
     task = await bench.task(shot(frames=9))
     with pytest.raises(BeatloomError) as caught:
         await animate(task, TaskContext(task))
@@ -239,7 +245,7 @@ async def test_a_full_disk_is_tried_again_and_leaves_nothing(bench: Bench, monke
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         backend = BuiltinBackend(pool, timeout_s=60.0)
-        animate = make_handlers(bench.store, backend, bench.scratch)["animate"]
+        animate = bench.handler(backend)
         task = await bench.task(shot("silk", frames=600))
         with pytest.raises(Retryable) as caught:
             await animate(task, TaskContext(task))

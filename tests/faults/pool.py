@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -17,8 +18,9 @@ from libs.bus.connection import Bus
 from libs.bus.facts import FactConsumer
 from libs.contracts import subjects
 from libs.contracts.artifacts import Blob
-from libs.contracts.facts import Fact, TakeRendered
-from libs.contracts.tasks import Animate, Priority, Task
+from libs.contracts.facts import Fact, StillRendered, TakeRendered
+from libs.contracts.storyboard import Still
+from libs.contracts.tasks import Animate, Imagine, Priority, Task, TaskKind
 from tests.servers.comfyui import ComfyDouble
 from tests.servers.nats import NatsServer
 from tests.service_process import ServiceProcess
@@ -69,6 +71,14 @@ class Rig:
         await self.bus.publish_task(task)
         return task
 
+    async def order_still(self, number: int, image: Blob | None = None) -> Task:
+        """The task of a reference still, on its way."""
+        still = Still(id=f"p{number}", prompt="a street", negative_prompt="", seed=number, width=640, height=352)
+        body = Imagine(still=still, image=image)
+        task = Task(job_id="job1", run=1, task=f"imagine.{still.id}", attempt=1, owner="ann", body=body)
+        await self.bus.publish_task(task)
+        return task
+
     async def picture(self) -> Blob:
         """A theme picture in the store."""
         path = self.root / "picture.png"
@@ -101,25 +111,29 @@ class Rig:
     async def settled(self) -> bool:
         """Nothing waits, and nothing is in work."""
         left = 0
-        for priority in get_args(Priority):
-            consumer = subjects.task_consumer("animate", priority)
+        kinds: tuple[TaskKind, ...] = ("animate", "imagine")
+        for kind, priority in product(kinds, get_args(Priority)):
+            consumer = subjects.task_consumer(kind, priority)
             info = await self.bus.js.consumer_info(subjects.TASKS, consumer)
             left += (info.num_pending or 0) + (info.num_ack_pending or 0)
         return not left
 
     async def told(self, *tasks: Task, seconds: float = 60.0) -> None:
-        """Wait until nothing is left to do: each task has one fact, a take by the pool."""
+        """Wait until nothing is left to do: each task has one fact, a take or a still by the pool."""
         wanted = {task.task for task in tasks}
         await until(lambda: wanted <= {fact.task for fact in self.facts}, seconds=seconds)
         await until(self.settled, seconds=20)
         found = [fact for fact in self.facts if fact.task in wanted]
         assert Counter(fact.task for fact in found) == Counter(wanted)
         for fact in found:
-            assert isinstance(fact.body, TakeRendered), fact
-            assert (fact.body.backend, fact.body.workflow, fact.body.fallback) == ("comfyui", WORKFLOW, False)
-            async with open_store(f"file://{self.root}/artifacts").local(fact.body.clip.blob) as path:
+            assert isinstance(fact.body, TakeRendered | StillRendered), fact
+            assert (fact.body.backend, fact.body.fallback) == ("comfyui", False)
+            clip = isinstance(fact.body, TakeRendered)
+            blob = fact.body.clip.blob if isinstance(fact.body, TakeRendered) else fact.body.blob
+            assert not clip or fact.body.workflow == WORKFLOW
+            async with open_store(f"file://{self.root}/artifacts").local(blob) as path:
                 with av.open(str(path)) as container:
-                    assert sum(1 for _ in container.decode(video=0)) == FRAMES
+                    assert sum(1 for _ in container.decode(video=0)) == (FRAMES if clip else 1)
 
 
 @contextlib.asynccontextmanager

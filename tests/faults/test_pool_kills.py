@@ -1,6 +1,6 @@
 """Kill -9 of a generator, or of its bus, with a prompt on a ComfyUI server, at each point of its way.
 
-Each scene ends exactly once, and what a server has already is never asked of it again.
+Each scene and each still ends exactly once, and what a server has already is never asked of it again.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ QUICK = ("posting", "done")
 """Those that `make test` tries; `make test-faults` tries all."""
 
 
-async def reach(point: str, rig: Rig, double: ComfyDouble, number: int) -> Task:
-    """Order a scene, and return when the generator is at this point with it."""
+async def reach(point: str, rig: Rig, double: ComfyDouble, number: int, what: str = "scene") -> Task:
+    """Order a scene, or a still, and return when the generator is at this point with it."""
+    order, file = (rig.order, "*.mp4") if what == "scene" else (rig.order_still, "*.png")
     leases, accepted, succeeded = await rig.leases(), rig.count("accepted"), rig.count("succeeded")
     records, facts = rig.records(), len(rig.facts)
     double.set(answer_s=SLOW_S if point in ("leased", "posting") else 0.0, step_s=0.2)
-    task = await rig.order(number, await rig.picture() if point == "leased" else None)
+    task = await order(number, await rig.picture() if point == "leased" else None)
 
     async def leased() -> bool:
         return await rig.leases() > leases
@@ -50,12 +51,12 @@ async def reach(point: str, rig: Rig, double: ComfyDouble, number: int) -> Task:
             if point == "done":
                 double.set(answer_s=SLOW_S)
                 await until(lambda: rig.count("succeeded") > succeeded)
-                assert not rig.files("*.mp4")
+                assert not rig.files(file)
             else:
                 await asyncio.sleep(0.5)
                 assert double.state["running"]
         case "fetched":
-            await until(lambda: bool(rig.files("*.mp4")))
+            await until(lambda: bool(rig.files(file)))
         case "kept":
             await until(lambda: rig.records() > records)
             assert len(rig.facts) == facts
@@ -65,22 +66,25 @@ async def reach(point: str, rig: Rig, double: ComfyDouble, number: int) -> Task:
 
 
 @pytest.mark.parametrize(
-    ("victim", "points"),
+    ("victim", "what", "points"),
     [
-        pytest.param("generator", QUICK, id="generator-quick"),
-        pytest.param("generator", POINTS, id="generator", marks=pytest.mark.matrix),
-        pytest.param("nats-server", POINTS, id="nats-server", marks=pytest.mark.matrix),
+        pytest.param("generator", "scene", QUICK, id="generator-quick"),
+        pytest.param("generator", "scene", POINTS, id="generator", marks=pytest.mark.matrix),
+        pytest.param("nats-server", "scene", POINTS, id="nats-server", marks=pytest.mark.matrix),
+        pytest.param("generator", "still", QUICK[:1], id="generator-still-quick"),
+        pytest.param("generator", "still", POINTS, id="generator-still", marks=pytest.mark.matrix),
+        pytest.param("nats-server", "still", POINTS, id="nats-server-still", marks=pytest.mark.matrix),
     ],
 )
 async def test_a_kill_wastes_no_prompt(
-    nats_server: MakeNats, comfyui: ComfyDouble, tmp_path: Path, victim: str, points: tuple[str, ...]
+    nats_server: MakeNats, comfyui: ComfyDouble, tmp_path: Path, victim: str, what: str, points: tuple[str, ...]
 ) -> None:
     nats = nats_server()
     async with running_rig(tmp_path, nats, [comfyui]) as rig:
         generator = rig.start()
         await comfyui.until(lambda state: state["sockets"] > 0, timeout_s=30)
         for number, point in enumerate(points, start=1):
-            task = await reach(point, rig, comfyui, number)
+            task = await reach(point, rig, comfyui, number, what)
             if victim == "generator":
                 generator.kill()
                 generator.start()

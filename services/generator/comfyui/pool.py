@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
+from libs.bus.records import Outrun
 from libs.cache import Cache, MemoryCache
 from libs.contracts.errors import Permanent, Retryable
 from services.generator.comfyui.keeper import Keeper
@@ -160,6 +161,19 @@ class Pool:
         if name is not None and not keep_slot:
             await self._free(name, work)
 
+    async def must_hold(self, work: str) -> None:
+        """Raises Outrun when another generator has taken the work up, as it does with one that seems to be dead.
+
+        While the bus is away, nobody can have.
+        """
+        name = self._held.get(work)
+        try:
+            lost = name is not None and await self._slots.lost(name, work)
+        except Retryable:
+            return
+        if lost:
+            raise Outrun
+
     def started(self, work: str) -> None:
         """Its prompt runs from now on."""
         self._scheduler.started(work, time.monotonic())
@@ -304,9 +318,12 @@ class Pool:
             await asyncio.sleep(RENEW_S)
             for work, name in list(self._held.items()):
                 try:
-                    await self._slots.take(name, work)
+                    if not await self._slots.keep(name, work):
+                        log.warning("%s goes on without a slot of %s", work, name)
                 except Retryable as error:
                     log.warning("a slot of %s can't be renewed: %s", name, error)
+                except Exception:  # whatever it is: the other slots are to be kept
+                    log.exception("a slot of %s can't be renewed", name)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"pool {name}")

@@ -56,6 +56,8 @@ class Counts(msgspec.Struct):
     """By method and route."""
     runs: list[tuple[str, float, float, bool]] = msgspec.field(default_factory=list)
     """Id, start, end (seconds since the epoch), success: in the order in which they ended."""
+    most: int = 0
+    """Prompts running and pending at once, at most."""
     uploads: int = 0
     downloads: int = 0
     interrupts: int = 0
@@ -158,6 +160,7 @@ class Server:
         self._added += 1
         heapq.heappush(self.pending, (prompt.number, self._added, prompt))
         self.counts.accepted[prompt.id] += 1
+        self.counts.most = max(self.counts.most, self.remaining)
         self.tell_status()
         self._ready.set()
 

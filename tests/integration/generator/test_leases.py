@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
 from libs.bus.connection import Bus
 from libs.bus.records import Outrun
+from libs.contracts import subjects
 from services.generator.comfyui import slots
 from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed, opened, prompt_id_of
 from services.generator.comfyui.slots import Slots
@@ -70,6 +73,56 @@ async def test_a_race_for_the_last_slot_has_one_winner(bus: Bus) -> None:
     taken = await asyncio.gather(*(Slots(bus).take("http://a", f"w{number}") for number in range(1, 6)))
     assert sum(taken) == 1
     assert len(await slots.taken("http://a")) == 2
+
+
+async def test_who_slept_finds_its_slot_with_another_and_leaves_it_alone(bus: Bus) -> None:
+    sleeper, other = Slots(bus), Slots(bus)
+    assert await sleeper.take("http://a", "w1")
+    assert await sleeper.keep("http://a", "w1")
+    assert await other.take("http://a", "w1")
+    assert await sleeper.lost("http://a", "w1")
+    assert not await other.lost("http://a", "w1")
+    assert not await sleeper.keep("http://a", "w1")
+    await sleeper.free("http://a", "w1")
+    assert await sleeper.taken("http://a") == ("w1",), "it is the other one's"
+    await other.free("http://a", "w1")
+    assert await sleeper.taken("http://a") == ()
+    assert not await sleeper.lost("http://a", "w1")
+    assert await sleeper.keep("http://a", "w1"), "what has run out, and nobody took, is taken again"
+
+
+async def test_slots_that_vanished_are_taken_again_by_whoever_comes_first(bus: Bus) -> None:
+    mine, theirs = Slots(bus), Slots(bus)
+    for work in ("w1", "w2"):
+        assert await mine.take("http://a", work)
+    await bus.js.purge_stream(f"KV_{subjects.WORK_BUCKET}")
+    assert await theirs.take("http://a", "w3")
+    assert await mine.keep("http://a", "w1")
+    assert not await mine.keep("http://a", "w2")
+    assert set(await mine.taken("http://a")) == {"w1", "w3"}
+
+
+async def test_many_generators_never_hold_more_than_there_are(bus: Bus) -> None:
+    servers, chance = ("http://a", "http://b", "http://c"), random.Random(7)
+    holding: Counter[str] = Counter()
+    got: Counter[str] = Counter()
+
+    async def generator(number: int, mine: Slots) -> None:
+        for each in range(25):
+            server, work = chance.choice(servers), f"g{number}/{each}"
+            if await mine.take(server, work):
+                holding[server] += 1
+                got[server] += 1
+                assert holding[server] <= slots.SLOTS
+                await asyncio.sleep(chance.random() / 100)
+                assert await mine.keep(server, work)
+                holding[server] -= 1
+                await mine.free(server, work)
+
+    await asyncio.gather(*(generator(number, Slots(bus)) for number in range(6)))
+    assert all(got[server] for server in servers)
+    for server in servers:
+        assert await Slots(bus).taken(server) == ()
 
 
 async def test_a_dead_generators_slots_come_free(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

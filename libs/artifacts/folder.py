@@ -19,6 +19,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from libs.artifacts.presign import Grant
 from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of, is_key
 from libs.contracts.artifacts import Blob, blob_key
 from libs.contracts.errors import InputMissing, Retryable
@@ -54,6 +55,20 @@ class FolderStore:
         """Store bytes; see `ArtifactStore`."""
         sha256 = await asyncio.to_thread(self._keep_bytes, data)
         return Blob(sha256=sha256, size=len(data), media_type=media_type)
+
+    async def put_at(self, key: str, path: Path, media_type: str) -> None:
+        """Copy a file in; see `ArtifactStore`. A folder keeps no media types."""
+        target = self._path(key)
+        stop = threading.Event()
+        try:
+            await asyncio.to_thread(self._copy_to, target, path, stop)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def presigned(self, grant: Grant, *, endpoint: str) -> str | None:
+        """None: nobody but us serves a folder."""
+        return None
 
     @asynccontextmanager
     async def local(self, blob: Blob) -> AsyncIterator[Path]:
@@ -112,16 +127,15 @@ class FolderStore:
         return self._root / checked_key(key)
 
     def _copy_in(self, source: Path, stop: threading.Event) -> tuple[str, int]:
-        digest, size = hashlib.sha256(), 0
-        with source.open("rb") as reader, _translated(), self._new_file() as (writer, partial):
-            while chunk := reader.read(CHUNK):
-                if stop.is_set():
-                    raise InterruptedError
-                digest.update(chunk)
-                size += len(chunk)
-                writer.write(chunk)
-            self._appear(writer, partial, blob_key(digest.hexdigest()), size)
-        return digest.hexdigest(), size
+        with _translated(), self._new_file() as (writer, partial):
+            sha256, size = _copy(source, writer, stop)
+            self._appear(writer, partial, blob_key(sha256), size)
+        return sha256, size
+
+    def _copy_to(self, target: Path, source: Path, stop: threading.Event) -> None:
+        with _translated(), self._new_file() as (writer, partial):
+            _copy(source, writer, stop)
+            _become(writer, partial, target)
 
     def _keep_bytes(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
@@ -135,12 +149,8 @@ class FolderStore:
     def _appear(self, writer: BinaryIO, partial: Path, key: str, size: int) -> None:
         """Let a written file become the object, unless a good one stands there already."""
         target = self._path(key)
-        if _refresh(target, size):
-            return
-        _settle(writer)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.replace(target)
-        _settle_folder(target.parent)
+        if not _refresh(target, size):
+            _become(writer, partial, target)
 
     def _link_if_absent(self, target: Path, data: bytes) -> bytes:
         with _translated():
@@ -251,6 +261,27 @@ def _read_part(path: Path, offset: int, size: int) -> bytes | None:
             return file.read(size)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _copy(source: Path, writer: BinaryIO, stop: threading.Event) -> tuple[str, int]:
+    """Copy a file; its SHA-256 and size. Raises InterruptedError once `stop` is set."""
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as reader:
+        while chunk := reader.read(CHUNK):
+            if stop.is_set():
+                raise InterruptedError
+            digest.update(chunk)
+            size += len(chunk)
+            writer.write(chunk)
+    return digest.hexdigest(), size
+
+
+def _become(writer: BinaryIO, partial: Path, target: Path) -> None:
+    """Let a written file appear at `target`, whole."""
+    _settle(writer)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial.replace(target)
+    _settle_folder(target.parent)
 
 
 def _settle(writer: BinaryIO) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.artifacts import Blob
 from libs.contracts.facts import Usage, WorkFact
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 RECORD_VERSION = 1
 _RACES = 5
@@ -81,28 +83,39 @@ async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaita
 
 async def find_blob(store: ArtifactStore, key: str) -> Blob | None:
     """The blob recorded at `key` by `keep_blob`, when both record and blob are still there."""
-    data = await store.get_bytes(key)
-    if data is None:
-        return None
-    try:
-        record = msgspec.json.decode(data, type=_BlobRecord)
-    except msgspec.DecodeError:
-        return None
-    return record.blob if await _whole(store, record.blob) else None
+    record = await find_record(store, key, _BlobRecord)
+    return None if record is None else record.blob
 
 
 async def keep_blob(store: ArtifactStore, key: str, blob: Blob) -> Blob:
     """Record a blob, which is in the store already, at `key`. Returns the blob to use: ours, or the winner's."""
-    data = msgspec.json.encode(_BlobRecord(blob=blob))
+    return (await keep_record(store, key, _BlobRecord(blob=blob))).blob
+
+
+async def find_record(store: ArtifactStore, key: str, kind: type[R]) -> R | None:
+    """What `keep_record` has put at `key`, when all blobs that it names are still there."""
+    data = await store.get_bytes(key)
+    if data is None:
+        return None
+    try:
+        record = msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError:
+        return None
+    return record if await _all_whole(store, record) else None
+
+
+async def keep_record(store: ArtifactStore, key: str, record: R) -> R:
+    """Put a struct at `key`; the blobs that it names are in the store already. Returns ours, or the winner's."""
+    data = msgspec.json.encode(record)
     for _ in range(_RACES):
         standing = await store.put_if_absent(key, data)
         if standing == data:
-            return blob
-        winner = await find_blob(store, key)
+            return record
+        winner = await find_record(store, key, type(record))
         if winner is not None:
             return winner
         await _remove(store, key, standing)
-    return blob
+    return record
 
 
 async def _usable(store: ArtifactStore, data: bytes) -> _Record | None:
@@ -113,8 +126,12 @@ async def _usable(store: ArtifactStore, data: bytes) -> _Record | None:
         return None
     if record.version != RECORD_VERSION:
         return None
-    there = await asyncio.gather(*(_whole(store, blob) for blob in set(_blobs(record.facts))))
-    return record if all(there) else None
+    return record if await _all_whole(store, record.facts) else None
+
+
+async def _all_whole(store: ArtifactStore, value: Any) -> bool:
+    """True when all blobs that the value names are there."""
+    return all(await asyncio.gather(*(_whole(store, blob) for blob in set(_blobs(value)))))
 
 
 async def _whole(store: ArtifactStore, blob: Blob) -> bool:

@@ -26,6 +26,7 @@ from minio.credentials.credentials import Credentials
 from minio.error import MinioException, S3Error
 from minio.signer import sign_v4_s3
 
+from libs.artifacts.presign import Grant, Signature, presign
 from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of, is_key
 from libs.contracts.artifacts import Blob, blob_key
 from libs.contracts.errors import InputMissing, Retryable
@@ -64,6 +65,7 @@ class S3Store:
         self._address = f"{'https' if secure else 'http'}://{host}"
         self._host = host
         self._credentials = Credentials(access_key, secret_key)
+        self._signature = Signature(access_key, secret_key, region)
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
             maxsize=_THREADS,
@@ -87,6 +89,20 @@ class S3Store:
     async def put_bytes(self, data: bytes, media_type: str) -> Blob:
         """Store bytes; see `ArtifactStore`."""
         return await self._in_thread(self._put_bytes, data, media_type)
+
+    async def put_at(self, key: str, path: Path, media_type: str) -> None:
+        """Copy a file in; see `ArtifactStore`. A cancelled copy stops soon."""
+        stop = threading.Event()
+        try:
+            await self._in_thread(self._put_at, checked_key(key), path, media_type, stop)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def presigned(self, grant: Grant, *, endpoint: str) -> str | None:
+        """An address of the bucket; see `ArtifactStore`."""
+        checked_key(grant.key)
+        return presign(grant, self._signature, endpoint=endpoint, bucket=self._bucket, now=datetime.now(UTC))
 
     @asynccontextmanager
     async def local(self, blob: Blob) -> AsyncIterator[Path]:
@@ -149,14 +165,15 @@ class S3Store:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, translated)
 
+    def _put_at(self, key: str, path: Path, media_type: str, stop: threading.Event) -> None:
+        with path.open("rb") as file:
+            digest, size = _digest(file, stop)
+            file.seek(0)
+            self.put_object(key, file, size, digest.digest(), media_type)
+
     def _put_file(self, path: Path, media_type: str, stop: threading.Event) -> Blob:
         with path.open("rb") as file:
-            digest, size = hashlib.sha256(), 0
-            while chunk := file.read(CHUNK):
-                if stop.is_set():
-                    raise InterruptedError
-                digest.update(chunk)
-                size += len(chunk)
+            digest, size = _digest(file, stop)
             blob = Blob(sha256=digest.hexdigest(), size=size, media_type=media_type)
             if not self._is_fresh(blob):
                 file.seek(0)
@@ -279,6 +296,17 @@ class S3Store:
         if response.status == 507 or reason in _FULL:
             raise Retryable("no_space", "The artifact store is full.")
         raise Retryable("store_unavailable", f"The artifact store answered {response.status} {reason}.")
+
+
+def _digest(file: BinaryIO, stop: threading.Event) -> tuple[hashlib._Hash, int]:
+    """The SHA-256 of a file, and its size. Raises InterruptedError once `stop` is set."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK):
+        if stop.is_set():
+            raise InterruptedError
+        digest.update(chunk)
+        size += len(chunk)
+    return digest, size
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from libs.artifacts.presign import Grant
 from libs.contracts.artifacts import Blob
 
 CHUNK = 1 << 20
@@ -44,6 +45,17 @@ class ArtifactStore(Protocol):
 
     def local(self, blob: Blob) -> AbstractAsyncContextManager[Path]:
         """A path to read the blob from, valid within the context; never write there. Raises InputMissing."""
+        ...
+
+    async def put_at(self, key: str, path: Path, media_type: str) -> None:
+        """Copy a file in at a key of its own, over what stands there: for what is no blob yet."""
+        ...
+
+    def presigned(self, grant: Grant, *, endpoint: str) -> str | None:
+        """An address at which a client may do what `grant` says; None where the store has no such addresses.
+
+        endpoint: where clients reach the store's server, as in `https://s3.example.com`.
+        """
         ...
 
     async def get_bytes(self, key: str) -> bytes | None:

@@ -90,6 +90,8 @@ CODES: dict[str, Code] = {
     ),
     "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
     "scene_not_found": Code(404, "There is no such scene.", "The project's storyboard lists its scenes."),
+    "take_not_found": Code(404, "The scene has no such take.", "GET .../scenes/{id}/takes lists its takes."),
+    "too_many_takes": Code(409, "The scene has 200 takes.", "Choose one of them, or split the scene."),
     "scene_locked": Code(409, "The scene is locked.", "Unlock it first: PATCH it with `locked` false."),
     "upload_not_found": Code(404, "There is no such upload, or no more.", "Uploads expire; send the file again."),
     "upload_not_ready": Code(409, "The upload is not complete.", "PUT its bytes, then POST to /complete."),

@@ -18,6 +18,9 @@ from libs.contracts.analysis import Notice
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
 from libs.media.formats import OPEN_OPTIONS, id3_length
 from libs.media.guards import (
+    MAX_CLIP_BYTES,
+    MAX_CLIP_SECONDS,
+    MAX_CLIP_SIDE,
     MAX_SONG_SECONDS,
     MIN_SONG_SECONDS,
     LyricsFormat,
@@ -28,6 +31,7 @@ from libs.media.guards import (
 )
 from libs.media.sound import Samples, decoded, open_media, resampled
 from libs.media.tags import song_title
+from libs.media.track import before_the_break, time_of
 
 if TYPE_CHECKING:
     from libs.runtime.workers import WorkerPool
@@ -36,8 +40,10 @@ T = TypeVar("T")
 
 SONG_TIMEOUT_S = 60.0
 IMAGE_TIMEOUT_S = 20.0
+CLIP_TIMEOUT_S = 90.0
 SONG_MEMORY = 768 << 20
 IMAGE_MEMORY = 500 << 20
+CLIP_MEMORY = 1536 << 20
 
 _DECLARES_LENGTH = frozenset({"mov", "wav", "w64", "flac", "aiff", "caf", "matroska", "avi", "flv", "asf"})
 """Demuxers whose files say how long they are, so that a missing end shows."""
@@ -70,6 +76,20 @@ class ImageProbe(msgspec.Struct, frozen=True, kw_only=True):
     format: str
 
 
+class ClipProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """A video clip that can be taken."""
+
+    duration: float
+    """Seconds from the first picture to the end of the last."""
+    codec: str
+    container: str
+    width: int
+    height: int
+    """Pixels as it is shown, turned if the file says so."""
+    frames: int
+    """Pictures that decode."""
+
+
 async def probe_song(path: Path, pool: WorkerPool | None = None) -> SongProbe:
     """What the song holds, decoded to its end. Without a pool, a child is started for this alone.
 
@@ -87,6 +107,16 @@ async def probe_image(path: Path, pool: WorkerPool | None = None) -> ImageProbe:
     """
     read_image_head(path)
     return await _in_child(pool, probe_image_here, path, IMAGE_TIMEOUT_S, "bad_image")
+
+
+async def probe_clip(path: Path, pool: WorkerPool | None = None) -> ClipProbe:
+    """What the clip shows, decoded to its end. Its sound is not looked at.
+
+    Raises `Permanent`: empty_file, file_too_large, unsafe_media, not_media, no_video_stream, image_too_large,
+    video_too_long.
+    """
+    check_song_file(path, MAX_CLIP_BYTES)
+    return await _in_child(pool, probe_clip_here, path, CLIP_TIMEOUT_S, "not_media")
 
 
 async def probe_lyrics(path: Path) -> LyricsFormat:
@@ -273,3 +303,45 @@ def probe_image_here(path: str) -> ImageProbe:
     except Exception as error:  # whatever a hostile file makes the decoder raise
         raise Permanent("bad_image") from error
     return ImageProbe(width=head.width, height=head.height, format=head.format)
+
+
+def probe_clip_here(path: str) -> ClipProbe:
+    """`probe_clip` in this very process: for a child."""
+    try:
+        with memory_limit(CLIP_MEMORY):
+            return _probe_clip(Path(path))
+    except BeatloomError:
+        raise
+    except Exception as error:  # whatever a hostile file makes the decoder raise
+        raise Permanent("not_media", "The file is no video that can be decoded.") from error
+
+
+def _probe_clip(path: Path) -> ClipProbe:
+    demuxer = check_song_file(path, MAX_CLIP_BYTES)
+    with open_media(path) as container:
+        stream = next((one for one in container.streams.video if not _is_cover(one)), None)
+        if stream is None:
+            raise Permanent("no_video_stream")
+        if max(stream.codec_context.width, stream.codec_context.height) > MAX_CLIP_SIDE:
+            raise Permanent("image_too_large", f"The clip's picture is larger than {MAX_CLIP_SIDE} on a side.")
+        stream.thread_type = "NONE"
+        frames, first, end, size = 0, 0.0, 0.0, (0, 0)
+        step = 1 / float(stream.average_rate or 30)
+        for frame in before_the_break(decoded(container, stream)):
+            at = time_of(frame) if frame.pts is not None else end
+            if not frames:
+                turned = round(getattr(frame, "rotation", 0) / 90) % 2
+                first, size = at, (frame.height, frame.width) if turned else (frame.width, frame.height)
+            frames, end = frames + 1, max(end, at - first + step)
+            if end > MAX_CLIP_SECONDS:
+                raise Permanent("video_too_long", f"The clip is longer than {MAX_CLIP_SECONDS:g} seconds.")
+        if not frames:
+            raise Permanent("no_video_stream", "No picture of the clip can be decoded.")
+        return ClipProbe(
+            duration=end,
+            codec=stream.codec_context.name,
+            container=demuxer,
+            width=size[0],
+            height=size[1],
+            frames=frames,
+        )

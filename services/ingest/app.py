@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
+from libs.contracts.errors import Permanent
+from libs.outbound.urls import check_url
 from libs.runtime.app import service_app
 from libs.runtime.bus_link import BusLink
 from libs.runtime.workers import WorkerPool
 from libs.runtime.workplace import Workplace
+from libs.seal import Keyring
+from libs.seal.addresses import Addresses
 from libs.telemetry.metrics import BusMetrics, LedgerMetrics
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
-from services.ingest.ledger import Ledger
+from services.ingest.ledger import Ledger, utc_now
 from services.ingest.outbox import Outbox
+from services.ingest.published import Published
 from services.ingest.routes.documents import openapi
 from services.ingest.settings import IngestSettings
 from services.ingest.sweeper import Sweeper
+from services.ingest.uploads.desk import Desk
+from services.ingest.uploads.fetching import Fetching
+from services.ingest.uploads.scan import Scanner
+from services.ingest.webhooks.deliveries import Deliveries
+from services.ingest.webhooks.endpoints import Endpoints
+from services.ingest.webhooks.records import Standing
 
 NAME = "ingest"
 
@@ -36,6 +48,10 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     place = Workplace(NAME, settings.shared, pool)
     link = BusLink(NAME, settings.shared, BusMetrics(registry))
     database = Database(settings.database_url)
+    scanner = Scanner(settings.scanner)
+    keyring = Keyring(settings.shared.secret_key)
+    addresses = Addresses(keyring)
+    standing = standing_of(settings)
     front = Front()
     running: list[Loops] = []
 
@@ -51,7 +67,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 outbox.wake()
                 await bus.wake(job_id)
 
-            ledger = Ledger(database, on_commit=committed, metrics=metrics)
+            ledger = Ledger(database, on_commit=committed, metrics=metrics, standing=standing)
             outbox = Outbox(database, bus, refused=ledger.apply)
             sweeper = Sweeper(
                 database, place.store, wake=outbox.wake, metrics=metrics, every_s=settings.sweep_every_s
@@ -67,6 +83,27 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     pool=place.pool,
                     scratch=place.scratch,
                     callback_allow=settings.callback_allow,
+                    desk=Desk(
+                        database,
+                        place.store,
+                        place.pool,
+                        place.scratch,
+                        scanner,
+                        Fetching(allow=settings.fetch_allow, seconds=settings.fetch_s),
+                        timedelta(seconds=settings.upload_kept_s),
+                        utc_now,
+                    ),
+                    endpoints=Endpoints(database, keyring, clock=utc_now, wake=outbox.wake),
+                    deliveries=Deliveries(database),
+                    published=Published(
+                        place.store,
+                        addresses,
+                        public_url=settings.public_url,
+                        s3_url=settings.s3_public_url,
+                        finals=timedelta(seconds=settings.download_s),
+                        uploads=timedelta(seconds=settings.upload_kept_s),
+                        clock=utc_now,
+                    ),
                 )
             )
             running.append(loops)
@@ -92,6 +129,17 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
         registry=registry,
         openapi=openapi(_version()),
     )
+
+
+def standing_of(settings: IngestSettings) -> Standing | None:
+    """The endpoint of the settings. Raises Permanent("bad_setting") for one that may not be called."""
+    if not settings.webhook_url:
+        return None
+    try:
+        check_url(settings.webhook_url, settings.callback_allow)
+    except Permanent as error:
+        raise Permanent("bad_setting", f"BEATLOOM_INGEST_WEBHOOK_URL: {error.message}") from error
+    return Standing(url=settings.webhook_url, strict=settings.webhook_strict)
 
 
 def _version() -> str:

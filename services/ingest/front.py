@@ -19,8 +19,12 @@ from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard
-from services.ingest.routes import dead, files, jobs, stream
+from services.ingest.published import Published
+from services.ingest.routes import dead, files, jobs, stream, upload_audio, uploads, webhooks
 from services.ingest.streams import Hub
+from services.ingest.uploads.desk import Desk
+from services.ingest.webhooks.deliveries import Deliveries
+from services.ingest.webhooks.endpoints import Endpoints
 
 
 class Front:
@@ -44,7 +48,15 @@ class Front:
 
         return Router(
             "/api/v1",
-            route_handlers=[*jobs.HANDLERS, *stream.HANDLERS, *files.HANDLERS, *dead.HANDLERS],
+            route_handlers=[
+                *jobs.HANDLERS,
+                *stream.HANDLERS,
+                *files.HANDLERS,
+                *dead.HANDLERS,
+                *uploads.HANDLERS,
+                *upload_audio.HANDLERS,
+                *webhooks.HANDLERS,
+            ],
             dependencies={"parts": Provide(current, sync_to_thread=False, use_cache=False)},
         )
 
@@ -66,6 +78,10 @@ class Front:
         bus: Bus,
         pool: WorkerPool,
         scratch: Scratch,
+        desk: Desk,
+        endpoints: Endpoints,
+        deliveries: Deliveries,
+        published: Published,
         callback_allow: Collection[str] = (ANY_HOST,),
     ) -> AsyncIterator[None]:
         """Serve with these parts until the end: follows wakes and progress. The scratch must be open."""
@@ -77,7 +93,9 @@ class Front:
                 stack.push_async_callback(following.stop)
             poll = asyncio.create_task(self.hub.poll())
             stack.callback(poll.cancel)
-            self._parts = Parts(ledger, store, pool, self.hub, scratch, callback_allow)
+            self._parts = Parts(
+                ledger, store, pool, self.hub, scratch, callback_allow, desk, endpoints, deliveries, published
+            )
             try:
                 yield
             finally:

@@ -2,6 +2,7 @@
 
 A project refers to its uploads and to every blob that a fact of its runs names (takes, exports and running jobs
 belong to projects): what exists is not made again. Records of results live as long as a blob that they name.
+An upload refers to its blob until it expires; what was announced and never completed lies beside the blobs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from libs.artifacts.store import ArtifactStore, StoredObject
 from services.ingest import tables as t
 from services.ingest.columns import Moment
 from services.ingest.database import Database
+from services.ingest.uploads.presign import PREFIX
+from services.ingest.uploads.records import referred
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,8 @@ async def remove_garbage(database: Database, store: ArtifactStore, now: datetime
         digests = {stored.key.removeprefix("blob/"): stored.key for stored in chunk}
         wanted = await _referred(database, set(digests))
         removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted], before)
+    async for chunk in _old(store, PREFIX, now - KEPT):
+        removed += await _delete(store, [stored.key for stored in chunk], now - KEPT)
     return removed
 
 
@@ -81,6 +86,7 @@ async def _referred(database: Database, digests: set[str]) -> set[str]:
         query = sa.select(t.references.c.sha256).where(t.references.c.sha256.in_(asked[start : start + CHUNK]))
         async with database.read() as connection:
             found.update((await connection.execute(query)).scalars())
+            found |= await referred(connection, asked[start : start + CHUNK])
     return found
 
 

@@ -10,7 +10,11 @@ from libs.artifacts.store import ArtifactStore
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger
+from services.ingest.published import Published
 from services.ingest.streams import Hub
+from services.ingest.uploads.desk import Desk
+from services.ingest.webhooks.deliveries import Deliveries
+from services.ingest.webhooks.endpoints import Endpoints
 
 OWNER = "local"
 """The one user, until there are accounts."""
@@ -26,6 +30,13 @@ class Parts(NamedTuple):
     hub: Hub
     scratch: Scratch
     callback_allow: Collection[str]
+    desk: Desk
+    """Where files are taken in."""
+    endpoints: Endpoints
+    deliveries: Deliveries
+    """Whom webhooks go to, and what became of them."""
+    published: Published
+    """Where clients get files without a login."""
 
 
 def now() -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.ingest.projects import tables as projects
 from services.ingest.tables import metadata
+from services.ingest.uploads import tables as uploads
 from services.ingest.webhooks import tables as webhooks
 
-__all__ = ["metadata", "projects", "webhooks"]
+__all__ = ["metadata", "projects", "uploads", "webhooks"]

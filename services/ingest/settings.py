@@ -28,6 +28,51 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
             " all, since the notifier checks again."
         ),
     ] = ("*",)
+    webhook_url: Annotated[
+        str,
+        secret(
+            "Webhook endpoint that is told of the end of every job, besides those that users register; signed with"
+            " BEATLOOM_NOTIFIER_SECRET. Empty: none."
+        ),
+    ] = ""
+    webhook_strict: Annotated[
+        bool, Meta(description='Of that endpoint only the answer `{"received": true}` counts as taken.')
+    ] = False
+    public_url: Annotated[
+        str, Meta(description="Address of the API as clients reach it: signed addresses begin with it.")
+    ] = "http://127.0.0.1:8080"
+    s3_public_url: Annotated[
+        str,
+        Meta(
+            description="Address of the S3 server as clients reach it, as in `https://s3.example.com`: signed"
+            " addresses then lead there. Empty: files go through the API."
+        ),
+    ] = ""
+    download_s: Annotated[
+        int, Meta(ge=60, le=604_800, description="Seconds that a signed address of a job's files is good.")
+    ] = 3600
+    upload_kept_s: Annotated[
+        int,
+        Meta(
+            ge=3600,
+            le=604_800,
+            description="Seconds that an upload waits for its job or project, and that its signed address is good.",
+        ),
+    ] = 86_400
+    fetch_allow: Annotated[
+        tuple[str, ...],
+        Meta(description="Hosts and addresses that files may be fetched from although they are private."),
+    ] = ()
+    fetch_s: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds that fetching one file of an order may take.")
+    ] = 30.0
+    scanner: Annotated[
+        str,
+        Meta(
+            description="A clamd that looks at every file first: `tcp://host:port` or `unix:///path`; while it does"
+            " not answer, no file is taken. Empty: none."
+        ),
+    ] = ""
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0

@@ -20,6 +20,7 @@ from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ledger import utc_now
+from services.ingest.uploads.records import remove_expired
 
 log = logging.getLogger(__name__)
 
@@ -152,12 +153,13 @@ class Sweeper:
         return found
 
     async def prune(self) -> None:
-        """Delete published messages and expired idempotency keys."""
+        """Delete published messages, expired idempotency keys and uploads."""
         now = self._clock()
 
         async def remove(connection: AsyncConnection) -> None:
             await connection.execute(sa.delete(t.outbox).where(t.outbox.c.sent_at < now - SENT_KEPT))
             await connection.execute(sa.delete(t.idempotency_keys).where(t.idempotency_keys.c.expires_at <= now))
+            await remove_expired(connection, now)
 
         await self._database.transact(remove)
 

@@ -15,10 +15,15 @@ from libs.contracts.codes import CODES
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import COMPOSING, JobKind, JobOptions, State
 from services.ingest.events import download_path, files_path
+from services.ingest.names import stem
 from services.ingest.progress import Live
+from services.ingest.published import Published
 from services.ingest.records import AttemptError, DeadRow, JobSnapshot
 
 Meta = msgspec.Meta
+
+VIDEO = "video.mp4"
+"""The name of the video among a job's files."""
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +133,23 @@ class FileList(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[FileView, ...]
 
 
+class SignedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that works without a login."""
+
+    name: Annotated[str, Meta(description="As in `GET /files`.")]
+    size: Annotated[int, Meta(description="Bytes.")]
+    media_type: str
+    url: str
+    expires_at: datetime
+
+
+class SignedLinks(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses of the files that are ready."""
+
+    job_id: str
+    links: tuple[SignedLink, ...]
+
+
 class DeadView(msgspec.Struct, frozen=True, kw_only=True):
     """Work that was given up."""
 
@@ -225,19 +247,42 @@ def files_of(snapshot: JobSnapshot) -> dict[str, Blob]:
     return {name: blob for name, blob in named.items() if blob is not None}
 
 
-def file_list(snapshot: JobSnapshot) -> FileList:
-    """The files that are ready, the video last."""
+def _ready(snapshot: JobSnapshot) -> list[tuple[str, Blob, str]]:
+    """Name, bytes and path of each file that is ready, the video last."""
     base = files_path(snapshot.job_id)
     found = [(name, blob, f"{base}/{name}") for name, blob in files_of(snapshot).items()]
     if snapshot.video is not None and snapshot.state is State.COMPLETED:
-        found.append(("video.mp4", snapshot.video, download_path(snapshot.job_id)))
+        found.append((VIDEO, snapshot.video, download_path(snapshot.job_id)))
+    return found
+
+
+def file_list(snapshot: JobSnapshot) -> FileList:
+    """The files that are ready, the video last."""
     return FileList(
         job_id=snapshot.job_id,
         files=tuple(
             FileView(name=name, size=blob.size, media_type=blob.media_type, sha256=blob.sha256, link=link)
-            for name, blob, link in found
+            for name, blob, link in _ready(snapshot)
         ),
     )
+
+
+def save_name(snapshot: JobSnapshot, name: str) -> str:
+    """What one of the job's files is called where it is saved."""
+    return f"{stem(snapshot.song_name)}.{'beatloom.mp4' if name == VIDEO else name.rsplit('/', 1)[-1]}"
+
+
+def signed_links(snapshot: JobSnapshot, published: Published) -> SignedLinks:
+    """Addresses of the files that are ready, the video last. Raises Permanent("no_secret_key")."""
+    signed = []
+    for name, blob, path in _ready(snapshot):
+        link = published.link(blob, path, save_name(snapshot, name), published.finals)
+        signed.append(
+            SignedLink(
+                name=name, size=blob.size, media_type=blob.media_type, url=link.url, expires_at=link.expires_at
+            )
+        )
+    return SignedLinks(job_id=snapshot.job_id, links=tuple(signed))
 
 
 def dead_token(letter_id: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.openapi.spec.media_type import OpenAPIMediaType
+from litestar.types import OperationIDCreator
 
 from libs.contracts.jobs import JobOptions
 from libs.runtime.problems import MEDIA_TYPE, Problem
@@ -48,10 +51,49 @@ COMMON = MappingProxyType(
 """What every route may answer."""
 
 NO_JOB = problem("There is no such job.")
+SIGNED = problem("The address is signed, and altered, expired or made for something else.")
 
 
-def _file(description: str) -> Schema:
+def operation_name(base: str) -> OperationIDCreator:
+    """Operation ids for a route that takes GET and HEAD."""
+
+    def name(handler: HTTPRouteHandler, method: object, path: object) -> str:
+        return f"{'head' if str(method).upper().endswith('HEAD') else 'get'}{base}"
+
+    return name
+
+
+def reads(body: RequestBody) -> type[Operation]:
+    """The class of an operation whose body is read from the wire by hand, so that its shape is told here."""
+
+    @dataclass
+    class Reads(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = body
+
+    return Reads
+
+
+def form(parts: Mapping[str, Schema], *, required: Sequence[str] = ()) -> dict[str, OpenAPIMediaType]:
+    """A multipart form, as the content of a body."""
+    schema = Schema(
+        type=OpenAPIType.OBJECT,
+        properties=dict(parts),
+        required=list(required) or None,
+        additional_properties=False,
+    )
+    return {"multipart/form-data": OpenAPIMediaType(schema=schema)}
+
+
+def file_part(description: str) -> Schema:
+    """A file in a form."""
     return Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description=description)
+
+
+SONG_PART = file_part("The song: MP3, M4A, WAV, FLAC or OGG; 5 s to 15 min, at most 200 MB.")
+IMAGE_PART = file_part("A picture: JPEG, PNG or WebP, at most 30 MB.")
+LYRICS_PART = file_part("Lyrics: plain text, .lrc or .srt in UTF-8, at most 200 KB.")
+CLIP_PART = file_part("A video clip: MP4, MOV, MKV or WebM, at most 2 minutes and 200 MB.")
 
 
 def _options() -> Schema:
@@ -64,25 +106,36 @@ def _options() -> Schema:
     )
 
 
-@dataclass
-class OrderOperation(Operation):
-    """POST /jobs: its body is read from the wire by hand, so its shape is told here."""
-
-    def __post_init__(self) -> None:
-        self.request_body = RequestBody(
-            required=True,
-            content={
-                "multipart/form-data": OpenAPIMediaType(
-                    schema=Schema(
-                        type=OpenAPIType.OBJECT,
-                        required=["song"],
-                        properties={
-                            "song": _file("The song: MP3, M4A, WAV, FLAC or OGG; 5 s to 15 min, at most 200 MB."),
-                            "image": _file("A theme picture: JPEG, PNG or WebP, at most 30 MB."),
-                            "lyrics": _file("Lyrics: plain text, .lrc or .srt in UTF-8, at most 200 KB."),
-                            "options": _options(),
-                        },
-                    )
-                )
-            },
+def _document(kind: type[msgspec.Struct], example: Mapping[str, object]) -> OpenAPIMediaType:
+    """A flat struct as a JSON body."""
+    fields = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+    properties = {
+        name: Schema(
+            type=OpenAPIType(told["type"]), max_length=told.get("maxLength"), description=told.get("description")
         )
+        for name, told in fields.items()
+    }
+    schema = Schema(type=OpenAPIType.OBJECT, properties=dict(properties), additional_properties=False)
+    return OpenAPIMediaType(schema=schema, example=dict(example))
+
+
+def order_body(kind: type[msgspec.Struct]) -> RequestBody:
+    """The body of POST /jobs: a form, or a struct of this kind as JSON."""
+    parts = {"song": SONG_PART, "image": IMAGE_PART, "lyrics": LYRICS_PART, "options": _options()}
+    example = {
+        "audio_url": "https://example.com/song.mp3",
+        "image_url": "https://example.com/theme.jpg",
+        "lyrics": "First line\nSecond line",
+        "options": {"prompt": "neon rain", "aspect": "9:16"},
+        "callback_url": "https://example.com/hook",
+    }
+    return RequestBody(
+        required=True, content={**form(parts, required=("song",)), "application/json": _document(kind, example)}
+    )
+
+
+def raw_body() -> RequestBody:
+    """A body that is one file."""
+    return RequestBody(
+        required=True, content={"application/octet-stream": OpenAPIMediaType(schema=file_part("The file."))}
+    )

@@ -5,32 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
-from litestar import Response, get, route
+from litestar import Response, get, post, route
 from litestar.di import NamedDependency
-from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 from litestar.response import Stream
-from litestar.types import OperationIDCreator
 
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.jobs import State
 from services.ingest import ranges, views
-from services.ingest.names import content_disposition, stem
+from services.ingest.events import download_path, files_path
+from services.ingest.names import content_disposition
 from services.ingest.parts import Parts, now
-from services.ingest.routes.documents import COMMON, NO_JOB, binary, problem
-from services.ingest.routes.jobs import AnyRequest, JobId, job_id_of
+from services.ingest.routes.bodies import AnyRequest
+from services.ingest.routes.documents import COMMON, NO_JOB, SIGNED, binary, operation_name, problem
+from services.ingest.routes.jobs import JobId, job_id_of
 
 TAG = "Files"
-
-
-def _operation_id(base: str) -> OperationIDCreator:
-    def name(handler: HTTPRouteHandler, method: object, path: object) -> str:
-        return f"{'head' if str(method).upper().endswith('HEAD') else 'get'}{base}"
-
-    return name
 
 
 async def _after_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -83,7 +76,7 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
 @route(
     "/jobs/{job_id:str}/download",
     http_method=["GET", "HEAD"],
-    operation_id=_operation_id("Video"),
+    operation_id=operation_name("Video"),
     tags=[TAG],
     summary="Download the video",
     description="The finished MP4. Takes one byte range, If-Range and If-None-Match; several ranges get the whole.",
@@ -92,6 +85,7 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
         200: binary("The video.", "video/mp4"),
         206: binary("The part of it that was asked for.", "video/mp4"),
         304: ResponseSpec(None, description="It has not changed."),
+        403: SIGNED,
         404: NO_JOB,
         409: problem("The video is not ready; the detail says how far the job is."),
         416: ResponseSpec(None, description="The range lies behind the end."),
@@ -99,11 +93,12 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
 )
 async def download(request: AnyRequest, job_id: JobId, parts: NamedDependency[Parts]) -> Response[bytes]:
     """Download the video."""
+    parts.published.check(download_path(job_id_of(job_id)), dict(request.query_params))
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     if snapshot.state is not State.COMPLETED or snapshot.video is None:
         percent = parts.hub.board.live(snapshot, now()).percent
         raise Permanent("not_ready", f"The job is {snapshot.state} ({percent:.0f} %).")
-    return await send(request, parts.store, snapshot.video, f"{stem(snapshot.song_name)}.beatloom.mp4")
+    return await send(request, parts.store, snapshot.video, views.save_name(snapshot, views.VIDEO))
 
 
 @get(
@@ -122,7 +117,7 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
 @route(
     "/jobs/{job_id:str}/files/{name:path}",
     http_method=["GET", "HEAD"],
-    operation_id=_operation_id("File"),
+    operation_id=operation_name("File"),
     tags=[TAG],
     summary="Download one of a job's files",
     description="`report.json`, `poster.jpg`, `sheet.jpg`, `analysis.json`, `storyboard.json`, `clips/SCENE.mp4`.",
@@ -131,6 +126,7 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
         200: binary("The file."),
         206: binary("The part of it that was asked for."),
         304: ResponseSpec(None, description="It has not changed."),
+        403: SIGNED,
         404: problem("There is no such job, or no such file yet."),
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
@@ -142,12 +138,29 @@ async def get_file(
     parts: NamedDependency[Parts],
 ) -> Response[bytes]:
     """Download one of a job's files."""
-    snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     wanted = name.removeprefix("/")
+    parts.published.check(f"{files_path(job_id_of(job_id))}/{wanted}", dict(request.query_params))
+    snapshot = await parts.ledger.snapshot(job_id)
     blob = views.files_of(snapshot).get(wanted)
     if blob is None:
         raise Permanent("not_found", "The job has no such file, or not yet.")
-    return await send(request, parts.store, blob, f"{stem(snapshot.song_name)}.{wanted.rsplit('/', 1)[-1]}")
+    return await send(request, parts.store, blob, views.save_name(snapshot, wanted))
 
 
-HANDLERS = (download, list_files, get_file)
+@post(
+    "/jobs/{job_id:str}/links",
+    status_code=200,
+    operation_id="signLinks",
+    tags=[TAG],
+    summary="Get signed addresses",
+    description="Addresses of a job's files, the video last, that work without a login for an hour: for players and"
+    " for workflows. Whoever has such an address can use it.",
+    responses={**COMMON, 404: NO_JOB},
+)
+async def sign_links(job_id: JobId, parts: NamedDependency[Parts]) -> views.SignedLinks:
+    """Get signed addresses."""
+    snapshot = await parts.ledger.snapshot(job_id_of(job_id))
+    return views.signed_links(snapshot, parts.published)
+
+
+HANDLERS = (download, list_files, get_file, sign_links)

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from litestar import Request, Response, get, post
-from litestar.datastructures import State as AppState
+from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.exceptions import InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
-from libs.contracts.errors import BeatloomError, Permanent
-from services.ingest import orders, uploads, views
+from libs.contracts.errors import Permanent
+from services.ingest import orders, views
 from services.ingest.parts import Parts, now
-from services.ingest.routes.documents import COMMON, NO_JOB, OrderOperation, problem
+from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
+from services.ingest.routes.documents import COMMON, NO_JOB, order_body, problem, reads
+from services.ingest.uploads.receive import receive, receive_document
 
 TAG = "Jobs"
 MAX_PAGE = 200
-DRAIN_SECONDS = 3.0
-"""How long a refused upload is read on, so that its sender gets to read the answer."""
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-AnyRequest = Request[object, object, AppState]
 JobId = Annotated[str, PathParameter(description="The job's id, as POST /api/v1/jobs answered it.")]
 
 
@@ -36,29 +32,24 @@ def job_id_of(text: str) -> str:
     return text
 
 
-async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            yield chunk
-    except InternalServerException as error:
-        raise Permanent("bad_request", "The request ended early.") from error
-
-
 @post(
     "/jobs",
     status_code=202,
     request_max_body_size=None,  # uploads.receive has limits of its own, for each part
     operation_id="createJob",
-    operation_class=OrderOperation,
+    operation_class=reads(order_body(orders.Submission)),
     tags=[TAG],
     summary="Order a video",
-    description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it.",
+    description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it. As"
+    " JSON, it takes their addresses, which the server fetches before it answers, or the ids of uploads.",
     responses={
         **COMMON,
         200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
         400: problem("The body can't be read, or holds no song."),
+        404: problem("There is no such upload, or no more."),
         413: problem("A part is too large."),
         422: problem("A file or an option is not valid, or the Idempotency-Key was used with another body."),
+        502: problem("A file could not be fetched from its address; try again."),
         507: problem("There is no space left."),
     },
 )
@@ -74,20 +65,21 @@ async def create_job(
     ] = "",
 ) -> Response[views.JobAccepted]:
     """Order a video."""
-    body = _body(request)
-    try:
-        key = orders.check_key(idempotency_key)
-        async with parts.scratch.folder() as folder:
-            order = await uploads.receive(
-                body,
-                content_type=request.headers.get("Content-Type", ""),
-                content_length=request.content_length,
-                folder=folder,
-            )
-            accepted = await orders.place(parts, order, key=key)
-    except BeatloomError:
-        await uploads.drain(body, seconds=DRAIN_SECONDS)
-        raise
+    key = orders.check_key(idempotency_key)
+    async with body_of(request) as body:
+        if media_type_of(request) == "application/json":
+            submission = orders.read_submission(await receive_document(body, limit=orders.SUBMISSION_BYTES))
+            accepted = await orders.submit(parts, submission, key=key)
+        else:
+            async with parts.scratch.folder() as folder:
+                sent = await receive(
+                    body,
+                    orders.FORM,
+                    content_type=request.headers.get("Content-Type", ""),
+                    content_length=request.content_length,
+                    folder=folder,
+                )
+                accepted = await orders.place(parts, orders.order_of(sent), key=key)
     snapshot = await parts.ledger.snapshot(accepted.job_id)
     found = views.JobAccepted(
         job_id=snapshot.job_id, status=snapshot.state, links=views.links(snapshot.job_id, snapshot.state)

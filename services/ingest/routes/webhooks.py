@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET
 
 from libs.contracts.errors import Permanent
@@ -61,7 +61,7 @@ def _cursor(text: str) -> str:
         422: NOT_CALLED,
     },
 )
-async def register_endpoint(data: views.EndpointOrder, parts: NamedDependency[Parts]) -> views.EndpointSecret:
+async def register_endpoint(data: JSONBody[views.EndpointOrder], parts: NamedDependency[Parts]) -> views.EndpointSecret:
     """Register a webhook endpoint."""
     check_url(data.url, parts.callback_allow)
     new = NewEndpoint(
@@ -115,7 +115,7 @@ async def get_endpoint(endpoint_id: EndpointId, parts: NamedDependency[Parts]) -
     responses={**COMMON, 404: NO_ENDPOINT, 422: NOT_CALLED},
 )
 async def update_endpoint(
-    endpoint_id: EndpointId, data: views.EndpointChange, parts: NamedDependency[Parts]
+    endpoint_id: EndpointId, data: JSONBody[views.EndpointChange], parts: NamedDependency[Parts]
 ) -> views.EndpointView:
     """Change a webhook endpoint."""
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}

@@ -22,7 +22,7 @@ async def api(tmp_path: Path, nats_server: MakeNats) -> AsyncIterator[Api]:
     await database.migrate()
     ledger = Ledger(database, on_commit=bus.wake)
     try:
-        async with WorkerPool(1) as pool, running(tmp_path, ledger, bus, pool, server) as found:
+        async with WorkerPool(1) as pool, running(tmp_path, ledger, bus, pool, server, database) as found:
             yield found
     finally:
         await database.close()

@@ -1,12 +1,14 @@
 """The API on a real port, over the real ledger, store and bus."""
 
 import asyncio
+import base64
 import io
 import struct
 import wave
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +18,38 @@ from prometheus_client import CollectorRegistry
 
 from libs.artifacts import ArtifactStore, open_store
 from libs.bus.connection import Bus
+from libs.outbound.targets import Resolver, system_resolver
 from libs.runtime.app import service_app
 from libs.runtime.run import listen, serve
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
+from libs.seal import Keyring
+from libs.seal.addresses import Addresses
+from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.ledger import Ledger
+from services.ingest.published import Published
 from services.ingest.routes.documents import openapi
+from services.ingest.uploads.desk import Desk
+from services.ingest.uploads.fetching import Fetching
+from services.ingest.uploads.scan import Scanner
+from services.ingest.webhooks.deliveries import Deliveries
+from services.ingest.webhooks.endpoints import Endpoints
 from tests.scratch import files_in_work
 from tests.servers.nats import NatsServer
+
+KEY = base64.b64encode(bytes(32)).decode()
+
+
+class Clock:
+    """The time of uploads and signed addresses; a test may put it forward."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """Now, and what the test has added."""
+        return datetime.now(UTC) + self.ahead
 
 
 class Api(NamedTuple):
@@ -38,6 +63,8 @@ class Api(NamedTuple):
     front: Front
     nats: NatsServer
     scratch: Path
+    database: Database
+    clock: Clock
 
     def uploads(self) -> list[Path]:
         """What lies in scratch besides locks."""
@@ -45,18 +72,51 @@ class Api(NamedTuple):
 
 
 @asynccontextmanager
-async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool, nats: NatsServer) -> AsyncIterator[Api]:
-    """Serve until the block ends."""
-    store = open_store(f"file://{folder}/artifacts")
+async def running(
+    folder: Path,
+    ledger: Ledger,
+    bus: Bus,
+    pool: WorkerPool,
+    nats: NatsServer,
+    database: Database,
+    *,
+    store_url: str = "",
+    s3_url: str = "",
+    scanner: str = "",
+    names: Resolver = system_resolver,
+) -> AsyncIterator[Api]:
+    """Serve until the block ends. `outside.example` may be fetched from, wherever `names` says that it is."""
+    store = open_store(store_url or f"file://{folder}/artifacts")
+    sock = listen("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    clock = Clock()
+    keyring = Keyring([KEY])
     front = Front()
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with (
-            Scratch(folder / "scratch") as scratch,
-            front.open(ledger=ledger, store=store, bus=bus, pool=pool, scratch=scratch),
-        ):
-            yield
+        async with Scratch(folder / "scratch") as scratch:
+            fetching = Fetching(allow=("outside.example",), seconds=5, resolver=names)
+            desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock)
+            published = Published(
+                store,
+                Addresses(keyring),
+                public_url=f"http://127.0.0.1:{port}",
+                s3_url=s3_url,
+                clock=clock,
+            )
+            async with front.open(
+                ledger=ledger,
+                store=store,
+                bus=bus,
+                pool=pool,
+                scratch=scratch,
+                desk=desk,
+                endpoints=Endpoints(database, keyring, clock=clock, wake=lambda: None),
+                deliveries=Deliveries(database),
+                published=published,
+            ):
+                yield
 
     app = service_app(
         "ingest",
@@ -67,14 +127,12 @@ async def running(folder: Path, ledger: Ledger, bus: Bus, pool: WorkerPool, nats
         openapi=openapi("0.0.0"),
     )
     stop, ready = asyncio.Event(), asyncio.Event()
-    sock = listen("127.0.0.1", 0)
-    port = sock.getsockname()[1]
     serving = asyncio.create_task(serve(app, sock, stop=stop, vital={}, on_ready=lambda _: ready.set()))
     await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
     assert ready.is_set()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
-            yield Api(http, port, ledger, store, bus, front, nats, folder / "scratch")
+            yield Api(http, port, ledger, store, bus, front, nats, folder / "scratch", database, clock)
     finally:
         front.stop_streams()
         stop.set()

@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.errors import BeatloomError, Permanent
-from services.ingest import uploads
-from services.ingest.uploads import LIMITS, Order, drain, receive
+from services.ingest.orders import FORM, Order, order_of
+from services.ingest.uploads import receive as wire
+from services.ingest.uploads.receive import drain, receive, receive_file
+from services.ingest.uploads.sink import Received, Sink
 
 TYPE = "multipart/form-data; boundary=XX"
 
@@ -32,7 +34,8 @@ async def pieces(body: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def take(body: bytes, folder: Path, *, content_type: str = TYPE, length: int | None = None) -> Order:
-    return await receive(pieces(body, 1000), content_type=content_type, content_length=length, folder=folder)
+    parts = await receive(pieces(body, 1000), FORM, content_type=content_type, content_length=length, folder=folder)
+    return order_of(parts)
 
 
 async def code(body: bytes, folder: Path, *, content_type: str = TYPE, length: int | None = None) -> str:
@@ -47,7 +50,11 @@ def test_any_pieces_give_the_same_files(data: bytes, size: int, tmp_path_factory
     data += b"\r\n--X not the end"
     folder = tmp_path_factory.mktemp("upload")
     body = part("song", data, "../a.mp3") + part("options", b'{"seed": 1}') + END
-    order = asyncio.run(receive(pieces(body, size), content_type=TYPE, content_length=len(body), folder=folder))
+    parts = asyncio.run(
+        receive(pieces(body, size), FORM, content_type=TYPE, content_length=len(body), folder=folder)
+    )
+    order = order_of(parts)
+    assert isinstance(order.song, Received)
     assert order.song.path.read_bytes() == data
     assert order.song.sha256 == hashlib.sha256(data).hexdigest()
     assert (order.song.name, order.song.size) == ("a.mp3", len(data))
@@ -108,9 +115,9 @@ async def test_bad_bodies_have_stable_codes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["image", "lyrics", "options"])
 async def test_each_part_has_its_limit(name: str, tmp_path: Path) -> None:
-    body = part("song", b"abc") + part(name, b"\0" * (LIMITS[name] + 1)) + END
+    body = part("song", b"abc") + part(name, b"\0" * (FORM[name] + 1)) + END
     with pytest.raises(Permanent) as caught:
-        await receive(pieces(body, 1 << 16), content_type=TYPE, content_length=None, folder=tmp_path)
+        await receive(pieces(body, 1 << 16), FORM, content_type=TYPE, content_length=None, folder=tmp_path)
     assert caught.value.code == "file_too_large"
     assert name in caught.value.message
 
@@ -124,34 +131,38 @@ async def test_a_length_that_is_too_large_is_refused_before_reading(tmp_path: Pa
         yield b""
 
     with pytest.raises(Permanent, match="file_too_large"):
-        await receive(body(), content_type=TYPE, content_length=uploads.TOTAL_LIMIT + 1, folder=tmp_path)
+        await receive(
+            body(),
+            FORM,
+            content_type=TYPE,
+            content_length=sum(FORM.values()) + wire.FORM_BYTES + 1,
+            folder=tmp_path,
+        )
     assert not read
 
 
-async def test_an_endless_preamble_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "TOTAL_LIMIT", 100_000)
-
+async def test_an_endless_preamble_is_refused(tmp_path: Path) -> None:
     async def body() -> AsyncIterator[bytes]:
         while True:
             yield b"\0" * 1000
 
     with pytest.raises(Permanent, match="file_too_large"):
-        await receive(body(), content_type=TYPE, content_length=None, folder=tmp_path)
+        await receive(body(), {"song": 100}, content_type=TYPE, content_length=None, folder=tmp_path)
 
 
 async def test_a_silent_sender_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.05)
 
     async def body() -> AsyncIterator[bytes]:
         yield part("song", b"abc")[:20]
         await asyncio.sleep(60)
 
     with pytest.raises(Permanent, match="bad_request"):
-        await receive(body(), content_type=TYPE, content_length=None, folder=tmp_path)
+        await receive(body(), FORM, content_type=TYPE, content_length=None, folder=tmp_path)
 
 
 async def test_a_sender_that_trickles_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "LONGEST_SECONDS", 0.1)
 
     async def body() -> AsyncIterator[bytes]:
         yield part("song", b"")[:-2]
@@ -160,7 +171,7 @@ async def test_a_sender_that_trickles_for_ever_is_given_up(tmp_path: Path, monke
             yield b"x"
 
     with pytest.raises(Permanent, match="too long"):
-        await receive(body(), content_type=TYPE, content_length=None, folder=tmp_path)
+        await receive(body(), FORM, content_type=TYPE, content_length=None, folder=tmp_path)
 
 
 async def test_a_large_song_is_never_held_in_memory(tmp_path: Path) -> None:
@@ -175,11 +186,11 @@ async def test_a_large_song_is_never_held_in_memory(tmp_path: Path) -> None:
 
     tracemalloc.start()
     try:
-        order = await receive(body(), content_type=TYPE, content_length=None, folder=tmp_path)
+        parts = await receive(body(), FORM, content_type=TYPE, content_length=None, folder=tmp_path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert order.song.size == len(block) * count
+    assert parts["song"].size == len(block) * count
     assert peak < 8_000_000
 
 
@@ -187,7 +198,7 @@ async def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(uploads._Sink, "_write", full)
+    monkeypatch.setattr(Sink, "_write", full)
     assert await code(part("song", b"abc") + END, tmp_path) == "no_space"
 
 
@@ -198,3 +209,11 @@ async def test_draining_ends_in_time() -> None:
 
     async with asyncio.timeout(2):
         await drain(endless(), seconds=0.1)
+
+
+async def test_a_file_must_have_the_size_that_was_announced(tmp_path: Path) -> None:
+    found = await receive_file(pieces(b"abcdef", 2), size=6, name="x", path=tmp_path / "1")
+    assert (found.path.read_bytes(), found.sha256) == (b"abcdef", hashlib.sha256(b"abcdef").hexdigest())
+    for size, code in ((7, "upload_mismatch"), (5, "file_too_large")):
+        with pytest.raises(Permanent, match=code):
+            await receive_file(pieces(b"abcdef", 2), size=size, name="x", path=tmp_path / str(size))

@@ -28,12 +28,14 @@ def environment(
     artifacts: Path,
     scratch: Path,
     webhook_secret: str,
+    secret_key: str,
     public_url: str,
 ) -> dict[str, str]:
     """Variables for `libs.runtime.settings.load` of each service.
 
-    Where parts are is the stack's to say; the webhook secret, the public address, the patience with a
-    silent worker, and what the planner is told of GPU servers are the user's, when set.
+    Where parts are is the stack's to say; the webhook secret, the key that secrets are sealed with, the public
+    address, the patience with a silent worker, and what the planner is told of GPU servers are the user's, when
+    set.
     What the notifier would not call is refused with the order.
     """
     servers = bool(user.get("BEATLOOM_GENERATOR_COMFYUI_URLS"))
@@ -41,6 +43,7 @@ def environment(
         "BEATLOOM_INGEST_CALLBACK_ALLOW": user.get("BEATLOOM_NOTIFIER_ALLOW_HOSTS", ""),
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
+        "BEATLOOM_SECRET_KEY": secret_key,
         "BEATLOOM_ACK_WAIT_S": str(ACK_WAIT_S),
         **(_for_servers(user) if servers else {}),
         **{name: value for name, value in user.items() if name.startswith("BEATLOOM_")},

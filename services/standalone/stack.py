@@ -116,6 +116,7 @@ class Stack:
             artifacts=self._place.artifacts,
             scratch=self._place.scratch,
             webhook_secret=self._place.secret("webhook", "whsec_"),
+            secret_key=self._place.secret("sealing"),
             public_url=self.url,
         )
         return {

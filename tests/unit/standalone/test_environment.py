@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from libs.runtime.settings import load
 from services.standalone.environment import SERVICES, environment
 from services.standalone.settings_table import SETTINGS
+
+KEY = base64.b64encode(bytes(32)).decode()
 
 
 def told(**user: str) -> dict[str, str]:
@@ -18,6 +21,7 @@ def told(**user: str) -> dict[str, str]:
         artifacts=Path("/data/with a space/artifacts"),
         scratch=Path("/data/scratch"),
         webhook_secret="whsec_x",
+        secret_key=KEY,
         public_url="http://127.0.0.1:8080",
     )
 
@@ -27,6 +31,12 @@ def test_every_service_takes_it() -> None:
     for name in SERVICES:
         settings = load(SETTINGS[name], name, told())
         assert settings.shared.nats_url == "nats://127.0.0.1:4333"  # type: ignore[attr-defined]  # all have it
+
+
+def test_secrets_are_sealed_with_the_key_of_the_data_directory_or_the_users() -> None:
+    for name in ("ingest", "notifier"):
+        assert load(SETTINGS[name], name, told()).shared.secret_key == (KEY,)  # type: ignore[attr-defined]
+    assert told(BEATLOOM_SECRET_KEY="new,old")["BEATLOOM_SECRET_KEY"] == "new,old"
 
 
 def test_orders_may_name_the_receivers_that_the_notifier_calls() -> None:

@@ -33,8 +33,8 @@ class TransitionEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Of a crossfade: even, at most a third of the shorter of both scenes."""
 
 
-class SceneEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What changes of a scene; what is left out stays."""
+class SceneEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What changes of a scene; what is left out stays. On the wire names are in camel case."""
 
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARS)] | UnsetType = UNSET
     negative_prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARS)] | UnsetType = UNSET

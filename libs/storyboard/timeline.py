@@ -28,7 +28,7 @@ MOST_PROMPT = 200
 MOST_SECTIONS = 200
 
 
-class TimedWord(msgspec.Struct, frozen=True, kw_only=True):
+class TimedWord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A sung word; times in seconds. `text` has 40 letters at most."""
 
     text: str
@@ -39,7 +39,7 @@ class TimedWord(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its time is more than guessed."""
 
 
-class ChosenTake(msgspec.Struct, frozen=True, kw_only=True):
+class ChosenTake(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The take that a scene shows."""
 
     id: int
@@ -48,7 +48,7 @@ class ChosenTake(msgspec.Struct, frozen=True, kw_only=True):
     """Why it should be made anew; empty when it is current."""
 
 
-class TimelineScene(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineScene(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A scene, in frames and in seconds."""
 
     id: str
@@ -68,7 +68,7 @@ class TimelineScene(msgspec.Struct, frozen=True, kw_only=True):
     take: ChosenTake | None
 
 
-class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+class Timeline(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A project's song, scenes and chosen takes. Times are seconds of the song."""
 
     fps: str

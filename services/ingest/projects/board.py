@@ -49,8 +49,8 @@ async def sum_up_project(
 async def write_scenes(
     connection: AsyncConnection, project_id: str, shots: Sequence[Shot], *, parents: Mapping[str, str] = _NONE
 ) -> None:
-    """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take, a new one shows
-    that of its parent, if it has one."""
+    """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take; a new one
+    shows that of its parent, if it has one."""
     c = t.scenes.c
     known = await connection.execute(sa.select(c.scene_id, c.take_id).where(c.project_id == project_id))
     kept = {row.scene_id: row.take_id for row in known}

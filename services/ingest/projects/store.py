@@ -159,7 +159,8 @@ async def _remove_rows(connection: AsyncConnection, project_id: str) -> None:
 _FILES = {"song", "image", "lyrics"}
 _ENDED = [state.value for state in State if state.ended]
 
-_LAST_JOB = sa.select(sa.func.max(t.jobs.c.id)).where(t.jobs.c.project_id == t.projects.c.id).scalar_subquery()
+_OF_PROJECT = sa.select(sa.func.max(t.jobs.c.id)).where(t.jobs.c.project_id == t.projects.c.id)
+_LAST_JOB = _OF_PROJECT.correlate(t.projects).scalar_subquery()
 
 
 def _count(*where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:

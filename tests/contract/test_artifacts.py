@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from libs.artifacts import ArtifactStore, open_store
-from libs.artifacts.results import Found, Made, find_blob, find_or_make, keep_blob
+from libs.artifacts.results import Found, Made, find_blob, find_or_make, find_record, keep_blob, keep_record
 from libs.contracts.artifacts import Blob, blob_key, result_key
 from libs.contracts.errors import InputMissing
 from libs.contracts.facts import TrackAnalyzed, Usage
@@ -262,3 +263,22 @@ async def test_blobs_of_finer_steps(store: ArtifactStore) -> None:
     assert await keep_blob(store, KEY, theirs) == theirs
     assert await find_blob(store, KEY) == theirs
     assert await store.has(blob_key(theirs.sha256))
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A blob, and what is to be known of it."""
+
+    blob: Blob
+    seed: int
+
+
+async def test_of_two_records_of_a_finer_step_the_first_is_everybodys(store: ArtifactStore) -> None:
+    assert await find_record(store, KEY, Piece) is None
+    ours = Piece(await store.put_bytes(b"ours", "video/mp4"), 7)
+    theirs = Piece(await store.put_bytes(b"theirs", "video/mp4"), 8)
+    assert await keep_record(store, KEY, ours) == ours
+    assert await keep_record(store, KEY, theirs) == ours
+    assert await find_record(store, KEY, Piece) == ours
+    await store.delete(ours.blob.key)
+    assert await find_record(store, KEY, Piece) is None
+    assert await keep_record(store, KEY, theirs) == theirs

@@ -6,24 +6,33 @@ earlier delivery of the task came. What is kept has no metadata: servers write t
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from pathlib import Path
 
-from libs.artifacts.results import find_blob, keep_blob
+import msgspec
+
+from libs.artifacts.results import find_record, keep_record
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob, result_key
 from libs.runtime.workers import WorkerPool
-from services.generator.comfyui.binding import request_digest
 from services.generator.comfyui.prompter import Prompter
-from services.generator.comfyui.request import Request
+from services.generator.comfyui.request import Request, digest_of
 from services.generator.comfyui.strip import strip
+from services.generator.comfyui.uploads import looked_at
+from services.generator.comfyui.workflow import FULL
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever the same request is to be made anew."""
 STRIP_S = 120.0
 _PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request gave."""
+
+    blob: Blob
+    seed: int
+    """The one that it was made with: another than was asked for where that gave something of no use."""
 
 
 class Kept:
@@ -39,19 +48,13 @@ class Kept:
 
         Raises what `Prompter.make` raises; Permanent("not_media", "bad_image") for a file that can't be copied.
         """
-        key = await asyncio.to_thread(_key, owner, request)
-        blob = await find_blob(self._store, key)
-        if blob is not None:
-            return blob, request.seed
-        rendered = await self._prompter.make(request, folder, context)
-        plain = rendered.path.with_stem(f"{rendered.path.stem}-plain")
-        await self._workers.run(strip, rendered.path, plain, timeout_s=STRIP_S)
-        blob = await self._store.put_file(plain, _PICTURES.get(plain.suffix, "video/mp4"))
-        return await keep_blob(self._store, key, blob), rendered.seed
-
-
-def _key(owner: str, request: Request) -> str:
-    """Blocks."""
-    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in request.files.items()}
-    values = {**request.values, **digests, "seed": request.seed}
-    return result_key("prompt", VERSION, owner, {"graph": request_digest(request.workflow, values)})
+        inputs = await looked_at(request.files)
+        key = result_key("prompt", VERSION, owner, {"graph": digest_of(request, inputs, FULL)})
+        output = await find_record(self._store, key, Output)
+        if output is None:
+            rendered = await self._prompter.make(request, inputs, folder, context)
+            plain = rendered.path.with_stem(f"{rendered.path.stem}-plain")
+            await self._workers.run(strip, rendered.path, plain, timeout_s=STRIP_S)
+            blob = await self._store.put_file(plain, _PICTURES.get(plain.suffix, "video/mp4"))
+            output = await keep_record(self._store, key, Output(blob=blob, seed=rendered.seed))
+        return output.blob, output.seed

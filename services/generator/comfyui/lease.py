@@ -60,6 +60,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     server: str
     epoch: str
     """The server's, when the prompt was sent: another one says that it has lost its queue since."""
+    request: str = ""
+    """A digest of what was asked for: graph, values, seed and inputs; "" where it was not told."""
     prompt_id: str
     sent_at: datetime
     open: bool = True
@@ -87,6 +89,7 @@ def opened(
     server: str,
     epoch: str,
     at: datetime,
+    request: str = "",
 ) -> Lease:
     """The next attempt. Raises ValueError while one stands."""
     if before is not None and before.open:
@@ -99,6 +102,7 @@ def opened(
         seed=seed,
         server=server,
         epoch=epoch,
+        request=request,
         prompt_id=prompt_id_of(work, len(ended) + 1),
         sent_at=at,
         ended=ended,

@@ -11,6 +11,8 @@ from services.generator.comfyui.lease import EndedAttempt
 from services.generator.comfyui.workflow import Workflow
 
 ATTEMPTS = 3
+MOST = 100
+"""Attempts in all, those that don't count included."""
 CALLED_OFF = "job_cancelled"
 UNCOUNTED = ("workflow_missing_model", "workflow_unsupported", "workflow_invalid", CALLED_OFF)
 """The server said no before anything ran, which counts against the server alone; or we did not want it any more."""
@@ -55,7 +57,7 @@ def next_attempt(workflow: Workflow, ended: Sequence[EndedAttempt], jitter: str)
     """What to do after these; None when the workflow has had its attempts. jitter: a text of the work's own."""
     mine = [one for one in ended if one.workflow == workflow.name]
     counted = [one for one in mine if one.code not in UNCOUNTED]
-    if len(counted) >= ATTEMPTS:
+    if len(counted) >= ATTEMPTS or len(mine) >= MOST:
         return None
     profile, least_vram = _after_memory(workflow, [one for one in mine if one.code == OUT_OF_MEMORY])
     return Next(
@@ -88,9 +90,9 @@ def _wait(failures: int, jitter: str) -> float:
 _CODES: tuple[tuple[type[errors.ComfyError], str], ...] = (
     (errors.MissingNode, "workflow_unsupported"),
     (errors.MissingModel, "workflow_missing_model"),
-    (errors.MissingInput, BAD_OUTPUT),
+    (errors.MissingInput, "gpu_lost"),
     (errors.InvalidGraph, "workflow_invalid"),
-    (errors.OutputGone, BAD_OUTPUT),
+    (errors.OutputGone, "gpu_lost"),
     (BadOutput, BAD_OUTPUT),
     (CalledOff, CALLED_OFF),
     (errors.OutOfMemory, OUT_OF_MEMORY),

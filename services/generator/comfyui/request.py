@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from libs.contracts.errors import Permanent
-from services.generator.comfyui.binding import Values
+from services.generator.comfyui.binding import Values, request_digest
 from services.generator.comfyui.lease import EndedAttempt
+from services.generator.comfyui.limits import fit_size
+from services.generator.comfyui.uploads import Inputs
 from services.generator.comfyui.workflow import Workflow
 
 PRIOR_S = 60.0
@@ -42,6 +44,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds that it may take, before anything is known: in proportion to its pixels."""
         width, height = (float(self.values.get(side) or 512) for side in ("width", "height"))
         return PRIOR_S * max(self.frames, 4) * width * height / (81 * 832 * 480)
+
+
+def values_of(request: Request, profile: str, seed: int) -> dict[str, str | int | float]:
+    """All values but the files, as a profile takes them."""
+    values = {**request.values, "seed": seed}
+    width, height = values.get("width"), values.get("height")
+    if isinstance(width, int) and isinstance(height, int):
+        values["width"], values["height"] = fit_size(request.workflow.limits_of(profile), width, height)
+    return values
+
+
+def digest_of(request: Request, inputs: Inputs, profile: str) -> str:
+    """A digest of all that is asked for. Raises Permanent for what the workflow doesn't take."""
+    files = {parameter: file.sha256 for parameter, file in inputs.items()}
+    return request_digest(request.workflow, {**values_of(request, profile, request.seed), **files}, profile=profile)
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from services.generator.comfyui.address import Address, client_id
 from services.generator.comfyui.answers import Queue, SystemStats
 from services.generator.comfyui.errors import ComfyError
 from services.generator.comfyui.gateway import Gateway
+from services.generator.comfyui.refusals import Refusals, is_refusal
 from services.generator.comfyui.stream import EventStream
 from services.generator.comfyui.truth import Sighting
 from services.generator.comfyui.watch import Watch
@@ -35,6 +36,8 @@ FACTS_S = 300.0
 """How often it is asked what it can do: model files come and go while it runs."""
 AWAY_AFTER = 2
 """Calls in a row without an answer, after which it counts as away."""
+DROPPED_S = 60.0
+"""How long it is looked for a prompt that is not wanted: its order may still be on the way."""
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,9 @@ class Server:
         self._cache = cache
         self._learned_at = 0.0
         self._failures = 0
+        self._refusals = Refusals()
+        self._dropped: dict[str, float] = {}
+        """Prompts that nobody wants, and since when."""
         self._hurry = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
 
@@ -97,6 +103,11 @@ class Server:
     def heard(self) -> bool:
         """Whether its events reach us now."""
         return self._events.connected
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has refused for so long that its process, and with it its queue, must be gone."""
+        return self._refusals.dead
 
     @property
     def cls(self) -> str:
@@ -124,6 +135,18 @@ class Server:
         """Watch it no more."""
         self.watches.pop(prompt_id, None)
 
+    def drop(self, prompt_id: str) -> None:
+        """Nobody wants the prompt: it is stopped as soon as the server can be told."""
+        self._dropped[prompt_id] = time.monotonic()
+        self.hurry()
+
+    def doubt(self) -> None:
+        """It left somebody without an answer: it counts as away until it answers."""
+        if self.present:
+            self.present = False
+            self._listener.went(self)
+        self.hurry()
+
     def hurry(self) -> None:
         """Ask the server soon."""
         self._hurry.set()
@@ -145,19 +168,26 @@ class Server:
                 log.exception("%s could not be asked", self.name)
                 self._missed(error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BUSY_S if self.watches or not self.present else IDLE_S):
+                async with asyncio.timeout(self._pause_s):
                     await self._hurry.wait()
+
+    @property
+    def _pause_s(self) -> float:
+        if self._refusals.count:
+            return self._refusals.pause_s
+        return BUSY_S if self.watches or self._dropped or not self.present else IDLE_S
 
     async def _look(self) -> None:
         queue = await self.gateway.queue()
-        absent = [watch for watch in list(self.watches.values()) if watch.prompt_id not in queue]
+        unsure = any(watch.prompt_id not in queue or not watch.confirmed for watch in self.watches.values())
         epoch = self.epoch
-        if absent or not self.present or not epoch:
+        if unsure or not self.present or not epoch:
             epoch = await self.gateway.epoch()
         anew = not self.present or epoch != self.epoch
         if anew or time.monotonic() - self._learned_at > FACTS_S:
             anew |= await self._learn(epoch)
         self.queue, self._failures = queue, 0
+        self._refusals.over()
         self.present, self.epoch = True, epoch
         if anew:
             self._listener.came(self)
@@ -176,6 +206,15 @@ class Server:
             log.info("%s tells nothing; its socket is replaced", self.name)
             self._events.renew()
         self._listener.looked(self)
+        await self._stop_dropped()
+
+    async def _stop_dropped(self) -> None:
+        for prompt_id, since in list(self._dropped.items()):
+            if prompt_id in self.queue:
+                with contextlib.suppress(ComfyError):
+                    await self.gateway.cancel(prompt_id, wait_s=0.0)
+            elif time.monotonic() - since > DROPPED_S:
+                del self._dropped[prompt_id]
 
     async def _learn(self, epoch: str) -> bool:
         """What it is and can, which may have changed. True when it has."""
@@ -202,6 +241,10 @@ class Server:
 
     def _missed(self, error: Exception) -> None:
         self._failures += 1
+        if is_refusal(error):
+            self._refusals.refused(time.monotonic())
+        else:
+            self._refusals.over()
         if self._failures >= AWAY_AFTER and self.present:
             log.warning("%s does not answer: %s", self.name, error)
             self.present = False

@@ -37,6 +37,8 @@ class Watch:
         """When the first step of a sampler was done: until then models were loaded."""
         self.fraction = 0.0
         """Of the node that counts its steps, how far it is."""
+        self.confirmed = False
+        """Whether it was seen on the server: then `epoch` is the one in which it was."""
         self._seen = False
         self._absent_since: float | None = None
 
@@ -57,6 +59,7 @@ class Watch:
         match self.standing:
             case Queued() | Running():
                 self._seen, self._absent_since, self.seen_at = True, None, now
+                self.epoch, self.confirmed = epoch or self.epoch, True
                 if isinstance(self.standing, Running) and self.running_since is None:
                     self.running_since = now
             case Unknown() if self._absent_since is None:

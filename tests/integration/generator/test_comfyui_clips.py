@@ -15,7 +15,7 @@ from libs.bus.handler import TaskContext
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import TakeRendered
 from libs.runtime.workers import WorkerPool
-from services.generator.comfyui import prompter, watch
+from services.generator.comfyui import following, watch
 from services.generator.comfyui.request import Exhausted
 from tests.integration.generator.rig import HEIGHT, WIDTH, Generator, generator
 from tests.servers.comfyui import ComfyDouble, MakeDouble, accepted
@@ -204,7 +204,7 @@ async def test_out_of_memory_asks_for_less_then_for_a_larger_server(
 async def test_a_dead_server_only_costs_time(
     bus: Bus, comfyui_servers: MakeDouble, tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prompter, "AWAY_S", 1.5)
+    monkeypatch.setattr(following, "AWAY_S", 1.5)
     first, second = comfyui_servers(step_s=0.5), comfyui_servers(step_s=0.5)
     async with generator(bus, tmp_path, [first.url, second.url], workers=workers) as made:
         await until(lambda: len(made.pool.roster.able_servers("wan22-5b")) == 2)

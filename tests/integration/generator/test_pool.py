@@ -13,7 +13,7 @@ from libs.bus.handler import TaskContext
 from libs.cache import MemoryCache
 from libs.contracts.errors import BudgetExceeded, Retryable
 from libs.runtime.workers import WorkerPool
-from services.generator.comfyui import pool, prompter, roster
+from services.generator.comfyui import following, pool, roster
 from services.generator.comfyui.address import Address
 from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.errors import Refused
@@ -62,7 +62,7 @@ async def test_a_server_that_leaves_the_pool_keeps_its_prompt_to_the_end(
 async def test_a_history_that_cannot_be_read_costs_its_own_prompt_alone(
     bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prompter, "AWAY_S", 2.0)
+    monkeypatch.setattr(following, "AWAY_S", 2.0)
     async with generator(bus, tmp_path, [comfyui.url], workers=workers) as made:
         await until(lambda: bool(made.pool.roster.able_servers("wan22-5b")))
         (server,) = made.pool.roster.servers.values()
@@ -149,8 +149,8 @@ async def test_work_that_only_a_dead_server_could_do_is_given_back(
 async def test_heartbeats_are_held_back_only_while_a_sent_prompt_shows_no_life(
     bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prompter, "LIFE_S", 0.4)
-    monkeypatch.setattr(prompter, "AWAY_S", 30.0)
+    monkeypatch.setattr(following, "LIFE_S", 0.4)
+    monkeypatch.setattr(following, "AWAY_S", 30.0)
     async with generator(bus, tmp_path, [comfyui.url], workers=workers) as made:
         await until(lambda: bool(made.pool.roster.able_servers("wan22-5b")))
         comfyui.set(answer_s=0.8)

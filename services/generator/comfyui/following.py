@@ -1,0 +1,146 @@
+"""From a prompt that was sent to its entry in the history: how long it may be silent, stand still and cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+from libs.bus.handler import TaskContext
+from libs.bus.records import Held
+from services.generator.comfyui.answers import HistoryEntry
+from services.generator.comfyui.clocks import StallClock, ceiling
+from services.generator.comfyui.costs import Costs
+from services.generator.comfyui.errors import Unreachable
+from services.generator.comfyui.graph import model_set
+from services.generator.comfyui.lease import Lease
+from services.generator.comfyui.policy import OverBudget, Stalled
+from services.generator.comfyui.pool import Pool
+from services.generator.comfyui.refusals import REFUSED_S
+from services.generator.comfyui.request import Request
+from services.generator.comfyui.server import Server
+from services.generator.comfyui.truth import Done, Failed, Lost, Running
+from services.generator.comfyui.watch import Watch
+
+AWAY_S = 60.0
+"""How long a server may say nothing of a prompt before it is given up."""
+LIFE_S = 30.0
+"""How old a sign of life of a prompt may be for our own heartbeats to go on."""
+TICK_S = 1.0
+
+
+@dataclass
+class Placed:
+    """An attempt that stands, with a slot on its server."""
+
+    server: Server
+    held: Held[Lease]
+    fresh: bool
+    """Opened now: nothing can have been sent yet."""
+    ran: float = 0.0
+    """Seconds that the prompt has run, as far as was seen."""
+    longest_gap: float = 0.0
+    """Between two steps, in seconds."""
+
+    @property
+    def lease(self) -> Lease:
+        """As it was read or written."""
+        return self.held.value
+
+
+class Follower:
+    """Follows prompts, and learns from those that went well."""
+
+    def __init__(self, pool: Pool, costs: Costs) -> None:
+        self._pool = pool
+        self._costs = costs
+
+    def expected(self, request: Request) -> float:
+        """Seconds of work, on a server of the usual kind."""
+        return self._pool.learned.seconds(request.workflow.name, request.size, request.prior_s)
+
+    async def follow(self, request: Request, placed: Placed, watch: Watch, context: TaskContext) -> HistoryEntry:
+        """Until the prompt is done. Raises ComfyError: what ended it otherwise.
+
+        Our own heartbeats go out only while its server shows that it lives.
+        """
+        context.alive = lambda: time.monotonic() - watch.seen_at < LIFE_S
+        try:
+            return await self._until_done(request, placed, watch, context)
+        finally:
+            context.alive = lambda: True
+
+    async def _until_done(
+        self, request: Request, placed: Placed, watch: Watch, context: TaskContext
+    ) -> HistoryEntry:
+        server = placed.server
+        expected, told = self.expected(request), False
+        clock: StallClock | None = None
+        moves = 0
+        while True:
+            changed = server.changed
+            match watch.standing:
+                case Done(entry=entry):
+                    return entry
+                case Failed(error=error) | Lost(error=error):
+                    raise error
+                case Running() if not told:
+                    told = True
+                    self._pool.started(request.work)
+            now = time.monotonic()
+            must_be_there(server, watch.seen_at, now)
+            if watch.running_since is not None:
+                clock = clock or self._clock(request, server, now)
+                if watch.moves > moves:
+                    moves = watch.moves
+                    clock.progressed(now)
+                elif not (server.heard and moves):  # silence says nothing where nothing can be heard
+                    clock.deaf(now)
+                self._must_get_on(request, clock, watch, now)
+                cost = self._costs.of(server, watch.ran(now))
+                if self._costs.over(placed.lease.ended, context, cost):
+                    raise OverBudget(f"it may cost {self._costs.ceiling(context):.2f}")
+                placed.longest_gap = clock.longest
+                context.progress(min(0.9, watch.ran(now) / max(expected, 1.0)), request.workflow.title)
+            await until_changed(changed)
+
+    def _clock(self, request: Request, server: Server, now: float) -> StallClock:
+        learned = self._pool.learned
+        switch = learned.switch(model_set(request.workflow.graph)) if self._pool.switches(request.work) else 0.0
+        gap = learned.gap(request.workflow.name, request.size, server.cls)
+        return StallClock(since=now, gap=gap, switch=switch)
+
+    def _must_get_on(self, request: Request, clock: StallClock, watch: Watch, now: float) -> None:
+        """Raises Stalled."""
+        if clock.stalled(now):
+            raise Stalled(f"no step for {now - clock.since:.0f} s")
+        spread = self._pool.learned.spread(request.workflow.name, request.size)
+        if watch.ran(now) > ceiling(self.expected(request), spread, clock.switch):
+            raise Stalled(f"it has run for {watch.ran(now):.0f} s")
+
+    def learn(self, request: Request, placed: Placed, watch: Watch) -> None:
+        """What it took: loading up to the first step, work from there on."""
+        learned, name, size, cls = self._pool.learned, request.workflow.name, request.size, placed.server.cls
+        if not placed.fresh or watch.running_since is None or watch.first_step_at is None:
+            return
+        learned.took(name, size, cls, time.monotonic() - watch.first_step_at, request.prior_s)
+        learned.stepped(name, size, cls, placed.longest_gap)
+        if self._pool.switches(request.work):
+            models = model_set(request.workflow.graph_of(placed.lease.profile))
+            learned.switched(models, watch.first_step_at - watch.running_since)
+
+
+def must_be_there(server: Server, seen_at: float, now: float) -> None:
+    """Raises Unreachable for a server that has died since, or was last seen too long ago."""
+    if server.dead:
+        raise Unreachable(f"{server.name} is dead: nobody answers there", after=REFUSED_S, reached=True)
+    if now - seen_at > AWAY_S:
+        raise Unreachable(f"{server.name} is silent", after=AWAY_S, reached=True)
+
+
+async def until_changed(changed: asyncio.Event) -> None:
+    """Wait until something about the server has changed, or some time has gone by."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TICK_S):
+            await changed.wait()

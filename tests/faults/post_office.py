@@ -24,6 +24,7 @@ from libs.runtime.settings import Shared
 from libs.seal import Keyring
 from libs.telemetry.metrics import DeliveryMetrics
 from services.ingest import tables as t
+from services.ingest.columns import Moment
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.outbox import KINDS, Outbox
@@ -133,7 +134,7 @@ class PostOffice:
 
     async def _next_due(self) -> datetime | None:
         c = t.outbox.c
-        query = sa.select(sa.func.min(c.not_before, type_=t.Moment())).where(c.kind == "task", c.sent_at.is_(None))
+        query = sa.select(sa.func.min(c.not_before, type_=Moment())).where(c.kind == "task", c.sent_at.is_(None))
         async with self._database.read() as connection:
             due: datetime | None = (await connection.execute(query)).scalar_one()
         return due

@@ -6,6 +6,7 @@ Its task has the delivery's id for a job, and no rows of its own: what is heard 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +20,7 @@ from services.ingest.webhooks.records import Target
 from services.ingest.webhooks.rows import note_try
 from services.ingest.webhooks.tables import deliveries
 
-PING = "ping"
+PING: Final = "ping"
 
 
 async def send_ping(
@@ -70,11 +71,11 @@ async def note_ping(database: Database, connection: AsyncConnection, fact: Fact)
     body, d = fact.body, deliveries.c
     if not isinstance(body, (DeliveryAttempted, TaskAttemptFailed)):
         return False
-    taken = isinstance(body, DeliveryAttempted)
+    code = body.code if isinstance(body, TaskAttemptFailed) else None
     values = {
-        "status": "delivered" if taken else "failed",
+        "status": "failed" if code else "delivered",
         "tries": 1,
-        "code": None if taken else body.code,
+        "code": code,
         "ended_at": fact.at,
         "next_try_at": None,
     }

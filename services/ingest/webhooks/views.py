@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -131,7 +131,7 @@ def endpoint_secret(endpoint: Endpoint, secret: str) -> EndpointSecret:
     return EndpointSecret(**_fields(endpoint), secret=secret)
 
 
-def _fields(endpoint: Endpoint) -> dict[str, object]:
+def _fields(endpoint: Endpoint) -> dict[str, Any]:
     fields = msgspec.structs.asdict(endpoint)
     fields["old_secret_until"] = fields.pop("old_until")
     return fields
@@ -147,7 +147,7 @@ def delivery_detail(delivery: Delivery, attempts: Sequence[Attempt]) -> Delivery
     return DeliveryDetail(**_told(delivery, attempts), attempts=tuple(attempts))
 
 
-def _told(delivery: Delivery, attempts: Sequence[Attempt]) -> dict[str, object]:
+def _told(delivery: Delivery, attempts: Sequence[Attempt]) -> dict[str, Any]:
     own = f"/api/v1/deliveries/{delivery.id}"
     names = set(DeliveryView.__struct_fields__) & set(Delivery.__struct_fields__)
     return {

@@ -1,0 +1,99 @@
+"""Webhooks in the ledger, on SQLite and on a real PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from libs.contracts.errors import Permanent
+from libs.contracts.facts import DeliveryAttempted, Fact
+from libs.contracts.tasks import Notify
+from services.ingest.database import Database
+from services.ingest.parts import OWNER
+from services.ingest.webhooks.records import Standing
+from tests.faults.post_office import KEY, PostOffice
+from tests.raw_receiver import Receiver, answer, listening
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database of either kind with its tables."""
+    sqlite = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+    made = Database(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
+    await made.migrate()
+    yield made
+    await made.close()
+
+
+async def test_the_way_of_a_webhook(database: Database) -> None:
+    async with listening(Receiver()) as receiver:
+        post = PostOffice(database, standing=Standing(url=receiver.url("/settings")))
+        endpoint_id, secret = await post.register(receiver.url("/a"))
+        other_id, _ = await post.register(receiver.url("/b"))
+        await post.endpoints.update(OWNER, other_id, {"events": ("job_failed",), "description": "only failures"})
+        receiver.answers = [answer(500, b"\xff\0 no")]
+        job_id = await post.ended_job(receiver.url("/callback"))
+        assert await post.deliver()
+        assert {told.task for told, _ in await post.deliveries.page(OWNER, limit=9, status="pending")} == {
+            "notify",
+            "notify.settings",
+            f"notify.{endpoint_id}",
+        }
+        await post.endpoints.rotate(OWNER, endpoint_id)
+        await post.endpoints.update(OWNER, endpoint_id, {"url": receiver.url("/moved")})
+        receiver.answers = [answer(204)]
+        assert await post.pass_time(hours=1) == 3
+        ((mine, tries),) = await post.deliveries.page(OWNER, limit=9, job=job_id, endpoint=endpoint_id)
+        assert (mine.status, mine.url, [attempt.answer for attempt in tries]) == (
+            "delivered",
+            receiver.url("/a"),
+            ["\ufffd no", ""],
+        )
+        (moved,) = (task.body for task in post.sent if task.attempt == 2 and task.task == mine.task)
+        assert isinstance(moved, Notify)
+        assert moved.url == receiver.url("/moved")
+        assert len(moved.secrets) == 2
+        assert secret not in str(post.sent) and KEY not in str(post.sent)
+        ping = await post.endpoints.ping(OWNER, endpoint_id)
+        await post.deliver()
+        assert (await post.deliveries.get(OWNER, ping.id))[0].status == "delivered"
+        await post.ledger.redeliver(mine)
+        await post.endpoints.delete(OWNER, endpoint_id)
+        assert await post.deliver() == []
+        assert (await post.deliveries.get(OWNER, mine.id))[0].status == "dropped"
+
+
+async def test_what_is_heard_twice_is_written_once(database: Database) -> None:
+    post = PostOffice(database)
+    endpoint_id, _ = await post.register("http://127.0.0.1:9/")
+    job_id = await post.ended_job("http://127.0.0.1:9/")
+    ping = await post.endpoints.ping(OWNER, endpoint_id)
+    taken = DeliveryAttempted(webhook_id="m", status=200, answer="ok")
+    for about, run in ((job_id, 1), (ping.id, 0)):
+        task = "notify" if about == job_id else f"notify.{endpoint_id}"
+        fact = Fact(job_id=about, run=run, task=task, attempt=1, at=post.now, body=taken)
+        await post.ledger.apply(fact)
+        await post.ledger.apply(fact)
+    found = await post.deliveries.page(OWNER, limit=9, status="delivered")
+    assert sorted(len(tries) for _, tries in found) == [1, 1]
+
+
+async def test_endpoints_are_their_owners(database: Database) -> None:
+    post = PostOffice(database)
+    endpoint_id, _ = await post.register("http://127.0.0.1:9/")
+    await post.ended_job()
+    (told,) = await post.deliveries.page(OWNER, limit=9)
+    assert await post.endpoints.page("eve", limit=9) == []
+    assert await post.deliveries.page("eve", limit=9) == []
+    for call in (
+        lambda: post.endpoints.get("eve", endpoint_id),
+        lambda: post.endpoints.update("eve", endpoint_id, {"active": False}),
+        lambda: post.endpoints.delete("eve", endpoint_id),
+        lambda: post.endpoints.rotate("eve", endpoint_id),
+        lambda: post.endpoints.ping("eve", endpoint_id),
+        lambda: post.deliveries.get("eve", told[0].id),
+    ):
+        with pytest.raises(Permanent) as caught:
+            await call()
+        assert caught.value.code in ("endpoint_not_found", "delivery_not_found")
+    assert (await post.endpoints.get(OWNER, endpoint_id)).active

@@ -61,7 +61,9 @@ def _cursor(text: str) -> str:
         422: NOT_CALLED,
     },
 )
-async def register_endpoint(data: JSONBody[views.EndpointOrder], parts: NamedDependency[Parts]) -> views.EndpointSecret:
+async def register_endpoint(
+    data: JSONBody[views.EndpointOrder], parts: NamedDependency[Parts]
+) -> views.EndpointSecret:
     """Register a webhook endpoint."""
     check_url(data.url, parts.callback_allow)
     new = NewEndpoint(

@@ -49,6 +49,8 @@ class Scanner:
             raise _unavailable("The content scanner does not answer.") from error
         if said.endswith(b" FOUND"):
             raise Permanent("infected")
+        if said.startswith(b"INSTREAM size limit"):
+            raise _unavailable("The content scanner takes no file that large: raise its StreamMaxLength.")
         if said != b"stream: OK":
             raise _unavailable("The content scanner could not scan the file.")
 

@@ -10,7 +10,12 @@ from libs.runtime.workers import WorkerPool
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from tests.integration.ingest.server import Api, running
+from tests.security.hosts import Names
 from tests.servers.nats import MakeNats
+
+
+OUTSIDE = Names({"outside.example": [["127.0.0.1"]]})
+"""The one name that may be fetched from, although it means this machine."""
 
 
 @pytest.fixture
@@ -22,7 +27,10 @@ async def api(tmp_path: Path, nats_server: MakeNats) -> AsyncIterator[Api]:
     await database.migrate()
     ledger = Ledger(database, on_commit=bus.wake)
     try:
-        async with WorkerPool(1) as pool, running(tmp_path, ledger, bus, pool, server, database) as found:
+        async with (
+            WorkerPool(1) as pool,
+            running(tmp_path, ledger, bus, pool, server, database, names=OUTSIDE) as found,
+        ):
             yield found
     finally:
         await database.close()

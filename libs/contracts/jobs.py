@@ -124,6 +124,10 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     aspect: Aspect = "16:9"
     height: Height = 1080
     fps: FrameRate = "30"
+    clip_seconds: Literal[4, 8, 12] | None = None
+    """How long scenes should be; None: as the song asks."""
+    performance_density: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the scenes in which somebody performs the song."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
     """None: chosen when the job is accepted, and recorded."""
     captions: bool = True

@@ -87,6 +87,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """The reference still of its place; absent where no stills are made."""
     characters: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """Ids of the project's characters who are seen in it; absent where nobody was named."""
+    performance: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether somebody performs the song in it; absent: no."""
 
 
 class Still(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,8 @@ class Still(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     width: int
     height: int
+    character: str | msgspec.UnsetType = msgspec.UNSET
+    """Id of the character who is seen there; absent: nobody."""
 
 
 class Storyboard(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +121,7 @@ class Storyboard(msgspec.Struct, frozen=True, kw_only=True):
     locked: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """Ids of the scenes that no edit may change; absent without any."""
     last_scene: int | msgspec.UnsetType = msgspec.UNSET
-    """The highest number that a scene's id has ever had, as ids are not used again; absent: the highest there is."""
+    """The highest number that a scene's id has ever had, as ids aren't used again; absent: the highest there is."""
 
 
 class Shot(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from libs.contracts.artifacts import Blob
+from libs.contracts.characters import Character
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Clip, Shot, Still
 
@@ -28,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan"):
     options: JobOptions
     seed: int
     image: Blob | None = None
+    characters: tuple[Character, ...] = ()
 
 
 class Imagine(msgspec.Struct, frozen=True, kw_only=True, tag="imagine"):
@@ -35,7 +37,7 @@ class Imagine(msgspec.Struct, frozen=True, kw_only=True, tag="imagine"):
 
     still: Still
     image: Blob | None = None
-    """The theme picture, to be taken as a reference."""
+    """The theme picture, or that of the character who is seen, to be taken as a reference."""
     ceiling: float | None = None
     """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
 

@@ -120,7 +120,11 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     if track is None:
         return
     seed = brief.options.seed or 0
-    yield "plan", Plan(analysis=track.analysis, options=brief.options, seed=seed, image=brief.image)
+    people = brief.given.characters
+    yield (
+        "plan",
+        Plan(analysis=track.analysis, options=brief.options, seed=seed, image=brief.image, characters=people),
+    )
     board = state.result("plan", StoryboardPlanned)
     if board is None:
         return
@@ -130,7 +134,8 @@ def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     named = {take.shot.scene.still for key, take in wanted.items() if key not in brief.given.made}
     stills = () if brief.options.preview else tuple(still for still in board.stills if still.id in named)
     for still in stills:
-        yield f"imagine.{still.id}", Imagine(still=still, image=brief.image)
+        pictures = {character.id: character.picture for character in people}
+        yield f"imagine.{still.id}", Imagine(still=still, image=pictures.get(still.character or "") or brief.image)
     awaited = {still.id for still in stills if not state.concluded(f"imagine.{still.id}")}
     for key, take in wanted.items():
         if take.shot.scene.still not in awaited:

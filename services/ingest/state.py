@@ -13,6 +13,7 @@ import msgspec
 
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
+from libs.contracts.characters import Character
 from libs.contracts.codes import CODES
 from libs.contracts.facts import (
     DeliveryAttempted,
@@ -113,6 +114,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """Task key to what came of it before: analyze, plan, animate.s003. Such a task is done."""
     takes: dict[str, Wanted] = {}
     """Task key to the take that is to be made; its key is `animate.<scene>.<number>`."""
+    characters: tuple[Character, ...] = ()
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +137,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
         own = (self.song, self.lyrics, self.image)
         edited = (self.given.made.get("analyze"), self.given.made.get("plan"))
         sent = (one for take in self.given.takes.values() for one in (take.image, take.clip))
-        return frozenset(blob.sha256 for each in (*own, *edited, *sent) for blob in blobs_in(each))
+        people = (character.picture for character in self.given.characters)
+        return frozenset(blob.sha256 for each in (*own, *edited, *sent, *people) for blob in blobs_in(each))
 
 
 class Ordered(msgspec.Struct, frozen=True, kw_only=True):

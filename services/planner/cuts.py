@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +18,8 @@ SHORTEST = 2
 """Seconds: no scene is shorter, unless the song is."""
 LONGEST = 12
 """Seconds: no scene is longer."""
+WISH_STRETCH = 1.35
+"""Times the length that was asked for: no scene is longer."""
 SEVERAL_FROM = 8
 """Seconds of song from which there are at least three scenes."""
 _CALM_SCENE, _LOUD_SCENE = 6.5, 3.0
@@ -30,10 +33,13 @@ _OFF_GRID_COST = 5.0
 _LENGTH_COST = 4.0
 _PIECE_COST = 2.5
 """Of each further piece in which a clip has to be made."""
+_WISH_COST = 20.0
+"""Of a length that was asked for."""
 _FADE = 0.4
 """Seconds that a crossfade may add to a clip."""
 
 Numbers = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,22 +51,32 @@ class Places:
     """What a cut there is worth, against the cost of scenes that are too long or too short."""
 
 
-def find_cuts(analysis: Analysis, fps: Fraction, clip_s: float = 0.0) -> list[int]:
+def find_cuts(analysis: Analysis, fps: Fraction, clip_s: float = 0.0, scene_s: float | None = None) -> list[int]:
     """Frames at which scenes begin, and last the song's frames: [0, ..., total], at least two numbers.
 
     Every scene has at least two seconds and at most twelve, where the song is long enough; from eight
     seconds of song on there are at least three scenes. clip_s: seconds of a clip that is made in one piece, which
-    scenes then rather keep to; 0: of any length.
+    scenes then rather keep to; 0: of any length. scene_s: seconds that scenes should have; None: as the song asks.
     """
     total = max(1, frame_at(analysis.duration, fps))
     least = math.ceil(SHORTEST * fps)
     if total < 2 * least:
         return [0, total]
-    most = math.floor(LONGEST * fps)
+    most = math.floor(max(LONGEST, WISH_STRETCH * (scene_s or 0.0)) * fps)
     if analysis.duration >= SEVERAL_FROM:
         most = min(most, math.floor(total * Fraction(9, 20)))
     places = find_places(analysis, fps, total)
-    return _best_path(places, Loudness(analysis, fps), least, max(most, least), fps, clip_s=clip_s)
+    loudness = Loudness(analysis, fps)
+
+    def cost(first: Frames, last: int) -> Numbers:
+        """Of scenes from each of `first` to `last`."""
+        seconds = (last - first) / float(fps)
+        if scene_s is not None:
+            return _WISH_COST * np.log2(seconds / scene_s) ** 2
+        wanted = _wanted_seconds(loudness.mean(first, np.full(len(first), last)))
+        return _length_cost(seconds, wanted) + _PIECE_COST * _more_pieces(seconds, clip_s)
+
+    return _best_path(places, least, max(most, least), cost)
 
 
 def find_places(analysis: Analysis, fps: Fraction, total: int) -> Places:
@@ -108,9 +124,7 @@ class Loudness:
         return means
 
 
-def _best_path(
-    places: Places, loudness: Loudness, least: int, most: int, fps: Fraction, *, clip_s: float
-) -> list[int]:
+def _best_path(places: Places, least: int, most: int, cost: Callable[[Frames, int], Numbers]) -> list[int]:
     frames, gain = places.frames, places.gain
     count = len(frames)
     best = np.full(count, -np.inf)
@@ -122,9 +136,7 @@ def _best_path(
         if first >= last:
             continue
         before = frames[first:last]
-        wanted = _wanted_seconds(loudness.mean(before, np.full(len(before), frames[j])))
-        seconds = (frames[j] - before) / float(fps)
-        value = best[first:last] - _length_cost(seconds, wanted) - _PIECE_COST * _more_pieces(seconds, clip_s)
+        value = best[first:last] - cost(before, int(frames[j]))
         choice = int(value.argmax())
         best[j] = value[choice] + gain[j]
         back[j] = first + choice

@@ -17,7 +17,6 @@ from libs.contracts.analysis import Analysis, Notice
 from libs.contracts.artifacts import result_key
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned, Usage, WorkFact
-from libs.contracts.jobs import JobOptions
 from libs.contracts.looks import catalogue_digest
 from libs.contracts.storyboard import Shot, Storyboard
 from libs.contracts.tasks import Plan, Task, TaskKind
@@ -76,6 +75,9 @@ def plan_key(owner: str, order: Plan, gpu: Gpu = NO_GPU) -> str:
     }
     if gpu != NO_GPU:
         inputs["gpu"] = gpu
+    wishes = [order.characters, options.clip_seconds, options.performance_density]
+    if any(wishes):
+        inputs["wishes"] = wishes
     return result_key("plan", VERSION, owner, inputs)
 
 
@@ -91,8 +93,7 @@ async def make_plan(
         work = await pool.run(
             plan_json,
             heard,
-            order.options,
-            order.seed,
+            order,
             image,
             gpu,
             timeout_s=timeout_s,
@@ -115,7 +116,7 @@ async def make_plan(
     return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
 
 
-def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None, gpu: Gpu = NO_GPU) -> bytes:
+def plan_json(heard: bytes, order: Plan, image: Path | None, gpu: Gpu = NO_GPU) -> bytes:
     """Storyboard and shots as JSON, from the JSON of an analysis and the file of a picture: for a child.
 
     Raises `Permanent("unexpected")` for an analysis that can't be read, `Permanent("bad_image")` for such a
@@ -126,7 +127,7 @@ def plan_json(heard: bytes, options: JobOptions, seed: int, image: Path | None, 
     except msgspec.DecodeError as error:
         raise Permanent("unexpected", "The analysis can't be read.") from error
     picture = read_facts(image) if image is not None else None
-    storyboard, shots = plan(analysis, options, seed, picture, gpu)
+    storyboard, shots = plan(analysis, order.options, order.seed, picture, gpu, characters=order.characters)
     return msgspec.json.encode(Planned(storyboard, shots, notices_of(picture)))
 
 

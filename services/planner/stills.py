@@ -11,27 +11,36 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from libs.contracts.characters import Character
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Scene, Still, Storyboard
+from libs.storyboard.people import lead_of, words_of
 from services.planner.prompts import NEGATIVE, still_prompt
 from services.planner.seeds import derived
 
 
-def with_stills(board: Storyboard, options: JobOptions, most: int, *, has_image: bool) -> Storyboard:
-    """The storyboard with a still for each place, `most` of them at most; every scene names its own."""
-    places = places_of(board.scenes, most)
+def with_stills(
+    board: Storyboard, options: JobOptions, most: int, characters: Sequence[Character] = (), *, has_image: bool
+) -> Storyboard:
+    """The storyboard with a still for each place and who is seen there, `most` of them at most; every scene names
+    its own."""
+    places = with_leads(board.scenes, places_of(board.scenes, most), most)
     order = list(dict.fromkeys(places))
+    known = {character.id: character for character in characters}
     stills = []
-    for number, place in enumerate(order):
-        there = [scene for scene, own in zip(board.scenes, places, strict=True) if own == place]
+    for number, (place, lead) in enumerate(order):
+        there = [scene for scene, own in zip(board.scenes, places, strict=True) if own == (place, lead)]
+        who = known.get(lead)
+        prompt = still_prompt(options, there, number, board.seed, has_image=has_image)
         stills.append(
             Still(
                 id=f"p{number + 1}",
-                prompt=still_prompt(options, there, number, board.seed, has_image=has_image),
-                negative_prompt=NEGATIVE,
+                prompt=f"{words_of(who)}, in this place: {prompt}" if who else prompt,
+                negative_prompt=", ".join([*(who.bible.donts if who else ()), NEGATIVE]),
                 seed=derived(board.seed, "still", number),
                 width=board.width,
                 height=board.height,
+                character=who.id if who else msgspec.UNSET,
             )
         )
     scenes = tuple(
@@ -39,6 +48,26 @@ def with_stills(board: Storyboard, options: JobOptions, most: int, *, has_image:
         for scene, place in zip(board.scenes, places, strict=True)
     )
     return msgspec.structs.replace(board, scenes=scenes, stills=tuple(stills))
+
+
+def with_leads(scenes: Sequence[Scene], places: Sequence[int], most: int) -> list[tuple[int, str]]:
+    """The place of each scene with who is seen first there, at most `most` different ones.
+
+    Where there are more, those that are seen for the shortest time join another still: of the same character if
+    there is one, else of the same place.
+    """
+    keys = [(place, lead_of(scene)) for scene, place in zip(scenes, places, strict=True)]
+    length: dict[tuple[int, str], int] = {}
+    for scene, key in zip(scenes, keys, strict=True):
+        length[key] = length.get(key, 0) + _frames(scene)
+    # Nobody's face is left out while a face has two places.
+    first_of = {max((key for key in length if key[1] == lead), key=lambda key: length[key]) for _, lead in length}
+    kept = sorted(length, key=lambda key: (key not in first_of, -length[key]))[:most]
+
+    def host(key: tuple[int, str]) -> tuple[int, str]:
+        return min(kept, key=lambda other: (other[1] != key[1], other[0] != key[0], -length[other]))
+
+    return [host(key) for key in keys]
 
 
 def places_of(scenes: Sequence[Scene], most: int) -> list[int]:

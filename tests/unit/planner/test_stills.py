@@ -162,10 +162,10 @@ def test_a_section_without_a_beat_to_cut_at_is_still_allowed_to_be_long() -> Non
 
 
 def test_the_plan_of_a_child_has_them_too_and_another_key() -> None:
-    data = plan_json(msgspec.json.encode(heard()), JobOptions(), 5, None, Gpu(stills=4))
+    order = Plan(analysis=Blob(sha256="a" * 64, size=1, media_type="x"), options=JobOptions(), seed=5)
+    data = plan_json(msgspec.json.encode(heard()), order, None, Gpu(stills=4))
     board = msgspec.json.decode(data, type=dict[str, object])["storyboard"]
     assert len(msgspec.convert(board, Storyboard).stills or ()) == 4
-    order = Plan(analysis=Blob(sha256="a" * 64, size=1, media_type="x"), options=JobOptions(), seed=5)
     assert (
         len(
             {

@@ -127,14 +127,14 @@ class FolderStore:
         return self._root / checked_key(key)
 
     def _copy_in(self, source: Path, stop: threading.Event) -> tuple[str, int]:
-        with _translated(), self._new_file() as (writer, partial):
-            sha256, size = _copy(source, writer, stop)
+        with source.open("rb") as reader, _translated(), self._new_file() as (writer, partial):
+            sha256, size = _copy(reader, writer, stop)
             self._appear(writer, partial, blob_key(sha256), size)
         return sha256, size
 
     def _copy_to(self, target: Path, source: Path, stop: threading.Event) -> None:
-        with _translated(), self._new_file() as (writer, partial):
-            _copy(source, writer, stop)
+        with source.open("rb") as reader, _translated(), self._new_file() as (writer, partial):
+            _copy(reader, writer, stop)
             _become(writer, partial, target)
 
     def _keep_bytes(self, data: bytes) -> str:
@@ -263,16 +263,15 @@ def _read_part(path: Path, offset: int, size: int) -> bytes | None:
         return None
 
 
-def _copy(source: Path, writer: BinaryIO, stop: threading.Event) -> tuple[str, int]:
+def _copy(reader: BinaryIO, writer: BinaryIO, stop: threading.Event) -> tuple[str, int]:
     """Copy a file; its SHA-256 and size. Raises InterruptedError once `stop` is set."""
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as reader:
-        while chunk := reader.read(CHUNK):
-            if stop.is_set():
-                raise InterruptedError
-            digest.update(chunk)
-            size += len(chunk)
-            writer.write(chunk)
+    while chunk := reader.read(CHUNK):
+        if stop.is_set():
+            raise InterruptedError
+        digest.update(chunk)
+        size += len(chunk)
+        writer.write(chunk)
     return digest.hexdigest(), size
 
 

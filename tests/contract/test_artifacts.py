@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import httpx
 import msgspec
 import pytest
 
 from libs.artifacts import ArtifactStore, open_store
+from libs.artifacts.folder import FolderStore
+from libs.artifacts.presign import Grant
 from libs.artifacts.results import Found, Made, find_blob, find_or_make, find_record, keep_blob, keep_record
 from libs.contracts.artifacts import Blob, blob_key, result_key
 from libs.contracts.errors import InputMissing
@@ -282,3 +285,47 @@ async def test_of_two_records_of_a_finer_step_the_first_is_everybodys(store: Art
     await store.delete(ours.blob.key)
     assert await find_record(store, KEY, Piece) is None
     assert await keep_record(store, KEY, theirs) == theirs
+
+
+async def test_a_file_at_a_key_of_its_own_is_replaced_whole(store: ArtifactStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for data in (b"first, and longer", b"second"):
+        source.write_bytes(data)
+        await store.put_at("incoming/0a1b", source, "application/octet-stream")
+        assert await store.get_bytes("incoming/0a1b") == data
+    assert await keys(store) == ["incoming/0a1b"]
+    with pytest.raises(FileNotFoundError):
+        await store.put_at("incoming/0a1b", tmp_path / "nothing", "application/octet-stream")
+    with pytest.raises(ValueError, match="not an artifact key"):
+        await store.put_at("../elsewhere", source, "text/plain")
+
+
+async def test_only_s3_gives_addresses_of_its_own(store: ArtifactStore, request: pytest.FixtureRequest) -> None:
+    """They do the one thing that they were made for, with the headers that were signed, and no other."""
+    data = b"a song"
+    put = Grant("PUT", "incoming/x", 60, headers={"content-length": str(len(data)), "content-type": "audio/mpeg"})
+    if isinstance(store, FolderStore):
+        assert store.presigned(put, endpoint="https://example.com") is None
+        return
+    server = cast(S3Server, request.getfixturevalue("s3_server"))
+
+    def address(grant: Grant) -> str:
+        found = store.presigned(grant, endpoint=f"http://{server.address}")
+        assert found is not None
+        return found
+
+    saved = {"content-disposition": 'attachment; filename="a b.mp3"', "content-type": "audio/x"}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        url = address(put)
+        for body, kind in ((data + b"!", "audio/mpeg"), (data, "text/html")):
+            assert (await http.put(url, content=body, headers={"content-type": kind})).status_code == 403
+        assert (await http.get(url)).status_code == 403
+        assert await keys(store) == []
+        assert (await http.put(url, content=data, headers={"content-type": "audio/mpeg"})).status_code == 200
+        got = await http.get(address(Grant("GET", "incoming/x", 60, answer=saved)))
+        assert (got.status_code, got.content) == (200, data)
+        assert {name: got.headers[name] for name in saved} == saved
+        part = await http.get(address(Grant("GET", "incoming/x", 60)), headers={"range": "bytes=2-"})
+        assert (part.status_code, part.content) == (206, data[2:])
+        altered = address(Grant("GET", "incoming/x", 60)).replace("incoming/x", "incoming/y")
+        assert (await http.get(altered)).status_code == 403

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Coroutine, Mapping
 from types import TracebackType
@@ -25,11 +26,14 @@ from services.generator.comfyui.roster import Roster
 from services.generator.comfyui.scheduler import Assignment, Scheduler
 from services.generator.comfyui.server import Server
 from services.generator.comfyui.slots import RENEW_S, SLOTS, Slots
+from services.generator.comfyui.twins import Twins
 from services.generator.comfyui.waiting import Waiting
 from services.generator.comfyui.workflow import Workflow
 
 LOOK_AGAIN_S = 2.0
 """How often it is looked whether what waits can still be done, and whether others' slots have come free."""
+SENT_S = 1.0
+"""How often it is put together which prompts are ours."""
 PATIENCE_S = 600.0
 """How long work waits while no server that can do it is there and fit."""
 FORGIVEN_S = 60.0
@@ -61,8 +65,11 @@ class Pool:
         self.roster.on_came = self._came
         self.roster.on_went = self._went
         self.roster.on_looked = self._looked
-        self._keeper = Keeper(canary, slots, self._fit)
+        self._keeper = Keeper(canary, slots, self._fit_all)
         self._slots = slots
+        self._twins = Twins()
+        self._sent_to: dict[str, str] = {}
+        self._sent_at = -math.inf
         self._scheduler = Scheduler(self.learned)
         self._wanted: dict[str, tuple[Waiting, asyncio.Future[Server]]] = {}
         self._held: dict[str, str] = {}
@@ -234,12 +241,13 @@ class Pool:
             for waiting in lost:
                 self._scheduler.adopt(waiting, server.name, time.monotonic())
         self._epochs[server.name] = server.epoch
-        self._fit(server)
+        self._twins.told(server.name, server.epoch)
+        self._fit_all(server)
 
     def _went(self, server: Server) -> None:
-        if server.name in self.roster.servers:
-            self._fit(server)
-        else:
+        self._fit_all(server)
+        if server.name not in self.roster.servers:
+            self._twins.forget(server.name)
             self._scheduler.server_down(server.name)
             for known in (self._epochs, self._resident, self._fit_at):
                 known.pop(server.name, None)
@@ -247,17 +255,45 @@ class Pool:
 
     def _fit(self, server: Server) -> None:
         """Give it work, or none, as it is now."""
-        if server.present and self._keeper.works(server):
+        if server.present and self._keeper.works(server) and not self._has_twin(server):
             self._scheduler.release(server.name)
             self._wake.set()
         else:
             self._scheduler.hold(server.name)
 
+    def _has_twin(self, server: Server) -> bool:
+        """Whether it is used by another name: the first of those that are fit."""
+        return any(
+            name < server.name
+            and other.present
+            and self._keeper.works(other)
+            and self._twins.same(name, server.name)
+            for name, other in self.roster.servers.items()
+        )
+
+    def _sent(self) -> Mapping[str, str]:
+        """By prompt of ours, the server that it was sent to; as it was a moment ago."""
+        if time.monotonic() - self._sent_at > SENT_S:
+            self._sent_at = time.monotonic()
+            self._sent_to = {
+                prompt: name for name, server in self.roster.servers.items() for prompt in server.watches
+            }
+        return self._sent_to
+
+    def _fit_all(self, server: Server) -> None:
+        """The same for all names that it has."""
+        for name, other in self.roster.servers.items():
+            if other is server or self._twins.same(name, server.name):
+                self._fit(other)
+
     def _looked(self, server: Server) -> None:
         """Prompts in its queue that are not ours, other generators' and people's, take their place too."""
-        ours = sum(prompt in server.watches for prompt in (*server.queue.running, *server.queue.pending))
-        others = len(server.queue.running) + len(server.queue.pending) - ours
+        queue = (*server.queue.running, *server.queue.pending)
+        others = len(queue) - sum(prompt in server.watches for prompt in queue)
         self._scheduler.occupied(server.name, min(others, SLOTS))
+        if self._twins.looked(server.name, queue, self._sent()):
+            for other in self.roster.servers.values():
+                self._fit(other)
         self._keeper.look(server)
         if self._keeper.works(server):
             self._fit_at[server.name] = self._last_fit = time.monotonic()
@@ -285,6 +321,8 @@ class Pool:
                 await self._free(name, work)
             return
         server = self.roster.servers.get(name)
+        if taken and server is None:
+            await self._free(name, work)
         if taken and server is not None:
             self._held[work] = name
             if self._resident.get(name) != waiting.models:

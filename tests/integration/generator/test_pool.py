@@ -13,10 +13,11 @@ from libs.bus.handler import TaskContext
 from libs.cache import MemoryCache
 from libs.contracts.errors import BudgetExceeded, Retryable
 from libs.runtime.workers import WorkerPool
-from services.generator.comfyui import following, pool, roster
+from services.generator.comfyui import following, pool, roster, server
 from services.generator.comfyui.address import Address
 from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.errors import Refused
+from services.generator.comfyui.gateway import Gateway
 from services.generator.comfyui.members import Members
 from services.generator.comfyui.slots import Slots
 from services.generator.comfyui.waiting import Need, Waiting
@@ -57,6 +58,35 @@ async def test_a_server_that_leaves_the_pool_keeps_its_prompt_to_the_end(
         assert sum(map(accepted, doubles)) == 1
         await made.take(await made.order(shot(frames=20, seed=8), job="j2"))
         assert accepted(left) == 1, "it gets no more"
+
+
+async def test_a_server_of_two_names_gets_no_more_than_one(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    comfyui.set(step_s=0.05)
+    urls = [comfyui.url, comfyui.url.replace("127.0.0.1", "localhost")]
+    async with generator(bus, tmp_path, urls, workers=workers) as made:
+        await until(lambda: len(made.pool.roster.able_servers("wan22-5b")) == 2)
+        orders = [await made.order(shot(frames=20, seed=seed), job=f"j{seed}") for seed in range(5)]
+        await asyncio.gather(*map(made.take, orders))
+    assert comfyui.counts["most"] <= 2
+    assert accepted(comfyui) == 5
+
+
+async def test_servers_that_share_a_folder_are_two_all_the_same(
+    bus: Bus, comfyui_servers: MakeDouble, tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def epoch(_: Gateway) -> str:
+        return "0" * 32
+
+    monkeypatch.setattr(Gateway, "epoch", epoch)
+    monkeypatch.setattr(server, "IDLE_S", 0.5)
+    doubles = [comfyui_servers(step_s=0.4) for _ in range(2)]
+    async with generator(bus, tmp_path, [double.url for double in doubles], workers=workers) as made:
+        await until(lambda: len(made.pool.roster.able_servers("wan22-5b")) == 2)
+        orders = [await made.order(shot(frames=20, seed=seed), job=f"j{seed}") for seed in range(5)]
+        await asyncio.gather(*map(made.take, orders))
+    assert all(map(accepted, doubles))
 
 
 async def test_a_history_that_cannot_be_read_costs_its_own_prompt_alone(

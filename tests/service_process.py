@@ -22,10 +22,13 @@ WORKED_S = 60.0
 class ServiceProcess:
     """`python -m services.<name>` on a free port, with a folder of artifacts and of scratch below `root`.
 
-    replica: tells several of them over one `root` apart. settings: of the service itself, by field.
+    replica: tells several of them over one `root` apart. secret_key: of the settings that all share. settings: of
+    the service itself, by field.
     """
 
-    def __init__(self, name: str, nats: NatsServer, root: Path, *, replica: str = "", **settings: str) -> None:
+    def __init__(
+        self, name: str, nats: NatsServer, root: Path, *, replica: str = "", secret_key: str = "", **settings: str
+    ) -> None:
         self.name = name
         self.store = f"file://{root}/artifacts"
         self.process: subprocess.Popen[bytes] | None = None
@@ -39,6 +42,7 @@ class ServiceProcess:
             "BEATLOOM_ARTIFACTS_URL": self.store,
             "BEATLOOM_SCRATCH_DIR": str(self._scratch),
             "BEATLOOM_WORKERS": "1",
+            "BEATLOOM_SECRET_KEY": secret_key,
             "BEATLOOM_ACK_WAIT_S": "2",
             "BEATLOOM_SHUTDOWN_GRACE_S": "1",
             **{f"BEATLOOM_{name.upper()}_{field.upper()}": value for field, value in own.items()},

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar
 
@@ -20,6 +21,7 @@ from libs.contracts.tasks import Notify, Task
 from libs.runtime.settings import Shared, load
 from services.notifier.app import create_app
 from services.notifier.settings import NotifierSettings
+from tests.raw_receiver import Receiver, listening
 from tests.receiver import receiver
 from tests.servers.nats import MakeNats
 
@@ -84,6 +86,24 @@ async def test_a_task_becomes_a_post_and_a_fact(nats_server: MakeNats, tmp_path:
     assert (failed.body.code, failed.body.retryable) == ("bad_callback_url", False)
     assert outside.times == {"msg_7": 1}
     assert outside.forged == 0
+
+
+async def test_a_slow_receiver_holds_up_nobody_else(nats_server: MakeNats, tmp_path: Path) -> None:
+    nats = nats_server()
+    shared = Shared(nats_url=nats.url, nats_token=nats.token, scratch_dir=str(tmp_path), shutdown_grace_s=0.1)
+    settings = NotifierSettings(shared=shared, allow_hosts=("*",), concurrency=16, per_host=2, timeout_s=60)
+    slow, quick = Receiver(wait_s=60), Receiver()
+    async with listening(slow), listening(quick), create_app(settings).lifespan():
+        bus = await Bus.connect(nats.url, nats.token, name="test")
+        for number in range(40):
+            await bus.publish_task(msgspec.structs.replace(order(slow.url()), job_id=f"slow{number}"))
+        await bus.publish_task(msgspec.structs.replace(order(quick.url()), job_id="quick"))
+        async with facts_of(bus) as came, asyncio.timeout(20):
+            told = [await came.get() for _ in range(37)]
+        await bus.close()
+    assert len(slow.got) == 2
+    assert {fact.body.code for fact in told if isinstance(fact.body, TaskAttemptFailed)} == {"receiver_busy"}
+    assert [fact.job_id for fact in told if isinstance(fact.body, DeliveryAttempted)] == ["quick"]
 
 
 def test_a_bad_secret_stops_the_start() -> None:

@@ -15,7 +15,7 @@ from libs.storyboard.rules import most_overlap, place_of, rebuilt, refuse_locked
 
 CameraMove = Literal["push", "pull", "pan_left", "pan_right", "tilt_up", "tilt_down", "orbit", "handheld"]
 MOST_CHARACTERS = 8
-_CONTROL = frozenset(map(chr, range(32))) - {"\n", "\t"}
+_CONTROL = frozenset(map(chr, (*range(32), 127, 0x2028, 0x2029))) - {"\n", "\t", "\r"}
 
 
 class CameraEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +53,8 @@ class SceneEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         | UnsetType
     ) = UNSET
     """Ids of characters of the project."""
+    performance: bool | UnsetType = UNSET
+    """Whether somebody performs the song in it."""
     transition: TransitionEdit | UnsetType = UNSET
     locked: bool | UnsetType = UNSET
     """A locked scene refuses every other edit, in the same request also, unless this one unlocks it."""
@@ -84,6 +86,8 @@ def _values(edit: SceneEdit) -> dict[str, Any]:
         raise Permanent("bad_edit", "Text has no control characters.")
     if isinstance(edit.look, str) and edit.look != "auto" and edit.look not in looks_by_name():
         raise Permanent("bad_edit", f"There is no look {edit.look!r}.", hint="docs/looks.md shows them all.")
+    if edit.performance is False:
+        values["performance"] = UNSET
     if isinstance(edit.characters, tuple):
         values["characters"] = tuple(dict.fromkeys(edit.characters)) or UNSET
     return values

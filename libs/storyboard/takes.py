@@ -32,7 +32,7 @@ prompt, but whoever rewrites a prompt wants the scene made anew, by a model if t
 
 MOST_TAKES = 200
 """Of one scene."""
-_WORDS = ("prompt", "negative_prompt", "seed", "still", "characters")
+_WORDS = ("prompt", "negative_prompt", "seed", "still", "characters", "performance")
 _PICTURE = ("camera", "motion", "energy", "look", "palette", "seed", "text", "motif", "visit", "finale", "variant")
 """Not where it lies, how it begins, nor how it is captioned."""
 

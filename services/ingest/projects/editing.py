@@ -14,19 +14,29 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.contracts.characters import Character
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import State
 from libs.contracts.storyboard import Storyboard
 from libs.storyboard.cuts import follow_grid
 from libs.storyboard.grid import Correction, correct
-from libs.storyboard.shots import make_shots
 from libs.storyboard.snap import grid_of
 from libs.storyboard.takes import Reason
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ledger import utc_now
 from services.ingest.projects.board import write_scenes
-from services.ingest.projects.opened import Documents, Opened, TakeRow, opened, read_counts, read_shown, staleness
+from services.ingest.projects.characters import read_characters
+from services.ingest.projects.opened import (
+    Documents,
+    Opened,
+    TakeRow,
+    directed_shots,
+    opened,
+    read_counts,
+    read_shown,
+    staleness,
+)
 from services.ingest.projects.records import Project
 from services.ingest.projects.store import bump, read_project
 from services.ingest.rows import refer
@@ -69,16 +79,16 @@ class Editing:
     async def read(self) -> Opened:
         """The project with its documents."""
         async with self.database.read() as connection:
-            project = await read_project(connection, self.owner, self.project_id)
-        return await opened(self.documents, project)
+            found = await self._read(connection)
+        return await opened(self.documents, *found)
 
     async def scenes(self) -> Scenes:
         """The scenes, what they show, and why that is stale."""
         async with self.database.read() as connection:
-            project = await read_project(connection, self.owner, self.project_id)
+            found = await self._read(connection)
             shown = await read_shown(connection, self.project_id)
             counts = await read_counts(connection, self.project_id)
-        at = await opened(self.documents, project)
+        at = await opened(self.documents, *found)
         return Scenes(at, shown, counts, await staleness(self.documents, at, list(shown.values())))
 
     async def at_version(self, version: int) -> Opened:
@@ -118,7 +128,7 @@ class Editing:
     async def _write(self, at: Opened, board: Storyboard, values: dict[str, Any], split_of: str) -> Opened:
         values["storyboard"] = await self.documents.put(board)
 
-        async def work(connection: AsyncConnection) -> Project:
+        async def work(connection: AsyncConnection) -> tuple[Project, tuple[Character, ...]]:
             now = self.clock()
             await bump(connection, self.owner, self.project_id, at.project.version, {**values, "updated_at": now})
             if await planning(connection, self.project_id):
@@ -126,11 +136,18 @@ class Editing:
             await refer(self.database, connection, self.project_id, tuple(values.values()), now)
             new = [scene.id for scene in board.scenes if all(scene.id != known.id for known in at.board.scenes)]
             await write_scenes(
-                connection, self.project_id, make_shots(board.scenes), parents=dict.fromkeys(new, split_of)
+                connection,
+                self.project_id,
+                directed_shots(board, at.characters),
+                parents=dict.fromkeys(new, split_of),
             )
-            return await read_project(connection, self.owner, self.project_id)
+            return await self._read(connection)
 
-        return await opened(self.documents, await self.database.transact(work))
+        return await opened(self.documents, *await self.database.transact(work))
+
+    async def _read(self, connection: AsyncConnection) -> tuple[Project, tuple[Character, ...]]:
+        project = await read_project(connection, self.owner, self.project_id)
+        return project, await read_characters(connection, self.project_id)
 
 
 async def planning(connection: AsyncConnection, project_id: str) -> bool:

@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob
+from libs.contracts.characters import Character
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned, TakeRendered, TrackAnalyzed, WorkFact
 from libs.contracts.storyboard import Clip, Shot, Storyboard
 from libs.media.frames import parse_fps
+from libs.storyboard.people import directed
 from libs.storyboard.shots import make_shots
 from libs.storyboard.takes import Form, Origin, Reason, Score, Take, clip_of, reasons
 from services.ingest import tables as t
@@ -76,6 +78,7 @@ class Opened(NamedTuple):
     analysis: Analysis
     analysis_blob: Blob
     storyboard_blob: Blob
+    characters: tuple[Character, ...]
 
     @property
     def fps(self) -> Fraction:
@@ -84,8 +87,8 @@ class Opened(NamedTuple):
 
     @property
     def shots(self) -> tuple[Shot, ...]:
-        """What would be asked for of each scene, in order."""
-        return make_shots(self.board.scenes)
+        """What would be asked for of each scene, in order, with the words as they are sent."""
+        return directed_shots(self.board, self.characters)
 
     @property
     def form(self) -> Form:
@@ -173,13 +176,18 @@ class Documents:
             self._kept.popitem(last=False)
 
 
-async def opened(documents: Documents, project: Project) -> Opened:
+def directed_shots(board: Storyboard, characters: Sequence[Character]) -> tuple[Shot, ...]:
+    """A shot for each scene, in order, with the words as they are sent."""
+    return tuple(directed(shot, characters) for shot in make_shots(board.scenes))
+
+
+async def opened(documents: Documents, project: Project, characters: tuple[Character, ...]) -> Opened:
     """The project with its documents. Raises Permanent("no_storyboard"), InputMissing."""
     if project.storyboard is None or project.analysis is None:
         raise Permanent("no_storyboard")
     board = await documents.get(project.storyboard, Storyboard)
     analysis = await documents.get(project.analysis, Analysis)
-    return Opened(project, board, analysis, project.analysis, project.storyboard)
+    return Opened(project, board, analysis, project.analysis, project.storyboard, characters)
 
 
 async def staleness(

@@ -190,7 +190,7 @@ class Takes:
             duration=project.duration,
             kind="takes",
             project_id=project.id,
-            given=Given(made=at.made, takes=wanted),
+            given=Given(made=at.made, takes=wanted, characters=at.characters),
         )
         return await self._ledger.accept(order, key=key, body_digest=digest)
 

@@ -1,0 +1,184 @@
+"""Jobs over a whole project: its storyboard, its video, an export of what was chosen.
+
+What is there is not made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fractions import Fraction
+from typing import get_args
+
+import msgspec
+
+from libs.contracts.analysis import Analysis
+from libs.contracts.artifacts import Blob
+from libs.contracts.errors import Permanent
+from libs.contracts.facts import TrackAnalyzed, WorkFact
+from libs.contracts.jobs import ASPECTS, Aspect, JobKind, JobOptions, check_means
+from libs.contracts.projects import ASPECT_OF
+from libs.contracts.storyboard import Storyboard
+from services.ingest.ledger import Ledger
+from services.ingest.projects.characters import read_characters
+from services.ingest.projects.editing import Editing
+from services.ingest.projects.opened import takes_that_fit
+from services.ingest.projects.records import Project
+from services.ingest.projects.store import read_project
+from services.ingest.records import Accepted, NewJob
+from services.ingest.state import Given
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """How the order is to be done, besides what the project says."""
+
+    captions: bool = True
+    preview: bool = False
+    fill: bool = True
+    callback_url: str = ""
+    caption: str = ""
+    client_run: str = ""
+
+
+class Orders:
+    """Every method raises `Permanent`: project_not_found, no_song, bad_options. They take an idempotency key, and
+    the digest of what it stands for: see `Ledger.accept`."""
+
+    def __init__(self, editing: Editing, ledger: Ledger) -> None:
+        self._editing = editing
+        self._ledger = ledger
+
+    async def project(self) -> Project:
+        """The project as it stands."""
+        async with self._editing.database.read() as connection:
+            return await read_project(connection, self._editing.owner, self._editing.project_id)
+
+    async def check_form(
+        self, known: Collection[str], formats: Collection[str], aspects: Collection[Aspect]
+    ) -> None:
+        """Raises Permanent("export_unsupported") for what can't be made today."""
+        project = await self.project()
+        if strange := [name for name in formats if name not in known]:
+            raise Permanent("export_unsupported", f"{', '.join(map(repr, strange))} can't be written.")
+        own = ASPECT_OF[project.settings.format]
+        if project.storyboard is not None:
+            own = as_planned(JobOptions(), (await self._editing.read()).board).aspect
+        if other := [name for name in aspects if name != own]:
+            told = f"The storyboard is {own}; scenes would have to be made anew for {', '.join(other)}."
+            raise Permanent("export_unsupported", told)
+
+    async def storyboard(self, version: int, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
+        """Plan the project anew, from what was heard of its song; what people have edited is overwritten.
+
+        Raises Permanent("version_conflict").
+        """
+        project = await self.project()
+        if project.version != version:
+            raise Permanent("version_conflict")
+        return await self._accept(project, "storyboard", await self._heard(project), wish, key=key, digest=digest)
+
+    async def video(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
+        """Make the video: scenes without a take, and those whose take is stale, are made; others stay."""
+        return await self._compose("full", wish, key=key, digest=digest)
+
+    async def export(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
+        """Cut what the scenes show, stale or not; only what isn't there is made.
+
+        Raises Permanent("no_storyboard").
+        """
+        return await self._compose("export", wish, key=key, digest=digest)
+
+    async def _compose(self, kind: JobKind, wish: Wish, *, key: str, digest: str) -> Accepted:
+        project = await self.project()
+        if project.storyboard is None:
+            if kind == "export":
+                raise Permanent("no_storyboard")
+            return await self._accept(project, kind, await self._heard(project), wish, key=key, digest=digest)
+        scenes = await self._editing.scenes()
+        fit = takes_that_fit(scenes.at, scenes.shown, scenes.stale, fresh=kind == "full")
+        made = {**scenes.at.made, **fit}
+        at = scenes.at
+        return await self._accept(at.project, kind, made, wish, board=at.board, key=key, digest=digest)
+
+    async def _heard(self, project: Project) -> dict[str, WorkFact]:
+        """What was heard of the song, corrected beats included, if anything was yet."""
+        if project.analysis is None:
+            return {}
+        heard = await self._editing.documents.get(project.analysis, Analysis)
+        return {"analyze": track_of(project.analysis, heard)}
+
+    async def _accept(
+        self,
+        project: Project,
+        kind: JobKind,
+        made: dict[str, WorkFact],
+        wish: Wish,
+        *,
+        board: Storyboard | None = None,
+        key: str,
+        digest: str,
+    ) -> Accepted:
+        if project.song is None:
+            raise Permanent("no_song")
+        options = options_of(project, wish)
+        if board is not None:
+            options = as_planned(options, board)
+        else:
+            words = project.lyrics is not None
+            check_means(options.style, picture=project.image is not None, title=bool(options.title), lyrics=words)
+        async with self._editing.database.read() as connection:
+            characters = await read_characters(connection, project.id)
+        order = NewJob(
+            owner=project.owner,
+            options=options,
+            song=project.song,
+            song_name=project.song_name,
+            lyrics=project.lyrics,
+            image=project.image,
+            duration=project.duration,
+            kind=kind,
+            project_id=project.id,
+            given=Given(made=made, characters=characters),
+            caption=wish.caption,
+            client_run=wish.client_run,
+        )
+        return await self._ledger.accept(order, key=key, body_digest=digest)
+
+
+def track_of(blob: Blob, heard: Analysis) -> TrackAnalyzed:
+    """An analysis as the fact that it was made."""
+    return TrackAnalyzed(
+        analysis=blob,
+        duration=heard.duration,
+        bpm=heard.tempo.bpm,
+        sections=len(heard.sections),
+        notices=heard.notices,
+    )
+
+
+def as_planned(options: JobOptions, board: Storyboard) -> JobOptions:
+    """The options with the form that the storyboard has, whatever the project's settings are by now."""
+    height = min(board.width, board.height)
+    shape = Fraction(board.width, board.height)
+    aspect = min(get_args(Aspect), key=lambda name: abs(ASPECTS[name] - shape))
+    return msgspec.structs.replace(options, fps=board.fps, height=height, aspect=aspect, seed=board.seed)
+
+
+def options_of(project: Project, wish: Wish) -> JobOptions:
+    """What a job over the project is asked for."""
+    settings = project.settings
+    return JobOptions(
+        prompt=settings.prompt,
+        style=settings.style,
+        aspect=ASPECT_OF[settings.format],
+        height=settings.height,
+        fps=settings.fps,
+        lyrics_style=settings.lyrics_style,
+        seed=settings.seed or 0,
+        title=project.title,
+        clip_seconds=settings.clip_seconds,
+        performance_density=settings.performance_density,
+        captions=wish.captions,
+        preview=wish.preview,
+        fill=wish.fill,
+        callback_url=wish.callback_url,
+    )

@@ -16,6 +16,7 @@ from services.generator.settings import GeneratorSettings
 BackendName = Literal["auto", "builtin", "comfyui"]
 BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
 URLS, CHAIN = "BEATLOOM_GENERATOR_COMFYUI_URLS", "BEATLOOM_GENERATOR_ANIMATE"
+BUILTIN = "builtin"
 WITHOUT = "Draw on this machine with --backend builtin."
 
 
@@ -40,8 +41,9 @@ class Backends(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chosen_backends(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Backends:
-    """From --backend, --comfyui-url and --workflow over the settings in `environ`.
+    """From --backend, --comfyui-url, --workflow and --no-fill over the settings in `environ`.
 
+    Workflows that are named stand before drawing here, which fills what none of them could make.
     Raises Permanent("bad_options") for what contradicts itself, and for an address or a setting that is none.
     """
     settings = load(GeneratorSettings, "generator", environ)
@@ -62,7 +64,7 @@ def chosen_backends(arguments: argparse.Namespace, environ: Mapping[str, str]) -
     )
     return Backends(
         servers=servers,
-        chain=chain or _listed(settings.animate),
+        chain=_filled(chain, arguments.fill) or _listed(settings.animate),
         stills=_listed(settings.imagine),
         folder=settings.workflows,
         words=tuple(words),
@@ -101,6 +103,10 @@ async def ask_servers(backends: Backends, *, picture: bool) -> list[str]:
         error.hint = f"{error.hint} {WITHOUT}"
         raise error
     return [f"{line}; it gets work when it does" for line in silent]
+
+
+def _filled(chain: tuple[str, ...], fill: bool) -> tuple[str, ...]:
+    return (*chain, BUILTIN) if chain and fill and BUILTIN not in chain else chain
 
 
 def _must_be_addresses(servers: tuple[str, ...]) -> None:

@@ -101,6 +101,21 @@ def test_killed_servers_only_cost_time(home: Home, song: Song, comfyui_servers: 
     assert accepted(*doubles) <= takes.scenes + STILLS + wasted
 
 
+@pytest.mark.matrix
+def test_what_the_servers_can_not_make_is_drawn_and_told(home: Home, comfyui: ComfyDouble) -> None:
+    song = make_song(home.cwd, seconds=26)
+    for _ in range(STILLS + 3):
+        comfyui.next_prompt(exec_error="")
+    comfyui.set(exec_error="a node of glass")
+    done = home.run("render", song.path, *SMALL, "wan22-5b", "--comfyui-url", comfyui.url)
+    report = report_of(home, done)
+    drawn, made = sorted(takes_of(report), key=lambda takes: takes.workflow)
+    assert (made.workflow, made.fallback, drawn.backend, drawn.fallback) == ("wan22-5b", False, "builtin", True)
+    ids = {"s001", *(cut.scene_id for cut in report.cuts)}
+    assert {*made.scene_ids, *drawn.scene_ids} == ids
+    assert f"scenes: {made.scenes} by comfyui (wan22-5b), {drawn.scenes} by builtin (fallback); " in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,12 +25,16 @@ from libs.contracts.errors import Retryable
 
 R = TypeVar("R")
 
+log = logging.getLogger(__name__)
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = int.from_bytes(hashlib.sha256(b"beatloom migrations").digest()[:7], "big")
 """Key of the PostgreSQL advisory lock under which tables are changed."""
 
 _WRITES = "beatloom_writes"
 _BUSY_MS = 10_000
+
+CONFLICT_TRIES = 5
 
 _UNDONE_STATE = "40"
 """Class of SQLSTATE: the transaction was undone because of another one (a deadlock)."""
@@ -88,18 +94,26 @@ class Database:
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
         """What `work` returns from within a transaction. A caller that is cancelled does not cut it off.
 
+        `work` is done again from the start, a few times, when another transaction got in between.
         Cut off in the middle, a connection to SQLite keeps its lock until its thread has noticed, and all other
         writers wait for it.
         """
-
-        async def whole() -> R:
-            async with self.write() as connection:
-                return await work(connection)
-
-        task = asyncio.ensure_future(whole())
+        task = asyncio.ensure_future(self._until_alone(work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
+
+    async def _until_alone(self, work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+        for tried in range(1, CONFLICT_TRIES + 1):
+            try:
+                async with self.write() as connection:
+                    return await work(connection)
+            except Retryable as error:
+                if error.code != "conflict" or tried == CONFLICT_TRIES:
+                    raise
+                log.info("another process changed the same meanwhile; once more (%d)", tried)
+                await asyncio.sleep(0.02 * tried * random.random())  # noqa: S311 (spreads load)
+        raise AssertionError("unreachable")
 
     async def insert_new(
         self, connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.contracts.errors import Permanent, Retryable
+from libs.contracts.errors import Permanent
 from libs.contracts.facts import Fact
 from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
@@ -45,11 +42,8 @@ __all__ = ["Accepted", "DeadRow", "EventRow", "JobSnapshot", "Ledger", "NewJob",
 
 log = logging.getLogger(__name__)
 
-CONFLICT_TRIES = 5
 LONGEST_KEY = 128
 """Characters of a task's key; a fact with a longer one is none of ours."""
-
-R = TypeVar("R")
 
 
 def utc_now() -> datetime:
@@ -115,7 +109,7 @@ class Ledger:
             await self._open_run(connection, job, brief, 1, now)
             return Accepted(job_id=job_id, created=True)
 
-        accepted = await self._transaction(change)
+        accepted = await self._database.transact(change)
         if accepted.created:
             await self._committed(job_id)
         return accepted
@@ -147,7 +141,7 @@ class Ledger:
             self._count_end(before, after)
             return "applied" if fact.run == job.run else "stale"
 
-        outcome = await self._transaction(change)
+        outcome = await self._database.transact(change)
         if self._metrics is not None:
             self._metrics.fact(fact.name, outcome)
         if outcome != "duplicate":
@@ -167,12 +161,12 @@ class Ledger:
             )
             self._count_end(state, after)
 
-        await self._transaction(change)
+        await self._database.transact(change)
         await self._committed(job_id)
 
     async def retry(self, job_id: str) -> int:
         """Open the next run of an ended job; its number. Raises `Permanent` job_not_found, job_running."""
-        run = await self._transaction(lambda connection: self._next_run(connection, job_id))
+        run = await self._database.transact(lambda connection: self._next_run(connection, job_id))
         await self._committed(job_id)
         return run
 
@@ -189,7 +183,7 @@ class Ledger:
             await self._tell_again(connection, job, letter.run, letter.task, now)
             return letter.run
 
-        run = await self._transaction(change)
+        run = await self._database.transact(change)
         await self._committed(letter.job_id)
         return run
 
@@ -206,12 +200,14 @@ class Ledger:
             job, _ = await self._current(connection, job_id)
             await self._tell_again(connection, job, run, delivery.task, self._clock())
 
-        await self._transaction(change)
+        await self._database.transact(change)
         await self._committed(job_id)
 
     async def drop(self, letter_id: str) -> None:
         """Take it off the list. Raises `Permanent("dead_letter_not_found")`."""
-        await self._transaction(lambda connection: self._close_letter(connection, letter_id, "drop", self._clock()))
+        await self._database.transact(
+            lambda connection: self._close_letter(connection, letter_id, "drop", self._clock())
+        )
 
     # What is read.
 
@@ -256,18 +252,6 @@ class Ledger:
         await self._database.check()
 
     # How.
-
-    async def _transaction(self, change: Callable[[AsyncConnection], Awaitable[R]]) -> R:
-        """Run `change` in a transaction, again from the start when another got in between."""
-        for tried in range(1, CONFLICT_TRIES + 1):
-            try:
-                return await self._database.transact(change)
-            except Retryable as error:
-                if error.code != "conflict" or tried == CONFLICT_TRIES:
-                    raise
-                log.info("another process changed the same meanwhile; once more (%d)", tried)
-                await asyncio.sleep(0.02 * tried * random.random())  # noqa: S311 (spreads load)
-        raise AssertionError("unreachable")
 
     async def _committed(self, job_id: str) -> None:
         if self._on_commit is not None:

@@ -21,6 +21,7 @@ from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ledger import utc_now
 from services.ingest.uploads.records import remove_expired
+from services.ingest.webhooks.rows import forget_deliveries
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ GARBAGE_EVERY = timedelta(hours=1)
 """Listing every artifact costs too much to do it each minute; nothing younger than a day is removed anyway."""
 SENT_KEPT = timedelta(hours=1)
 """How long a published message stays in the outbox, for people who look for it."""
+DELIVERIES_KEPT = timedelta(days=30)
+"""How long a webhook that is done can be looked at."""
 BATCH = 500
 
 PATIENCE: dict[TaskKind, timedelta] = {
@@ -153,13 +156,14 @@ class Sweeper:
         return found
 
     async def prune(self) -> None:
-        """Delete published messages, expired idempotency keys and uploads."""
+        """Delete published messages, expired idempotency keys and uploads, and what became of webhooks long ago."""
         now = self._clock()
 
         async def remove(connection: AsyncConnection) -> None:
             await connection.execute(sa.delete(t.outbox).where(t.outbox.c.sent_at < now - SENT_KEPT))
             await connection.execute(sa.delete(t.idempotency_keys).where(t.idempotency_keys.c.expires_at <= now))
             await remove_expired(connection, now)
+            await forget_deliveries(connection, now - DELIVERIES_KEPT)
 
         await self._database.transact(remove)
 

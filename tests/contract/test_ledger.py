@@ -22,8 +22,8 @@ from libs.contracts.jobs import State
 from libs.contracts.messages import Control, DeadLetter, decode
 from libs.contracts.tasks import Task
 from services.ingest import tables as t
-from services.ingest.database import Database
-from services.ingest.ledger import CONFLICT_TRIES, Ledger
+from services.ingest.database import CONFLICT_TRIES, Database
+from services.ingest.ledger import Ledger
 from services.ingest.outbox import KINDS, Outbox
 from services.ingest.schema import metadata
 from services.ingest.sweeper import PATIENCE, Sweeper

@@ -1,15 +1,18 @@
 """Webhooks in the ledger, on SQLite and on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from libs.artifacts import open_store
 from libs.contracts.errors import Permanent
 from libs.contracts.facts import DeliveryAttempted, Fact
 from libs.contracts.tasks import Notify
 from services.ingest.database import Database
 from services.ingest.parts import OWNER
+from services.ingest.sweeper import Sweeper
 from services.ingest.webhooks.records import Standing
 from tests.faults.post_office import KEY, PostOffice
 from tests.raw_receiver import Receiver, answer, listening
@@ -76,6 +79,22 @@ async def test_what_is_heard_twice_is_written_once(database: Database) -> None:
         await post.ledger.apply(fact)
     found = await post.deliveries.page(OWNER, limit=9, status="delivered")
     assert sorted(len(tries) for _, tries in found) == [1, 1]
+
+
+async def test_what_is_done_is_forgotten_after_a_month(database: Database, tmp_path: Path) -> None:
+    async with listening(Receiver()) as receiver:
+        post = PostOffice(database)
+        await post.register("http://127.0.0.1:9/")
+        await post.ended_job(receiver.url())
+        await post.deliver()
+    sweeper = Sweeper(
+        database, open_store(f"file://{tmp_path}/artifacts"), wake=lambda: None, clock=lambda: post.now
+    )
+    for days, left in ((29, 2), (2, 1)):
+        post.now += timedelta(days=days)
+        await sweeper.prune()
+        assert len(await post.deliveries.page(OWNER, limit=9)) == left
+    assert len(await post.deliveries.page(OWNER, limit=9, status="pending")) == 1
 
 
 async def test_endpoints_are_their_owners(database: Database) -> None:

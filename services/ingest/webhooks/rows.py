@@ -120,6 +120,14 @@ async def drop_deliveries(connection: AsyncConnection, endpoint_id: str, now: da
     await connection.execute(query.values(status="dropped", ended_at=now, next_try_at=None))
 
 
+async def forget_deliveries(connection: AsyncConnection, before: datetime) -> None:
+    """Delete, with their tries, deliveries that were done before this time."""
+    d, a = deliveries.c, delivery_attempts.c
+    old = sa.select(d.id).where(d.ended_at < before)
+    await connection.execute(sa.delete(delivery_attempts).where(a.delivery_id.in_(old)))
+    await connection.execute(sa.delete(deliveries).where(d.ended_at < before))
+
+
 async def renew_tries(connection: AsyncConnection, target: Target, now: datetime) -> None:
     """Send the tries that wait to where the endpoint is now, signed as it is now."""
     query = sa.select(outbox.c.id, outbox.c.message).where(*_unsent(target.task))

@@ -49,6 +49,7 @@ deliveries = Table(
     Index(None, "owner", "id"),
     Index(None, "endpoint_id", "id"),
     Index(None, "job_id", "run"),
+    Index(None, "ended_at"),
 )
 """The endpoint may be gone, so it is no foreign key. `url` is where a delivery without one goes."""
 

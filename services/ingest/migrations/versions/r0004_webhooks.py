@@ -57,6 +57,7 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_owner_id", "deliveries", ["owner", "id"])
     op.create_index("ix_deliveries_endpoint_id_id", "deliveries", ["endpoint_id", "id"])
     op.create_index("ix_deliveries_job_id_run", "deliveries", ["job_id", "run"])
+    op.create_index("ix_deliveries_ended_at", "deliveries", ["ended_at"])
     op.create_table(
         "delivery_attempts",
         sa.Column("delivery_id", JOB, nullable=False),

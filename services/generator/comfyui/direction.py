@@ -32,7 +32,8 @@ def chain_of(library: Library, names: Sequence[str]) -> tuple[Workflow | None, .
 
 def _clips(workflow: Workflow) -> Workflow:
     if workflow.output.media != "video" or workflow.task not in CLIP_TASKS:
-        raise Permanent("workflow_unsupported", f"{workflow.name} makes no clips of shots.")
+        hint = "Name one that is for `animate` or `performance`: `beatloom workflows list` shows them."
+        raise Permanent("workflow_unsupported", f"{workflow.name} makes no clips of shots.", hint=hint)
     return workflow
 
 
@@ -45,7 +46,8 @@ def stills_of(library: Library, names: Sequence[str]) -> tuple[Workflow, ...]:
 
 def _pictures(workflow: Workflow) -> Workflow:
     if workflow.output.media != "image" or workflow.task not in ("imagine", "edit", "selftest"):
-        raise Permanent("workflow_unsupported", f"{workflow.name} makes no stills.")
+        hint = "Name one that is for `imagine` or `edit`: `beatloom workflows list` shows them."
+        raise Permanent("workflow_unsupported", f"{workflow.name} makes no stills.", hint=hint)
     return workflow
 
 

@@ -42,6 +42,7 @@ def environment(
     return {
         "BEATLOOM_INGEST_CALLBACK_ALLOW": user.get("BEATLOOM_NOTIFIER_ALLOW_HOSTS", ""),
         "BEATLOOM_NOTIFIER_SECRET": webhook_secret,
+        "BEATLOOM_INGEST_PUBLIC_URL": public_url,
         "BEATLOOM_NOTIFIER_PUBLIC_URL": public_url,
         "BEATLOOM_SECRET_KEY": secret_key,
         "BEATLOOM_ACK_WAIT_S": str(ACK_WAIT_S),

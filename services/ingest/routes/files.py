@@ -37,6 +37,7 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
 
     Raises InputMissing when its bytes are gone.
     """
+    media_type = blob.media_type.removesuffix("; charset=utf-8")  # Litestar adds it to text
     headers = {
         "ETag": ranges.etag(blob.sha256),
         "Accept-Ranges": "bytes",
@@ -63,13 +64,13 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
     if request.method == "HEAD" or end == start:
         if not await store.has(blob.key):
             raise InputMissing(blob.sha256)
-        return Response(b"", status_code=asked.status, headers=headers, media_type=blob.media_type)
+        return Response(b"", status_code=asked.status, headers=headers, media_type=media_type)
     chunks = store.read_range(blob.key, start, end)
     first = await anext(aiter(chunks), None)  # so that what is gone is an error, not a broken answer
     if first is None:
         raise InputMissing(blob.sha256)
     return Stream(  # type: ignore[return-value]  # bytes all the same
-        _after_first(first, chunks), status_code=asked.status, headers=headers, media_type=blob.media_type
+        _after_first(first, chunks), status_code=asked.status, headers=headers, media_type=media_type
     )
 
 

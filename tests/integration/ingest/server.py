@@ -87,8 +87,6 @@ async def running(
 ) -> AsyncIterator[Api]:
     """Serve until the block ends. `outside.example` may be fetched from, wherever `names` says that it is."""
     store = open_store(store_url or f"file://{folder}/artifacts")
-    sock = listen("127.0.0.1", 0)
-    port = sock.getsockname()[1]
     clock = Clock()
     keyring = Keyring([KEY])
     front = Front()
@@ -127,6 +125,8 @@ async def running(
         openapi=openapi("0.0.0"),
     )
     stop, ready = asyncio.Event(), asyncio.Event()
+    sock = listen("127.0.0.1", 0)
+    port = sock.getsockname()[1]
     serving = asyncio.create_task(serve(app, sock, stop=stop, vital={}, on_ready=lambda _: ready.set()))
     await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
     assert ready.is_set()

@@ -19,8 +19,24 @@ from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard
+from services.ingest.projects.opened import Documents
 from services.ingest.published import Published
-from services.ingest.routes import dead, files, jobs, stream, upload_audio, uploads, webhooks
+from services.ingest.routes import (
+    characters,
+    dead,
+    exports,
+    files,
+    jobs,
+    making,
+    projects,
+    scenes,
+    storyboard,
+    stream,
+    takes,
+    upload_audio,
+    uploads,
+    webhooks,
+)
 from services.ingest.streams import Hub
 from services.ingest.uploads.desk import Desk
 from services.ingest.webhooks.deliveries import Deliveries
@@ -56,6 +72,13 @@ class Front:
                 *uploads.HANDLERS,
                 *upload_audio.HANDLERS,
                 *webhooks.HANDLERS,
+                *projects.HANDLERS,
+                *characters.HANDLERS,
+                *storyboard.HANDLERS,
+                *scenes.HANDLERS,
+                *takes.HANDLERS,
+                *making.HANDLERS,
+                *exports.HANDLERS,
             ],
             dependencies={"parts": Provide(current, sync_to_thread=False, use_cache=False)},
         )
@@ -94,7 +117,17 @@ class Front:
             poll = asyncio.create_task(self.hub.poll())
             stack.callback(poll.cancel)
             self._parts = Parts(
-                ledger, store, pool, self.hub, scratch, callback_allow, desk, endpoints, deliveries, published
+                ledger,
+                store,
+                pool,
+                self.hub,
+                scratch,
+                callback_allow,
+                desk,
+                endpoints,
+                deliveries,
+                published,
+                Documents(store),
             )
             try:
                 yield

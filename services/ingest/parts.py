@@ -10,6 +10,7 @@ from libs.artifacts.store import ArtifactStore
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.ledger import Ledger
+from services.ingest.projects.opened import Documents
 from services.ingest.published import Published
 from services.ingest.streams import Hub
 from services.ingest.uploads.desk import Desk
@@ -37,6 +38,8 @@ class Parts(NamedTuple):
     """Whom webhooks go to, and what became of them."""
     published: Published
     """Where clients get files without a login."""
+    documents: Documents
+    """Analyses and storyboards of projects."""
 
 
 def now() -> datetime:

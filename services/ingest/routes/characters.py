@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET
 
 from libs.contracts.characters import Bible
@@ -66,7 +66,7 @@ def _view(entry: Entry) -> CharacterView:
     },
 )
 async def create_character(
-    project_id: ProjectId, data: CharacterBody, parts: NamedDependency[Parts], if_match: IfMatch = ""
+    project_id: ProjectId, data: JSONBody[CharacterBody], parts: NamedDependency[Parts], if_match: IfMatch = ""
 ) -> Response[CharacterView]:
     """Add a character."""
     version = version_of(if_match)
@@ -118,7 +118,7 @@ async def get_character(
 async def update_character(
     project_id: ProjectId,
     character_id: CharacterId,
-    data: CharacterBody,
+    data: JSONBody[CharacterBody],
     parts: NamedDependency[Parts],
     if_match: IfMatch = "",
 ) -> Response[CharacterView]:

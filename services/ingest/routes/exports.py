@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from litestar import Response, get, post, route
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
 from libs.contracts.artifacts import Blob
@@ -98,7 +98,10 @@ class ExportsOrdered(View, frozen=True, kw_only=True):
     },
 )
 async def export_project(
-    project_id: ProjectId, data: ExportBody, parts: NamedDependency[Parts], idempotency_key: IdempotencyKey = ""
+    project_id: ProjectId,
+    data: JSONBody[ExportBody],
+    parts: NamedDependency[Parts],
+    idempotency_key: IdempotencyKey = "",
 ) -> Response[ExportsOrdered]:
     """Export what the scenes show."""
     orders = orders_of(parts, project_id)

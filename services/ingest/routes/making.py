@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, post
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter
+from litestar.params import HeaderParameter, JSONBody
 from msgspec import Meta
 
 from libs.outbound.urls import check_url
@@ -105,7 +105,7 @@ def checked_url(parts: Parts, url: str) -> str:
 )
 async def generate_storyboard(
     project_id: ProjectId,
-    data: StoryboardBody,
+    data: JSONBody[StoryboardBody],
     parts: NamedDependency[Parts],
     if_match: IfMatch = "",
     idempotency_key: IdempotencyKey = "",
@@ -133,7 +133,10 @@ async def generate_storyboard(
     },
 )
 async def make_video(
-    project_id: ProjectId, data: VideoBody, parts: NamedDependency[Parts], idempotency_key: IdempotencyKey = ""
+    project_id: ProjectId,
+    data: JSONBody[VideoBody],
+    parts: NamedDependency[Parts],
+    idempotency_key: IdempotencyKey = "",
 ) -> Response[views.JobAccepted]:
     """Make the project's video."""
     check_text("caption", data.caption)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from libs.contracts.errors import Permanent
 from services.ingest.parts import OWNER, Parts
@@ -48,7 +48,7 @@ def _projects(parts: Parts) -> Projects:
         422: problem("An option is not valid."),
     },
 )
-async def create_project(data: ProjectBody, parts: NamedDependency[Parts]) -> Response[ProjectView]:
+async def create_project(data: JSONBody[ProjectBody], parts: NamedDependency[Parts]) -> Response[ProjectView]:
     """Make a project."""
     project = await changing.create(parts.desk, _projects(parts), OWNER, data)
     headers = {**etag(project.version), "Location": f"/api/v1/projects/{project.id}"}
@@ -109,7 +109,7 @@ async def get_project(project_id: ProjectId, parts: NamedDependency[Parts]) -> R
     },
 )
 async def update_project(
-    project_id: ProjectId, data: ProjectBody, parts: NamedDependency[Parts], if_match: IfMatch = ""
+    project_id: ProjectId, data: JSONBody[ProjectBody], parts: NamedDependency[Parts], if_match: IfMatch = ""
 ) -> Response[ProjectView]:
     """Change a project."""
     version = version_of(if_match)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from libs.contracts.errors import Permanent
-from libs.media.probe import probe_image, probe_lyrics, probe_song
+from libs.media.probe import probe_clip, probe_image, probe_lyrics, probe_song
 from libs.media.sound import mono_chunks
 from libs.runtime.workers import WorkerPool
 from tests.integration.media.conftest import Make, sine
@@ -279,3 +279,37 @@ async def test_lyrics(tmp_path: Path) -> None:
         with pytest.raises(Permanent) as refused:
             await probe_lyrics(path)
         assert refused.value.code == code
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.webm", "turned.mp4"])
+async def test_clips_are_watched_to_their_end(make: Make, pool: WorkerPool, name: str) -> None:
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2")
+    codec = ("-c:v", "libvpx") if name.endswith("webm") else ("-c:v", "mpeg4")
+    path = make(name, *source, *codec)
+    size = (64, 48)
+    if name == "turned.mp4":
+        path, size = make("again.mp4", "-display_rotation", "90", "-i", str(path), "-c", "copy"), (48, 64)
+    found = await probe_clip(path, pool)
+    assert (found.width, found.height, found.frames) == (*size, 20)
+    assert found.duration == pytest.approx(2.0, abs=0.05)
+
+
+async def test_clips_that_are_none(make: Make, pool: WorkerPool, tmp_path: Path) -> None:
+    cover = make("cover.png", "-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "1")
+    covered = make("covered.mp3", *sine(6), "-i", str(cover), "-map", "0", "-map", "1", "-c:v", "copy")
+    text = tmp_path / "list.mp4"
+    text.write_text("#EXTM3U\nhttp://localhost/x.ts\n")
+    empty = tmp_path / "empty.mp4"
+    empty.write_bytes(b"")
+    for path, code in (
+        (make("sound.m4a", *sine(6)), "no_video_stream"),
+        (covered, "no_video_stream"),
+        (cover, "not_media"),
+        (text, "unsafe_media"),
+        (empty, "empty_file"),
+        (make("large.mkv", "-f", "lavfi", "-i", "testsrc=s=4098x16:r=1:d=1", "-c:v", "mpeg4"), "image_too_large"),
+        (make("long.mp4", "-f", "lavfi", "-i", "color=s=16x16:r=1:d=122", "-c:v", "mpeg4"), "video_too_long"),
+    ):
+        with pytest.raises(Permanent) as caught:
+            await probe_clip(path, pool)
+        assert caught.value.code == code, path.name

@@ -16,9 +16,10 @@ MOST = 100
 CALLED_OFF = "job_cancelled"
 UNCOUNTED = ("workflow_missing_model", "workflow_unsupported", "workflow_invalid", CALLED_OFF)
 """The server said no before anything ran, which counts against the server alone; or we did not want it any more."""
-ELSEWHERE = ("gpu_unreachable", "gpu_lost", "gpu_stalled", "gpu_failed")
-"""The same server is not tried again for this work, while there is another."""
 OUT_OF_MEMORY, BAD_OUTPUT = "gpu_out_of_memory", "gpu_bad_output"
+ELSEWHERE = ("gpu_unreachable", "gpu_lost", "gpu_stalled", "gpu_failed", BAD_OUTPUT)
+"""The same server is not tried again for this work, while there is another. What came out bad may be the seed's
+fault or the server's; one that makes nothing is soon done, and would be given all three attempts."""
 WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 Answer = Callable[[bytes], Iterable[bytes | float]]
-"""From the head of a request to the bytes of the answer; a number is a pause, in seconds."""
+"""From a request to the bytes of the answer; a number is a pause, in seconds."""
+
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)\r\n")
 
 
 @asynccontextmanager
@@ -18,7 +21,9 @@ async def lying(answer: Answer) -> AsyncIterator[str]:
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 head = await reader.readuntil(b"\r\n\r\n")
-                for part in answer(head):
+                length = _LENGTH.search(head)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                for part in answer(head + body):
                     if isinstance(part, float):
                         await asyncio.sleep(part)
                     else:

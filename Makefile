@@ -1,7 +1,7 @@
 # Beatloom. `make` alone prints this help.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup video test test-all test-faults test-songs check docs gallery bench lock clean
+.PHONY: help setup video test test-all test-faults test-songs test-n8n check docs gallery bench lock clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?=
@@ -36,6 +36,7 @@ help: ## This help
 	@echo 'make test-all     all tests, the long ones too: an hour'
 	@echo 'make test-faults  each process killed at each stage: long'
 	@echo 'make test-songs   every song with known truth becomes a video: long'
+	@echo 'make test-n8n     the flows of n8n-flows in a real n8n: needs npm, 3 GB and 15 minutes the first time'
 	@echo 'make docs         writes the pages that come from the code'
 	@echo 'make bench        what drawing and whole videos cost, beside a bare encode: 15 minutes'
 	@echo 'make gallery      draws every look for docs/looks.md'
@@ -82,6 +83,10 @@ test-faults: setup
 
 test-songs: setup
 	@$(BIN)/python -m pytest tests/e2e/test_songs.py $(ARGS)
+
+test-n8n: setup
+	@$(BIN)/python tests/n8n/install.py
+	@$(BIN)/python -m pytest tests/n8n $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check .

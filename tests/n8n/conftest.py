@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.n8n import install
 from tests.n8n.server import N8n
 from tests.paths import ROOT
 from tests.ports import free_ports
@@ -21,6 +22,7 @@ CREDENTIALS = [
 ]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """Its bytes are no text."""
+MARKS = [pytest.mark.matrix, pytest.mark.xdist_group("n8n")]
 PATHS = ("create-video", "job-events", "song-upload", "create-and-wait", "create-and-wait-briefly")
 
 
@@ -40,6 +42,8 @@ class Flows:
 @pytest.fixture(scope="session")
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flows]:
     """n8n with the flows of n8n-flows/, and one of them a second time, for which a minute is too long."""
+    if not install.is_installed():
+        pytest.skip("n8n is not here: `make test-n8n` installs it")
     folder = tmp_path_factory.mktemp("n8n")
     n8n = N8n(folder)
     backend, frontend = free_ports(2)

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.n8n.conftest import KEY, Flows
+from tests.n8n.conftest import KEY, MARKS, Flows
 from tests.n8n.scripted import Reply, Request, reply, scripted
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.matrix
+pytestmark = MARKS
 
 VIDEO = b"\0\0\0\x18ftypisom" + bytes(range(256)) * 2000
 RECEIVED = {"received": True}

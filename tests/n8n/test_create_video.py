@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.n8n.conftest import KEY, Flows
+from tests.n8n.conftest import KEY, MARKS, Flows
 from tests.n8n.scripted import Reply, Request, reply, scripted
 
-pytestmark = pytest.mark.matrix
+pytestmark = MARKS
 
 ORDER = {
     "audio_url": "http://songs/one.mp3",

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from tests.n8n.conftest import SECRET, Flows
+from tests.n8n.conftest import MARKS, SECRET, Flows
 from tests.n8n.scripted import Reply, reply, scripted
 
-pytestmark = pytest.mark.matrix
+pytestmark = MARKS
 
 EVENT = {"event": "job_completed", "data": {"job_id": "j1", "note": "ä ♫ {{ }} \\u0000"}}
 BODY = json.dumps(EVENT, ensure_ascii=False)

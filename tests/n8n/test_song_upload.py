@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.n8n.conftest import KEY, Flows
+from tests.n8n.conftest import KEY, MARKS, Flows
 from tests.n8n.scripted import Request, reply, scripted
 from tests.songs import make_song
 
-pytestmark = pytest.mark.matrix
+pytestmark = MARKS
 
 Files = dict[str, tuple[str, bytes, str]]
 

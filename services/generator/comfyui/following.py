@@ -28,6 +28,8 @@ AWAY_S = 60.0
 LIFE_S = 30.0
 """How old a sign of life of a prompt may be for our own heartbeats to go on."""
 TICK_S = 1.0
+SLEPT_S = 15.0
+"""Between two looks, after which it was we who were away: stopped, or with a machine that slept."""
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Follower:
         expected, told = self.expected(request), False
         clock: StallClock | None = None
         moves = 0
+        before = time.monotonic()
         while True:
             changed = server.changed
             match watch.standing:
@@ -89,6 +92,10 @@ class Follower:
                     told = True
                     self._pool.started(request.work)
             now = time.monotonic()
+            if now - before > SLEPT_S:
+                watch.seen_at = now
+                clock = None
+            before = now
             must_be_there(server, watch.seen_at, now)
             if watch.running_since is not None:
                 clock = clock or self._clock(request, server, now)

@@ -28,6 +28,7 @@ from services.generator.comfyui.truth import Done
 from services.generator.comfyui.workflow import Workflow
 
 EVERY_S = 1.0
+REMEMBERED_S = 3600.0
 CANARY_S = 60.0
 """How long a canary may take; a server that loads models on the side is slow."""
 
@@ -45,6 +46,8 @@ class Keeper:
         self._slots = slots
         self._on_change = on_change
         self._breakers: dict[str, Breaker] = {}
+        self._gone: dict[str, Breaker] = {}
+        """Of unfit servers that have left."""
         self._steps: set[asyncio.Task[None]] = set()
 
     def works(self, server: Server) -> bool:
@@ -69,9 +72,9 @@ class Keeper:
             log.info("%s gets no work until its memory is freed", server.name)
             self._on_change(server)
 
-    def look(self, server: Server) -> None:
-        """Do what is due with a server that answers."""
-        idle = not server.queue.running and not server.queue.pending
+    def look(self, server: Server, *, busy: bool = False) -> None:
+        """Do what is due with a server that answers. busy: work of ours is on the way to it."""
+        idle = not (busy or server.queue.running or server.queue.pending)
         match self._of(server).next(time.monotonic(), idle=idle):
             case Step.FREE:
                 self._start(self._free(server))
@@ -79,8 +82,12 @@ class Keeper:
                 self._start(self._try(server))
 
     def forget(self, name: str) -> None:
-        """The server belongs to the pool no more."""
-        self._breakers.pop(name, None)
+        """The server belongs to the pool no more. One that was unfit still is when it comes back soon."""
+        now = time.monotonic()
+        self._gone = {each: known for each, known in self._gone.items() if now - known.since < REMEMBERED_S}
+        breaker = self._breakers.pop(name, None)
+        if breaker is not None and breaker.state is not State.WORKING:
+            self._gone[name] = breaker
 
     async def close(self) -> None:
         """End what is under way."""
@@ -152,7 +159,8 @@ class Keeper:
     def _of(self, server: Server) -> Breaker:
         found = self._breakers.get(server.name)
         if found is None:
-            found = self._breakers[server.name] = Breaker()
+            found = self._gone.pop(server.name) if server.name in self._gone else Breaker()
+            self._breakers[server.name] = found
         return found
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -115,7 +115,7 @@ class Learned(msgspec.Struct):
             (self.gaps, theirs.gaps),
         ):
             for key, figure in other.items():
-                if abs(figure.mean) < ABSURD and (key not in mine or mine[key].count < figure.count):
+                if _makes_sense(figure) and (key not in mine or mine[key].count < figure.count):
                     _figure(mine, key, figure)
                     mine[key] = msgspec.structs.replace(figure)
 
@@ -142,6 +142,10 @@ class Learned(msgspec.Struct):
             first = Figure(math.log(gap))
             for key in (workflow, _key(workflow, size, cls)):
                 observe(math.log(gap), (_figure(self.gaps, key, first), 1))
+
+
+def _makes_sense(figure: Figure) -> bool:
+    return abs(figure.mean) < ABSURD and 0 < figure.sigma < ABSURD and 0 <= figure.spread < ABSURD
 
 
 def _key(*parts: str) -> str:

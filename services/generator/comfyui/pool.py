@@ -169,17 +169,20 @@ class Pool:
             await self._free(name, work)
 
     async def must_hold(self, work: str) -> None:
-        """Raises Outrun when another generator has taken the work up, as it does with one that seems to be dead.
+        """Raises Outrun when `lost`."""
+        if await self.lost(work):
+            raise Outrun
+
+    async def lost(self, work: str) -> bool:
+        """Whether another generator has taken the work up, as it does with one that seems to be dead.
 
         While the bus is away, nobody can have.
         """
         name = self._held.get(work)
         try:
-            lost = name is not None and await self._slots.lost(name, work)
+            return name is not None and await self._slots.lost(name, work)
         except Retryable:
-            return
-        if lost:
-            raise Outrun
+            return False
 
     def started(self, work: str) -> None:
         """Its prompt runs from now on."""
@@ -294,7 +297,8 @@ class Pool:
         if self._twins.looked(server.name, queue, self._sent()):
             for other in self.roster.servers.values():
                 self._fit(other)
-        self._keeper.look(server)
+        busy = self._scheduler.busy(server.name) or server.name in self._held.values()
+        self._keeper.look(server, busy=busy)
         if self._keeper.works(server):
             self._fit_at[server.name] = self._last_fit = time.monotonic()
         self._wake.set()

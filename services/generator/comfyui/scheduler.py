@@ -83,6 +83,11 @@ class Scheduler:
         place = self._places.get(clip)
         return place.name if place else None
 
+    def busy(self, server: str) -> bool:
+        """Whether clips were assigned to it that have not ended."""
+        found = self._fleet.servers.get(server)
+        return found is not None and bool(found.clips)
+
     # What happened.
 
     def add(self, waiting: Waiting) -> None:

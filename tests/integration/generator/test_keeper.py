@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from libs.bus.connection import Bus
 from libs.runtime.workers import WorkerPool
-from services.generator.comfyui import keeper, server
+from services.generator.comfyui import keeper, roster, server
+from services.generator.comfyui.address import Address
 from services.generator.comfyui.breaker import Breaker
+from services.generator.comfyui.members import Members
 from services.generator.comfyui.server import Server
 from services.generator.comfyui.slots import Slots
 from tests.integration.generator.rig import Generator, generator
@@ -91,21 +94,52 @@ async def test_a_canary_waits_until_the_server_is_idle_and_takes_a_slot(
         await until(lambda: bool(comfyui.state["running"]))
         take_out(made, one)
         (breaker,) = breakers
+        began = time.monotonic()
         while comfyui.state["running"]:
             assert accepted(comfyui) == 1, "it would stand behind the clip"
             assert breaker.state == "out"
-            await slots.take(one.name, "others1")
+            if time.monotonic() - began > 1.0:
+                breaker.pause = 60.0
             await asyncio.sleep(0.05)
         await work
-        await slots.take(one.name, "others2")
-        sent = accepted(comfyui)
-        if "others2" in await slots.taken(one.name):  # else a canary was quicker
-            await asyncio.sleep(1.0)
-            assert accepted(comfyui) == sent, "all slots are others'"
-            assert breaker.state != "working"
-        for other in await slots.taken(one.name):
+        for other in ("others1", "others2"):
+            assert await slots.take(one.name, other)
+        breaker.pause = 0.2
+        await asyncio.sleep(1.5)
+        assert accepted(comfyui) == 1, "all slots are others'"
+        assert breaker.state != "working"
+        for other in ("others1", "others2"):
             await slots.free(one.name, other)
         await made.take(await made.order(shot(frames=20, seed=5)))
+        assert breaker.state == "working"
+
+
+async def test_who_leaves_unfit_comes_back_unfit(
+    bus: Bus,
+    comfyui: ComfyDouble,
+    tmp_path: Path,
+    workers: WorkerPool,
+    breakers: list[Breaker],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {Address(comfyui.url)}
+
+    async def addresses(_: Members) -> frozenset[Address]:
+        return frozenset(there)
+
+    monkeypatch.setattr(roster, "MEMBERS_S", 0.1)
+    monkeypatch.setattr(Members, "addresses", addresses)
+    async with generator(bus, tmp_path, [], workers=workers) as made:
+        take_out(made, await fit(made))
+        (breaker,) = breakers
+        breaker.pause = 60.0
+        there.clear()
+        await until(lambda: not made.pool.roster.servers)
+        there.add(Address(comfyui.url))
+        await fit(made)
+        assert breakers == [breaker], "it is remembered"
+        breaker.pause = 0.2
+        await made.take(await made.order(shot(frames=20)))
         assert breaker.state == "working"
 
 

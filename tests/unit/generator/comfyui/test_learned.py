@@ -105,8 +105,16 @@ def test_of_two_that_learned_the_one_that_has_seen_more_is_believed() -> None:
     assert theirs.switches["b"].count == 5, "a copy was taken"
 
 
-@pytest.mark.parametrize("mean", [math.nan, math.inf, 1e9])
-def test_absurd_figures_of_others_are_left_alone(mean: float) -> None:
+@pytest.mark.parametrize(
+    "figure",
+    [
+        *(Figure(mean, count=99) for mean in (math.nan, math.inf, 1e9)),
+        Figure(3.0, math.nan),
+        Figure(3.0, 0.1, -1.0),
+    ],
+    ids=str,
+)
+def test_absurd_figures_of_others_are_left_alone(figure: Figure) -> None:
     mine = Learned()
-    mine.take_over(Learned(switches={"a": Figure(mean, count=99)}))
+    mine.take_over(Learned(switches={"a": figure}))
     assert mine.switch("a") == SWITCH_PRIOR_S

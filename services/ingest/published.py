@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -85,14 +85,19 @@ class Published:
         signed = self._addresses.sign(path, until, method=PUT, bound=_bound(size, media_type))
         return Link(self._public_url + signed, until)
 
-    def check(self, path: str, query: Mapping[str, str]) -> None:
+    def check(self, path: str, expires: str, signature: str) -> None:
         """Return when it is not signed, or rightly so. Raises Permanent: bad_signature, link_expired."""
-        if EXPIRES in query or SIGNATURE in query:
-            self._addresses.check(path, query, self._clock())
+        if expires or signature:
+            self._addresses.check(path, _query(expires, signature), self._clock())
 
-    def check_put(self, path: str, query: Mapping[str, str], *, size: int, media_type: str) -> None:
+    def check_put(self, path: str, expires: str, signature: str, *, size: int, media_type: str) -> None:
         """Return for an address that was made for a PUT of just that. Raises as `check`."""
+        query = _query(expires, signature)
         self._addresses.check(path, query, self._clock(), method=PUT, bound=_bound(size, media_type))
+
+
+def _query(expires: str, signature: str) -> dict[str, str]:
+    return {EXPIRES: expires, SIGNATURE: signature}
 
 
 def _bound(size: int, media_type: str) -> str:

@@ -1,19 +1,24 @@
-"""Bodies that handlers read from the wire by hand."""
+"""What several routes take: bodies read from the wire by hand, the query of a signed address."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Annotated
 
 from litestar import Request
 from litestar.datastructures import State as AppState
 from litestar.exceptions import InternalServerException
+from litestar.params import QueryParameter
 
 from libs.contracts.errors import BeatloomError, Permanent
 from services.ingest.uploads.receive import drain
 
 DRAIN_SECONDS = 3.0
 """How long a refused upload is read on, so that its sender gets to read the answer."""
+
+Expires = Annotated[str, QueryParameter(description="Of a signed address.")]
+Signature = Annotated[str, QueryParameter(description="Of a signed address.")]
 
 AnyRequest = Request[object, object, AppState]
 

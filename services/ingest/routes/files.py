@@ -19,7 +19,7 @@ from services.ingest import ranges, views
 from services.ingest.events import download_path, files_path
 from services.ingest.names import content_disposition
 from services.ingest.parts import Parts, now
-from services.ingest.routes.bodies import AnyRequest
+from services.ingest.routes.bodies import AnyRequest, Expires, Signature
 from services.ingest.routes.documents import COMMON, NO_JOB, SIGNED, binary, operation_name, problem
 from services.ingest.routes.jobs import JobId, job_id_of
 
@@ -92,9 +92,16 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )
-async def download(request: AnyRequest, job_id: JobId, parts: NamedDependency[Parts]) -> Response[bytes]:
+async def download(
+    request: AnyRequest,
+    job_id: JobId,
+    parts: NamedDependency[Parts],
+    *,
+    expires: Expires = "",
+    signature: Signature = "",
+) -> Response[bytes]:
     """Download the video."""
-    parts.published.check(download_path(job_id_of(job_id)), dict(request.query_params))
+    parts.published.check(download_path(job_id_of(job_id)), expires, signature)
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     if snapshot.state is not State.COMPLETED or snapshot.video is None:
         percent = parts.hub.board.live(snapshot, now()).percent
@@ -137,10 +144,13 @@ async def get_file(
     job_id: JobId,
     name: Annotated[str, PathParameter(description="The name as /files lists it.")],
     parts: NamedDependency[Parts],
+    *,
+    expires: Expires = "",
+    signature: Signature = "",
 ) -> Response[bytes]:
     """Download one of a job's files."""
     wanted = name.removeprefix("/")
-    parts.published.check(f"{files_path(job_id_of(job_id))}/{wanted}", dict(request.query_params))
+    parts.published.check(f"{files_path(job_id_of(job_id))}/{wanted}", expires, signature)
     snapshot = await parts.ledger.snapshot(job_id)
     blob = views.files_of(snapshot).get(wanted)
     if blob is None:

@@ -10,11 +10,11 @@ from litestar import Response, delete, get, post, put, route
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import RequestBody
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 
 from libs.contracts.errors import Permanent
 from services.ingest.parts import OWNER, Parts
-from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
+from services.ingest.routes.bodies import AnyRequest, Expires, Signature, body_of, media_type_of
 from services.ingest.routes.documents import (
     CLIP_PART,
     COMMON,
@@ -141,15 +141,17 @@ async def put_upload(
     request: AnyRequest,
     upload_id: UploadId,
     parts: NamedDependency[Parts],
-    expires: Annotated[str, QueryParameter(description="Of the signed address.")] = "",
-    signature: Annotated[str, QueryParameter(description="Of the signed address.")] = "",
+    *,
+    expires: Expires = "",
+    signature: Signature = "",
 ) -> None:
     """Send the bytes of an announced file."""
     async with body_of(request) as body:
         upload = await find(parts.desk, OWNER, upload_id_of(upload_id))
         parts.published.check_put(
             content_path(upload.id),
-            {"expires": expires, "signature": signature},
+            expires,
+            signature,
             size=upload.size,
             media_type=upload.media_type,
         )
@@ -226,11 +228,16 @@ async def delete_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> N
     },
 )
 async def get_upload_content(
-    request: AnyRequest, upload_id: UploadId, parts: NamedDependency[Parts]
+    request: AnyRequest,
+    upload_id: UploadId,
+    parts: NamedDependency[Parts],
+    *,
+    expires: Expires = "",
+    signature: Signature = "",
 ) -> Response[bytes]:
     """Download an upload."""
     upload = await find(parts.desk, OWNER, upload_id_of(upload_id))
-    parts.published.check(content_path(upload.id), dict(request.query_params))
+    parts.published.check(content_path(upload.id), expires, signature)
     return await send(request, parts.store, upload.blob, upload.name)
 
 

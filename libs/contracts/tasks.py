@@ -160,6 +160,8 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     """Sealed with the key of the settings; each of them signs. Empty: the notifier's own secret signs."""
     strict: bool = False
     """Only the answer `{"received": true}` counts as taken."""
+    kind: str = "full"
+    """That of the job."""
 
 
 TaskBody = Analyze | Plan | Imagine | Animate | Mix | Conform | Compose | Notify

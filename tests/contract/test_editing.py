@@ -82,10 +82,13 @@ class Desk(NamedTuple):
         await self.happens(job_id, name, TakeRendered(clip=clip, backend="builtin", seed=shot.scene.seed))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+BOTH = pytest.mark.parametrize("desk", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
     url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    if request.param == "postgresql":
+    if getattr(request, "param", "sqlite") == "postgresql":
         url = request.getfixturevalue("postgres_url")
     database = Database(url)
     await database.migrate()
@@ -121,6 +124,7 @@ async def refusal(work: Any) -> str:
     return refused.value.code
 
 
+@BOTH
 async def test_two_clients_edit_at_once_and_one_is_told(desk: Desk) -> None:
     before = await desk.editing.read()
     outcomes = await asyncio.gather(
@@ -148,6 +152,7 @@ async def test_an_edit_says_the_version_that_it_is_based_on(desk: Desk) -> None:
     )
 
 
+@BOTH
 async def test_redoing_a_scene_touches_no_other(desk: Desk) -> None:
     takes, shown = await desk.rows(t.takes), await desk.shown()
     files = {row.clip.sha256: await desk.store.get_bytes(row.clip.key) for row in takes}
@@ -166,6 +171,7 @@ async def test_redoing_a_scene_touches_no_other(desk: Desk) -> None:
     assert {scene: take for scene, take in now.items() if shown[scene] != take} == {"s002": takes[-1].id + 1}
 
 
+@BOTH
 async def test_a_corrected_grid_makes_three_scenes_stale_and_three_are_made_again(desk: Desk) -> None:
     taps = Tap(times=tuple(5.25 + i / 2 for i in range(29)))
     at = await desk.editing.correct_grid(1, taps, "stay")
@@ -200,6 +206,7 @@ async def test_a_moved_cut_makes_one_clip_too_short(desk: Desk) -> None:
     assert (fits["animate.s002"].clip.lead, fits["animate.s002"].clip.frames) == (0, 150)
 
 
+@BOTH
 async def test_a_split_scene_shows_one_take_twice(desk: Desk) -> None:
     await desk.editing.change(1, lambda at: split(at.board, "s001", 210, None), split_of="s001")
     shown = await desk.shown()
@@ -215,6 +222,7 @@ async def test_a_split_scene_shows_one_take_twice(desk: Desk) -> None:
     assert await refusal(desk.takes("s006").page(limit=10)) == "scene_not_found"
 
 
+@BOTH
 async def test_several_takes_have_seeds_of_their_own_and_one_is_chosen(desk: Desk) -> None:
     takes = desk.takes("s001")
     job_id = (await takes.generate(1, 3)).job_id
@@ -264,6 +272,7 @@ async def test_the_users_own_picture_and_clip_are_never_stale_by_words(desk: Des
     assert [order.clip for order in (await desk.due(job_id)).values()] == [clip]
 
 
+@BOTH
 async def test_scores_are_kept(desk: Desk) -> None:
     take_id = (await desk.shown())["s001"]
     await desk.takes("s001").score(1, take_id, {"user_score": 0.5, "quality_score": 1.0})
@@ -286,6 +295,7 @@ async def test_nothing_is_edited_while_it_is_planned_anew(desk: Desk) -> None:
     assert await refusal(desk.editing.change(1, prompting("s001", "rain"))) == "project_busy"
 
 
+@BOTH
 async def test_a_death_before_the_commit_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def die(*_: object, **__: object) -> None:
         raise ConnectionAbortedError

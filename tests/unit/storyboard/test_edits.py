@@ -71,7 +71,7 @@ def edits(draw: st.DrawFn) -> Callable[[Storyboard], Storyboard]:
     }[kind]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(boards(), st.lists(edits(), max_size=12))
 def test_whatever_is_edited_what_must_hold_holds(
     board: Storyboard, wishes: list[Callable[..., Storyboard]]
@@ -100,7 +100,7 @@ def test_whatever_is_edited_what_must_hold_holds(
             assert shot.scene.start_frame - shot.lead + shot.frames <= board.frames
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(boards(), st.integers(0, 11), st.integers(0, 4400))
 def test_a_moved_cut_changes_its_two_scenes_and_no_other(board: Storyboard, place: int, frame: int) -> None:
     try:
@@ -115,7 +115,7 @@ def test_a_moved_cut_changes_its_two_scenes_and_no_other(board: Storyboard, plac
     assert ids(moved) == ids(board)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(boards(), st.integers(0, 11), st.integers(0, 4400))
 def test_merging_what_was_split_gives_the_scene_back(board: Storyboard, place: int, frame: int) -> None:
     try:

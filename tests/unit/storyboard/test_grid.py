@@ -38,7 +38,7 @@ corrections: st.SearchStrategy[Correction] = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.floats(45, 180), st.lists(corrections, max_size=6))
 def test_any_corrections_leave_a_grid(bpm: float, wishes: list[Correction]) -> None:
     heard = beaten(60.0, bpm)

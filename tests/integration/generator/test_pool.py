@@ -259,6 +259,20 @@ async def test_a_task_stops_at_what_it_may_cost(
     assert not sum(comfyui.counts["succeeded"].values())
 
 
+async def test_the_pieces_of_a_shot_share_what_it_may_cost(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    comfyui.next_prompt(step_s=0.25)
+    comfyui.next_prompt(step_s=1.5)
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers, price=3600.0) as made:
+        order = await made.order(shot(frames=240), ceiling=6.0)
+        context = TaskContext(order)
+        with pytest.raises(BudgetExceeded):
+            await made.take(order, context)
+    assert sum(comfyui.counts["succeeded"].values()) == 1
+    assert 6.0 <= context.cost < 7.9, "2 of the first piece, and what is left of 6 for the second"
+
+
 async def test_generators_that_share_a_cache_ask_once_what_a_server_can_do(
     bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
 ) -> None:

@@ -299,7 +299,7 @@ def test_nothing_is_left_of_clips_jobs_and_servers_that_are_gone() -> None:
 PLANS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["add", "add", "add", "next", "end", "end", "fail", "down", "up", "hold", "others", "remove"]
+            ["add", "add", "add", "next", "end", "end", "fail", "down", "up", "hold", "others", "remove", "adopt"]
         ),
         st.integers(0, 1 << 30),
     ),
@@ -362,6 +362,8 @@ class _World:
             case "others" if name in self.up and not self.up[name]:
                 self.others[name] = number % 3
                 self.scheduler.occupied(name, number % 3, "ab"[number % 2])
+            case "adopt" if name in self.up and len(self.up[name]) + self.others.get(name, 0) < 2:
+                self.found(number, name)
             case "remove" if waiting := sorted(id for id in self.known if self.scheduler.waiting(id)):
                 assert self.scheduler.remove(waiting[number % len(waiting)])
                 del self.known[waiting[number % len(waiting)]]
@@ -378,6 +380,17 @@ class _World:
         )
         self.known[made.id] = made
         self.scheduler.add(made) if self.scheduler.server_of(made.id) is None else None
+
+    def found(self, number: int, name: str) -> None:
+        """One that waits, or is new, turns out to be on a server already, behind what is there."""
+        waiting = sorted(id for id in self.known if self.scheduler.waiting(id))
+        if not waiting or self.up[name]:
+            return
+        made = msgspec.structs.replace(self.known[waiting[number % len(waiting)]], need=Need("", 0))
+        made = msgspec.structs.replace(made, excluded=frozenset())
+        self.known[made.id] = made
+        self.scheduler.adopt(made, name, self.now)
+        self.up[name].append(made)
 
     def ends(self, made: Waiting, *, well: bool) -> None:
         name = next(name for name, clips in self.up.items() if made in clips)

@@ -25,6 +25,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run_id: str
     """The client's own, or the number of the job's run."""
+    kind: str
+    """full, storyboard, takes or export."""
     status: str
     video_url: str | None
     """An address in any case."""
@@ -86,6 +88,7 @@ def _data(task: Task, order: Notify, places: Places) -> Data:
     return Data(
         job_id=task.job_id,
         run_id=order.run_id or str(task.run),
+        kind=order.kind,
         status=order.status,
         video_url=places.address(order.video_path) if order.video_path else None,
         final_video_path=places.of(order.video_path, order.video) if order.video is not None else None,

@@ -5,27 +5,39 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from libs.artifacts import open_store
 from libs.contracts.errors import Permanent
 from libs.contracts.facts import DeliveryAttempted, Fact
 from libs.contracts.tasks import Notify
-from services.ingest.database import Database
+from services.ingest.database import MIGRATIONS, Database
 from services.ingest.parts import OWNER
 from services.ingest.sweeper import Sweeper
+from services.ingest.webhooks.deliveries import Deliveries
 from services.ingest.webhooks.records import Standing
 from tests.faults.post_office import KEY, PostOffice
 from tests.raw_receiver import Receiver, answer, listening
 
+GOLDEN = Path(__file__).with_name("golden")
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database of either kind with its tables."""
+async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database of either kind."""
     sqlite = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
     made = Database(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
-    await made.migrate()
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def database(bare: Database) -> Database:
+    """The same with its tables."""
+    await bare.migrate()
+    return bare
 
 
 async def test_the_way_of_a_webhook(database: Database) -> None:
@@ -95,6 +107,59 @@ async def test_what_is_done_is_forgotten_after_a_month(database: Database, tmp_p
         await sweeper.prune()
         assert len(await post.deliveries.page(OWNER, limit=9)) == left
     assert len(await post.deliveries.page(OWNER, limit=9, status="pending")) == 1
+
+
+async def test_callbacks_of_before_go_on(bare: Database) -> None:
+    def upgrade(connection: sa.Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+
+    message = (GOLDEN / "task-notify-1.json").read_text()
+    at = "2026-11-01 10:00:00+00:00"
+    rows = [("projects", f"'p1', 'local', 'a song', '{{}}', null, null, 1.5, null, null, '{at}'")]
+    for job, (taken, given_up) in {"waits": (0, 0), "taken": (1, 0), "lost": (0, 1)}.items():
+        told = message.replace("job0000000001", job).replace("msg_1", f"msg_{job}").replace("'", "")
+        rows += [
+            ("jobs", f"'{job}', 'p1', 'local', 'full', '{{}}', '[]', 1, 'failed', 1, 1, '', '{at}', '{at}'"),
+            (
+                "runs (job_id, run, state, created_at, ended_at, notices, scenes_total, scenes_done)",
+                f"'{job}', 1, 'failed', '{at}', '{at}', '[]', 0, 0",
+            ),
+            (
+                "tasks (job_id, run, task, attempt, kind, seq, anew, message, trace, ordered_at, not_before,"
+                " publications)",
+                f"'{job}', 1, 'notify', 1, 'notify', 1, false, '{told}', '', '{at}', '{at}', 1",
+            ),
+        ]
+        if taken:
+            rows.append(
+                (
+                    "facts (job_id, run, task, attempt, name, at, taken_at, message)",
+                    f"'{job}', 1, 'notify', 1, 'delivery.attempted', '{at}', '{at}', '{{}}'",
+                )
+            )
+        if given_up:
+            rows.append(
+                (
+                    "dead_letters (id, owner, kind, job_id, run, task, attempt, code, at)",
+                    f"'{job}/1/notify/1', 'local', 'notify', '{job}', 1, 'notify', 1, 'delivery_failed', '{at}'",
+                )
+            )
+    async with bare.write() as connection:
+        await connection.run_sync(upgrade)
+        for table, values in rows:
+            await connection.execute(sa.text(f"INSERT INTO {table} VALUES ({values})"))
+    await bare.migrate()
+    found = {delivery.job_id: delivery for delivery, _ in await Deliveries(bare).page(OWNER, limit=9)}
+    assert {job: delivery.status for job, delivery in found.items() if job} == {
+        "waits": "pending",
+        "taken": "delivered",
+        "lost": "failed",
+    }
+    assert found["waits"].url == "https://example.org/hook"
+    assert found["waits"].webhook_id == "msg_waits"
 
 
 async def test_endpoints_are_their_owners(database: Database) -> None:

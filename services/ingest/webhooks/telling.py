@@ -41,4 +41,5 @@ def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> No
         images=tuple(TellableFile(path=f"{files}/{name}", blob=blob) for name, blob in images.items() if blob),
         secrets=target.secrets(now),
         strict=target.strict,
+        kind=state.brief.kind,
     )

@@ -66,6 +66,8 @@ async def test_an_endpoint_is_changed_and_forgotten(api: Api) -> None:
         ({"url": URL, "events": []}, 400, "bad_request"),
         ({"url": URL, "events": ["ping"]}, 400, "bad_request"),
         ({"url": URL, "description": "a\u0000b"}, 400, "bad_request"),
+        ({"url": None}, 400, "bad_request"),
+        ({"url": URL, "strict": None}, 400, "bad_request"),
         ({"url": "x" * 2001}, 400, "bad_request"),
         ({"url": "ftp://example.org"}, 422, "bad_callback_url"),
         ({"url": "https://user@example.org"}, 422, "bad_callback_url"),

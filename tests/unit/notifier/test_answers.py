@@ -144,6 +144,7 @@ def test_a_finished_job_names_its_files() -> None:
         "data": {
             "job_id": "j1",
             "run_id": "2",
+            "kind": "full",
             "status": "completed",
             "video_url": "https://video.example/base/api/v1/jobs/j1/download",
             "final_video_path": "https://video.example/base/api/v1/jobs/j1/download",

@@ -1,11 +1,15 @@
-"""Webhook endpoints and deliveries."""
+"""Webhook endpoints and deliveries. Callbacks that were sent before, or wait to be, become deliveries."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
 from services.ingest.columns import JOB, KEY, SHORT, Moment
+from services.ingest.ids import new_id
 
 revision = "0004"
 down_revision = "0003"
@@ -76,3 +80,51 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+    _open_callbacks()
+
+
+def _open_callbacks() -> None:
+    connection = op.get_bind()
+    rows = connection.execute(sa.text(_CALLBACKS)).mappings().all()
+    for row in rows:
+        connection.execute(sa.text(_INSERT), _delivery(row))
+
+
+def _delivery(row: Any) -> dict[str, Any]:
+    body = json.loads(row["message"])["body"]
+    status = "delivered" if row["taken"] else "failed" if row["given_up"] else "pending"
+    return {
+        "id": new_id(),
+        "owner": row["owner"],
+        "job_id": row["job_id"],
+        "run": row["run"],
+        "webhook_id": body["webhook_id"],
+        "event": body["event"],
+        "url": body["url"],
+        "off": False,
+        "status": status,
+        "tries": row["attempt"],
+        "created_at": row["ended_at"],
+        "ended_at": None if status == "pending" else row["ended_at"],
+    }
+
+
+_CALLBACKS = """
+SELECT tasks.job_id, tasks.run, tasks.attempt, tasks.message, jobs.owner, runs.ended_at,
+  EXISTS (SELECT 1 FROM facts WHERE facts.job_id = tasks.job_id AND facts.run = tasks.run
+    AND facts.task = 'notify' AND facts.name = 'delivery.attempted') AS taken,
+  EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.job_id = tasks.job_id AND dead_letters.run = tasks.run
+    AND dead_letters.task = 'notify' AND dead_letters.attempt = tasks.attempt) AS given_up
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+  JOIN runs ON runs.job_id = tasks.job_id AND runs.run = tasks.run
+WHERE tasks.task = 'notify' AND runs.ended_at IS NOT NULL AND tasks.attempt = (
+  SELECT MAX(last.attempt) FROM tasks AS last
+  WHERE last.job_id = tasks.job_id AND last.run = tasks.run AND last.task = 'notify')
+"""
+
+_INSERT = """
+INSERT INTO deliveries
+  (id, owner, job_id, run, task, webhook_id, event, url, strict, status, tries, created_at, ended_at)
+VALUES
+  (:id, :owner, :job_id, :run, 'notify', :webhook_id, :event, :url, :off, :status, :tries, :created_at, :ended_at)
+"""

@@ -110,3 +110,14 @@ def test_where_clients_reach_s3_the_address_is_of_s3(tmp_path: Path) -> None:
         assert link.url.startswith(begins)
         assert "secret" not in link.url and "inside" not in link.url
         assert not set(link.url) & set(' "\r\n<>')
+
+
+async def test_a_projects_videos_have_addresses_of_their_own(api: Api) -> None:
+    job_id, links = await signed(api)
+    project = (await api.http.get(f"/api/v1/jobs/{job_id}")).json()["project_id"]
+    (export,) = (await api.http.get(f"/api/v1/projects/{project}/exports")).json()["exports"]
+    assert (await api.http.get(export["url"])).content == VIDEO
+    query = links["video.mp4"].partition("?")[2]
+    assert problem(await api.http.get(f"{export['download']}?{query}")) == (403, "bad_signature")
+    api.clock.ahead = timedelta(minutes=61)
+    assert problem(await api.http.get(export["url"])) == (403, "link_expired")

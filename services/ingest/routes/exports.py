@@ -22,8 +22,8 @@ from services.ingest.orders import check_key
 from services.ingest.parts import Parts
 from services.ingest.projects.bodies import Body, View
 from services.ingest.projects.orders import Wish
-from services.ingest.routes.bodies import AnyRequest
-from services.ingest.routes.documents import COMMON, binary, operation_name, problem
+from services.ingest.routes.bodies import AnyRequest, Expires, Signature
+from services.ingest.routes.documents import COMMON, SIGNED, binary, operation_name, problem
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import (
@@ -67,6 +67,9 @@ class ExportView(View, frozen=True, kw_only=True):
     size: Annotated[int, Meta(description="Bytes.")]
     sha256: str
     download: Annotated[str, Meta(description="Path of the video on this API.")]
+    url: Annotated[
+        str | None, Meta(description="Whole address that works without a login for an hour; null without a key.")
+    ] = None
     report: Annotated[str, Meta(description="Path of its report: where the cuts are, loudness, flashes, motion.")]
 
 
@@ -142,6 +145,7 @@ async def list_exports(
                 size=row.video.size,
                 sha256=row.video.sha256,
                 download=f"{base}/{row.id}/download",
+                url=_signed(parts, row.video, f"{base}/{row.id}/download", f"{stem(row.song_name)}.mp4"),
                 report=f"{base}/{row.id}/report",
             )
             for row in found
@@ -162,14 +166,22 @@ async def list_exports(
         200: binary("The video.", "video/mp4"),
         206: binary("The part of it that was asked for.", "video/mp4"),
         304: ResponseSpec(None, description="It has not changed."),
+        403: SIGNED,
         404: problem("There is no such project or export."),
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )
 async def get_export(
-    request: AnyRequest, project_id: ProjectId, export_id: ExportId, parts: NamedDependency[Parts]
+    request: AnyRequest,
+    project_id: ProjectId,
+    export_id: ExportId,
+    parts: NamedDependency[Parts],
+    *,
+    expires: Expires = "",
+    signature: Signature = "",
 ) -> Response[bytes]:
     """Download one of the project's videos."""
+    parts.published.check(f"/api/v1/projects/{project_id}/exports/{export_id}/download", expires, signature)
     row = await _export(parts, project_id, export_id)
     video: Blob = row.video
     return await send(request, parts.store, video, f"{stem(row.song_name)}.mp4")
@@ -198,6 +210,11 @@ async def get_export_report(
     row = await _export(parts, project_id, export_id)
     report: Blob = row.report
     return await send(request, parts.store, report, f"{stem(row.song_name)}.report.json")
+
+
+def _signed(parts: Parts, video: Blob, path: str, name: str) -> str | None:
+    published = parts.published
+    return published.link(video, path, name, published.finals).url if published.signs else None
 
 
 _EXPORT = sa.select(t.exports, t.projects.c.song_name).join(t.projects, t.projects.c.id == t.exports.c.project_id)

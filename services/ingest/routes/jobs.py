@@ -47,6 +47,7 @@ def job_id_of(text: str) -> str:
         200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
         400: problem("The body can't be read, or holds no song."),
         404: problem("There is no such upload, or no more."),
+        409: problem("An upload is not complete."),
         413: problem("A part is too large."),
         422: problem("A file or an option is not valid, or the Idempotency-Key was used with another body."),
         502: problem("A file could not be fetched from its address; try again."),

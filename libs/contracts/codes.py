@@ -111,6 +111,10 @@ CODES: dict[str, Code] = {
     "no_secret_key": Code(
         503, "The server has no key to seal secrets with.", "Set BEATLOOM_SECRET_KEY, the same for every service."
     ),
+    "script_unsupported": Code(
+        422, "Videos of a script alone can't be made yet.", "Give `audio_url`: a song to make the video of."
+    ),
+    "gone": Code(410, "The video was removed.", "Run the job again: POST /api/v1/jobs/{id}/retry."),
     "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),
     "job_ended": Code(409, "The job has ended already.", "Nothing is left to cancel."),
     "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),

@@ -12,6 +12,20 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.storyboard import Clip, Shot, Still
 
 
+class SourceFetched(msgspec.Struct, frozen=True, kw_only=True, tag="source.fetched"):
+    """The files that the order named by their address are in the store, and can be used."""
+
+    song: Blob
+    song_name: str
+    """As its address ends; for display."""
+    duration: float
+    """Seconds, as probed."""
+    title: str = ""
+    """By the file's tags."""
+    image: Blob | None = None
+    notices: tuple[Notice, ...] = ()
+
+
 class TrackAnalyzed(msgspec.Struct, frozen=True, kw_only=True, tag="track.analyzed"):
     """The song has been heard."""
 
@@ -145,7 +159,8 @@ class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job.cancelled
 
 
 WorkFact = (
-    TrackAnalyzed
+    SourceFetched
+    | TrackAnalyzed
     | StoryboardPlanned
     | StillRendered
     | TakeRendered
@@ -157,7 +172,8 @@ WorkFact = (
 """What a handler may return: the task is done."""
 
 FactBody = (
-    TrackAnalyzed
+    SourceFetched
+    | TrackAnalyzed
     | StoryboardPlanned
     | StillRendered
     | TakeRendered

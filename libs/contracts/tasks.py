@@ -15,6 +15,17 @@ from libs.contracts.storyboard import Clip, Shot, Still
 Priority = Literal["high", "low"]
 
 
+class Fetch(msgspec.Struct, frozen=True, kw_only=True, tag="fetch"):
+    """Get the files that an order names by their address. Done: `source.fetched`."""
+
+    audio_url: str
+    image_url: str = ""
+    options: JobOptions = JobOptions()
+    """What has to fit to the files."""
+    lyrics: bool = False
+    """Whether lyrics were given."""
+
+
 class Analyze(msgspec.Struct, frozen=True, kw_only=True, tag="analyze"):
     """Hear the song. Done: `track.analyzed`."""
 
@@ -164,9 +175,19 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     """That of the job."""
 
 
-TaskBody = Analyze | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
-TaskKind = Literal["analyze", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"]
-TASK_KINDS: tuple[TaskKind, ...] = ("analyze", "plan", "imagine", "animate", "mix", "conform", "compose", "notify")
+TaskBody = Fetch | Analyze | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
+TaskKind = Literal["fetch", "analyze", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"]
+TASK_KINDS: tuple[TaskKind, ...] = (
+    "fetch",
+    "analyze",
+    "plan",
+    "imagine",
+    "animate",
+    "mix",
+    "conform",
+    "compose",
+    "notify",
+)
 
 AHEAD: frozenset[TaskKind] = frozenset({"mix", "conform"})
 """Kinds that only spare `compose` work: it finds what they made, and makes what it doesn't find."""
@@ -181,7 +202,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: analyze, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of several
+    """Natural key within the run: fetch, analyze, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of several
     takes), conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""

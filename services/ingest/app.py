@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
+from libs.bus.worker import Worker
 from libs.contracts.errors import Permanent
 from libs.outbound.urls import check_url
 from libs.runtime.app import service_app
@@ -18,7 +19,7 @@ from libs.runtime.workers import WorkerPool
 from libs.runtime.workplace import Workplace
 from libs.seal import Keyring
 from libs.seal.addresses import Addresses
-from libs.telemetry.metrics import BusMetrics, LedgerMetrics
+from libs.telemetry.metrics import BusMetrics, LedgerMetrics, WorkMetrics
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
@@ -27,6 +28,7 @@ from services.ingest.outbox import Outbox
 from services.ingest.published import Published
 from services.ingest.routes.documents import openapi
 from services.ingest.settings import IngestSettings
+from services.ingest.sources import AT_ONCE, make_handlers
 from services.ingest.sweeper import Sweeper
 from services.ingest.uploads.desk import Desk
 from services.ingest.uploads.fetching import Fetching
@@ -44,7 +46,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     At start it brings the tables up to date, publishes what the outbox holds, and sweeps.
     """
     registry = CollectorRegistry()
-    metrics = LedgerMetrics(registry)
+    metrics, work = LedgerMetrics(registry), WorkMetrics(registry)
     place = Workplace(NAME, settings.shared, pool)
     link = BusLink(NAME, settings.shared, BusMetrics(registry))
     database = Database(settings.database_url)
@@ -53,7 +55,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     addresses = Addresses(keyring)
     standing = standing_of(settings)
     front = Front()
-    running: list[Loops] = []
+    running: list[Loops | Worker] = []
 
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
@@ -75,6 +77,26 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             loops = Loops(bus, ledger, outbox, sweeper)
             stack.push_async_callback(loops.stop)
             await loops.start()
+            desk = Desk(
+                database,
+                place.store,
+                place.pool,
+                place.scratch,
+                scanner,
+                Fetching(allow=settings.fetch_allow, seconds=settings.fetch_s),
+                timedelta(seconds=settings.upload_kept_s),
+                utc_now,
+            )
+            fetcher = Worker(
+                bus,
+                make_handlers(desk),
+                concurrency=AT_ONCE,
+                ack_wait_s=settings.shared.ack_wait_s,
+                grace_s=settings.shared.shutdown_grace_s,
+                metrics=work,
+            )
+            stack.push_async_callback(fetcher.stop)
+            await fetcher.start()
             await stack.enter_async_context(
                 front.open(
                     ledger=ledger,
@@ -83,16 +105,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     pool=place.pool,
                     scratch=place.scratch,
                     callback_allow=settings.callback_allow,
-                    desk=Desk(
-                        database,
-                        place.store,
-                        place.pool,
-                        place.scratch,
-                        scanner,
-                        Fetching(allow=settings.fetch_allow, seconds=settings.fetch_s),
-                        timedelta(seconds=settings.upload_kept_s),
-                        utc_now,
-                    ),
+                    desk=desk,
                     endpoints=Endpoints(database, keyring, clock=utc_now, wake=outbox.wake),
                     deliveries=Deliveries(database),
                     published=Published(
@@ -106,17 +119,17 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     ),
                 )
             )
-            running.append(loops)
+            running.extend((loops, fetcher))
             yield
             running.clear()
 
     async def check_loops() -> None:
-        for loops in running:
-            await loops.check()
+        for one in running:
+            await one.check()
 
     return service_app(
         NAME,
-        route_handlers=[front.router()],
+        route_handlers=front.routers(),
         checks={
             "bus": link.check,
             "consumers": check_loops,

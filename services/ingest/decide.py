@@ -3,6 +3,7 @@
 A job begins with what its project has already, and ends where its kind ends: `storyboard` with the plan, `takes`
 with the takes that were asked for, `full` and `export` with the video.
 
+(fetch ─▶)
 song ─▶ analyze ─▶ plan ─▶ imagine × stills ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
   └───▶ mix                                      └─▶ conform × scenes
              (a task that can't be tried again) ─▶ failed ─────────────────────────────────▲
@@ -112,7 +113,11 @@ def _completed(state: RunState) -> JobCompleted | None:
 
 def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
     """Every task whose inputs are there, in order."""
-    brief = state.brief
+    brief = state.order
+    if brief.song is None:
+        if brief.given.source is not None:
+            yield "fetch", brief.given.source
+        return
     yield "analyze", Analyze(song=brief.song, lyrics=brief.lyrics)
     if brief.kind in COMPOSING:
         yield "mix", Mix(song=brief.song, options=brief.options)
@@ -171,7 +176,7 @@ def _wanted(state: RunState, board: StoryboardPlanned) -> dict[str, Wanted]:
 
 
 def _animate(state: RunState, track: TrackAnalyzed, board: StoryboardPlanned, take: Wanted) -> Animate:
-    brief = state.brief
+    brief = state.order
     return Animate(
         shot=take.shot,
         analysis=track.analysis,

@@ -28,6 +28,7 @@ from services.ingest.routes import (
     files,
     jobs,
     making,
+    orchestrate,
     projects,
     scenes,
     storyboard,
@@ -46,7 +47,7 @@ from services.ingest.webhooks.endpoints import Endpoints
 class Front:
     """Routes, and what they work with.
 
-    `router` goes to `service_app`; `open` is entered in the lifespan once the parts are there. Until then, and
+    `routers` go to `service_app`; `open` is entered in the lifespan once the parts are there. Until then, and
     after, every route answers 503.
     """
 
@@ -54,15 +55,17 @@ class Front:
         self.hub = Hub(ProgressBoard())
         self._parts: Parts | None = None
 
-    def router(self) -> Router:
-        """All routes of /api/v1."""
+    def routers(self) -> list[Router]:
+        """All routes of /api/v1, and those of n8n's contract at the root as well, where older flows call them."""
 
         def current() -> (
             Parts
         ):  # a plain function: Litestar copies dependencies deeply, and a method with its object
             return self._current()
 
-        return Router(
+        dependencies = {"parts": Provide(current, sync_to_thread=False, use_cache=False)}
+        older = Router("/", route_handlers=orchestrate.HANDLERS, dependencies=dependencies, include_in_schema=False)
+        whole = Router(
             "/api/v1",
             route_handlers=[
                 *jobs.HANDLERS,
@@ -79,9 +82,11 @@ class Front:
                 *takes.HANDLERS,
                 *making.HANDLERS,
                 *exports.HANDLERS,
+                *orchestrate.HANDLERS,
             ],
-            dependencies={"parts": Provide(current, sync_to_thread=False, use_cache=False)},
+            dependencies=dependencies,
         )
+        return [whole, older]
 
     def _current(self) -> Parts:
         if self._parts is None:

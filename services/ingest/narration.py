@@ -14,6 +14,7 @@ from services.ingest.records import EventName
 from services.ingest.state import RunState
 
 _WORK = {
+    "fetch": "Fetching the files",
     "analyze": "Hearing the song",
     "plan": "Planning the video",
     "compose": "Putting the video together",

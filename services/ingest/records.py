@@ -22,7 +22,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     options: JobOptions
     """With the seed filled in."""
-    song: Blob
+    song: Blob | None
+    """None: it is to be fetched, see `given`."""
     song_name: str
     """As the user called it; never part of a key or a path."""
     lyrics: Blob | None = None

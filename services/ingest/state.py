@@ -24,6 +24,7 @@ from libs.contracts.facts import (
     JobFailed,
     SceneConformed,
     SoundtrackMixed,
+    SourceFetched,
     StillRendered,
     StoryboardPlanned,
     TakeRendered,
@@ -34,10 +35,11 @@ from libs.contracts.facts import (
 )
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.storyboard import Clip, Shot
-from libs.contracts.tasks import AHEAD
+from libs.contracts.tasks import AHEAD, Fetch
 from services.ingest.webhooks.records import Target
 
 DONE_BY: dict[str, type[WorkFact]] = {
+    "fetch": SourceFetched,
     "analyze": TrackAnalyzed,
     "plan": StoryboardPlanned,
     "imagine": StillRendered,
@@ -65,7 +67,16 @@ STAGES: tuple[State, ...] = tuple(dict.fromkeys(STAGE_OF.values()))
 CHARGED_TO: dict[str, State] = {**STAGE_OF, **dict.fromkeys(AHEAD, State.COMPOSING)}
 """The stage whose cost a task is."""
 
-W = TypeVar("W", TrackAnalyzed, StoryboardPlanned, StillRendered, TakeRendered, VideoComposed, DeliveryAttempted)
+W = TypeVar(
+    "W",
+    SourceFetched,
+    TrackAnalyzed,
+    StoryboardPlanned,
+    StillRendered,
+    TakeRendered,
+    VideoComposed,
+    DeliveryAttempted,
+)
 
 
 def kind_of(task: str) -> str:
@@ -108,13 +119,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job over a project begins with."""
+    """What a job begins with, besides its files."""
 
     made: dict[str, WorkFact] = {}
     """Task key to what came of it before: analyze, plan, animate.s003. Such a task is done."""
     takes: dict[str, Wanted] = {}
     """Task key to the take that is to be made; its key is `animate.<scene>.<number>`."""
     characters: tuple[Character, ...] = ()
+    source: Fetch | None = None
+    """Where the files are to be had that were not sent."""
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +138,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     kind: JobKind = "full"
     options: JobOptions
     given: Given = Given()
-    song: Blob
+    song: Blob | None
+    """None: to be fetched."""
     lyrics: Blob | None = None
     image: Blob | None = None
     duration: float
@@ -247,6 +261,21 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
                     times[stage] = min(times.get(stage, order.at), order.at)
         return {stage: times[stage] for stage in STAGES if stage in times}
 
+    @property
+    def order(self) -> Brief:
+        """The brief, with the files once they are fetched."""
+        brief, fetched = self.brief, self.result("fetch", SourceFetched)
+        if fetched is None:
+            return brief
+        title = brief.options.title or fetched.title
+        return msgspec.structs.replace(
+            brief,
+            song=brief.song or fetched.song,
+            image=brief.image or fetched.image,
+            duration=brief.duration or fetched.duration,
+            options=msgspec.structs.replace(brief.options, title=title),
+        )
+
     def shot(self, key: str) -> Shot | None:
         """What was asked for with an animate task; None while the storyboard is not known."""
         wanted = self.brief.given.takes.get(key)
@@ -281,10 +310,15 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Those of the order, then those of the analysis and of the plan, each once."""
+        """Those of the order and its files, then those of the analysis and of the plan, each once."""
+        fetched = self.result("fetch", SourceFetched)
         track = self.result("analyze", TrackAnalyzed)
         board = self.result("plan", StoryboardPlanned)
-        made = (track.notices if track else ()) + (board.notices if board else ())
+        made = (
+            (fetched.notices if fetched else ())
+            + (track.notices if track else ())
+            + (board.notices if board else ())
+        )
         return tuple(dict.fromkeys(self.brief.notices + made))
 
     @property

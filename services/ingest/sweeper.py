@@ -35,6 +35,7 @@ DELIVERIES_KEPT = timedelta(days=30)
 BATCH = 500
 
 PATIENCE: dict[TaskKind, timedelta] = {
+    "fetch": timedelta(minutes=5),
     "analyze": timedelta(minutes=5),
     "plan": timedelta(minutes=3),
     "imagine": timedelta(minutes=15),

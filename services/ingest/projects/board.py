@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.contracts.facts import StoryboardPlanned, TrackAnalyzed
+from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed
 from libs.contracts.storyboard import Shot
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
@@ -32,6 +32,10 @@ async def sum_up_project(
     had_track = before.result("analyze", TrackAnalyzed) if before else after.brief.given.made.get("analyze")
     had_board = before.result("plan", StoryboardPlanned) if before else after.brief.given.made.get("plan")
     values: dict[str, Any] = {}
+    fetched = after.result("fetch", SourceFetched)
+    if fetched is not None and (before is None or before.result("fetch", SourceFetched) is None):
+        values = {"song": fetched.song, "song_name": fetched.song_name, "duration": fetched.duration}
+        values |= {"image": fetched.image} if fetched.image is not None else {}
     if track is not None and track != had_track:
         values["analysis"] = track.analysis
     if board is not None and board != had_board:
@@ -75,7 +79,7 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
     """What determines the take of an animate task, as columns of its row."""
     track, board = state.result("analyze", TrackAnalyzed), state.result("plan", StoryboardPlanned)
     wanted = state.brief.given.takes.get(key)
-    image = (wanted.image if wanted else None) or state.brief.image
+    image = (wanted.image if wanted else None) or state.order.image
     form = None
     if board is not None:
         pictures = (image.sha256,) if image is not None else ()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from libs.outbound.fetch import fetch
 from libs.outbound.targets import Resolver, system_resolver
+from libs.outbound.urls import SOURCE, check_url
 from libs.runtime.disk import full_disk_is_retryable
 from services.ingest.names import display_name
 from services.ingest.uploads.kinds import LIMITS, UploadKind
@@ -28,6 +29,10 @@ class Fetching:
     ) -> None:
         self._allow, self._seconds, self._resolver = allow, seconds, resolver
         self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def check(self, url: str) -> None:
+        """Raises Permanent("bad_source_url") for an address that is refused by its text alone."""
+        check_url(url, self._allow, SOURCE)
 
     async def fetch(self, url: str, kind: UploadKind, folder: Path) -> Received:
         """The file at `url`, in `folder`, under the name that its address ends with.

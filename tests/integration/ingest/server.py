@@ -65,6 +65,7 @@ class Api(NamedTuple):
     scratch: Path
     database: Database
     clock: Clock
+    desk: Desk
 
     def uploads(self) -> list[Path]:
         """What lies in scratch besides locks."""
@@ -90,12 +91,13 @@ async def running(
     clock = Clock()
     keyring = Keyring([KEY])
     front = Front()
+    scratch = Scratch(folder / "scratch")
+    fetching = Fetching(allow=("outside.example",), seconds=5, resolver=names)
+    desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with Scratch(folder / "scratch") as scratch:
-            fetching = Fetching(allow=("outside.example",), seconds=5, resolver=names)
-            desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock)
+        async with scratch:
             published = Published(
                 store,
                 Addresses(keyring),
@@ -118,7 +120,7 @@ async def running(
 
     app = service_app(
         "ingest",
-        route_handlers=[front.router()],
+        route_handlers=front.routers(),
         checks={},
         lifespan=[lifespan],
         registry=CollectorRegistry(),
@@ -132,7 +134,7 @@ async def running(
     assert ready.is_set()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
-            yield Api(http, port, ledger, store, bus, front, nats, folder / "scratch", database, clock)
+            yield Api(http, port, ledger, store, bus, front, nats, folder / "scratch", database, clock, desk)
     finally:
         front.stop_streams()
         stop.set()

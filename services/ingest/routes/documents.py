@@ -54,6 +54,21 @@ NO_JOB = problem("There is no such job.")
 SIGNED = problem("The address is signed, and altered, expired or made for something else.")
 
 
+def file_answers(
+    what: str, *, missing: ResponseSpec, media_type: str = "application/octet-stream"
+) -> dict[int, ResponseSpec]:
+    """What a route answers that serves a file with ranges and conditions. missing: its 404."""
+    return {
+        **COMMON,
+        200: binary(f"{what}.", media_type),
+        206: binary("The part of it that was asked for.", media_type),
+        304: ResponseSpec(None, description="It has not changed."),
+        403: SIGNED,
+        404: missing,
+        416: ResponseSpec(None, description="The range lies behind the end."),
+    }
+
+
 def operation_name(base: str) -> OperationIDCreator:
     """Operation ids for a route that takes GET and HEAD."""
 
@@ -72,6 +87,18 @@ def reads(body: RequestBody) -> type[Operation]:
             self.request_body = body
 
     return Reads
+
+
+def exemplified(example: Mapping[str, object]) -> type[Operation]:
+    """The class of an operation whose JSON body has this example."""
+
+    @dataclass
+    class Exemplified(Operation):
+        def __post_init__(self) -> None:
+            assert isinstance(self.request_body, RequestBody)
+            self.request_body.content["application/json"].example = dict(example)
+
+    return Exemplified
 
 
 def form(parts: Mapping[str, Schema], *, required: Sequence[str] = ()) -> dict[str, OpenAPIMediaType]:

@@ -23,7 +23,7 @@ from services.ingest.parts import Parts
 from services.ingest.projects.bodies import Body, View
 from services.ingest.projects.orders import Wish
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature
-from services.ingest.routes.documents import COMMON, SIGNED, binary, operation_name, problem
+from services.ingest.routes.documents import COMMON, binary, file_answers, operation_name, problem
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import (
@@ -36,6 +36,7 @@ from services.ingest.routes.making import (
 from services.ingest.routes.projects import NO_PROJECT, ProjectId
 
 TAG = "Exports"
+NO_EXPORT = problem("There is no such project or export.")
 FORMATS = ("mp4",)
 """What the composer can write."""
 
@@ -161,15 +162,7 @@ async def list_exports(
     tags=[TAG],
     summary="Download one of the project's videos",
     description="Takes one byte range, If-Range and If-None-Match.",
-    responses={
-        **COMMON,
-        200: binary("The video.", "video/mp4"),
-        206: binary("The part of it that was asked for.", "video/mp4"),
-        304: ResponseSpec(None, description="It has not changed."),
-        403: SIGNED,
-        404: problem("There is no such project or export."),
-        416: ResponseSpec(None, description="The range lies behind the end."),
-    },
+    responses=file_answers("The video", missing=NO_EXPORT, media_type="video/mp4"),
 )
 async def get_export(
     request: AnyRequest,
@@ -199,7 +192,7 @@ async def get_export(
         200: binary("The report.", "application/json"),
         206: binary("The part of it that was asked for.", "application/json"),
         304: ResponseSpec(None, description="It has not changed."),
-        404: problem("There is no such project or export."),
+        404: NO_EXPORT,
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from litestar import Response, get, post, route
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 from litestar.response import Stream
 
@@ -20,7 +19,7 @@ from services.ingest.events import download_path, files_path
 from services.ingest.names import content_disposition
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature
-from services.ingest.routes.documents import COMMON, NO_JOB, SIGNED, binary, operation_name, problem
+from services.ingest.routes.documents import COMMON, NO_JOB, file_answers, operation_name, problem
 from services.ingest.routes.jobs import JobId, job_id_of
 
 TAG = "Files"
@@ -82,14 +81,8 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
     summary="Download the video",
     description="The finished MP4. Takes one byte range, If-Range and If-None-Match; several ranges get the whole.",
     responses={
-        **COMMON,
-        200: binary("The video.", "video/mp4"),
-        206: binary("The part of it that was asked for.", "video/mp4"),
-        304: ResponseSpec(None, description="It has not changed."),
-        403: SIGNED,
-        404: NO_JOB,
+        **file_answers("The video", missing=NO_JOB, media_type="video/mp4"),
         409: problem("The video is not ready; the detail says how far the job is."),
-        416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )
 async def download(
@@ -129,15 +122,7 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
     tags=[TAG],
     summary="Download one of a job's files",
     description="`report.json`, `poster.jpg`, `sheet.jpg`, `analysis.json`, `storyboard.json`, `clips/SCENE.mp4`.",
-    responses={
-        **COMMON,
-        200: binary("The file."),
-        206: binary("The part of it that was asked for."),
-        304: ResponseSpec(None, description="It has not changed."),
-        403: SIGNED,
-        404: problem("There is no such job, or no such file yet."),
-        416: ResponseSpec(None, description="The range lies behind the end."),
-    },
+    responses=file_answers("The file", missing=problem("There is no such job, or no such file yet.")),
 )
 async def get_file(
     request: AnyRequest,

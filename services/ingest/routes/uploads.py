@@ -8,7 +8,6 @@ from typing import Annotated
 
 from litestar import Response, delete, get, post, put, route
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import RequestBody
 from litestar.params import JSONBody, PathParameter
 
@@ -20,9 +19,8 @@ from services.ingest.routes.documents import (
     COMMON,
     IMAGE_PART,
     LYRICS_PART,
-    SIGNED,
     SONG_PART,
-    binary,
+    file_answers,
     form,
     operation_name,
     problem,
@@ -216,16 +214,7 @@ async def delete_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> N
     tags=[TAG],
     summary="Download an upload",
     description="Its bytes; takes ranges and conditions as the video does.",
-    responses={
-        **COMMON,
-        200: binary("The file."),
-        206: binary("The part of it that was asked for."),
-        304: ResponseSpec(None, description="It has not changed."),
-        403: SIGNED,
-        404: NO_UPLOAD,
-        409: problem("The upload is not complete."),
-        416: ResponseSpec(None, description="The range lies behind the end."),
-    },
+    responses={**file_answers("The file", missing=NO_UPLOAD), 409: problem("The upload is not complete.")},
 )
 async def get_upload_content(
     request: AnyRequest,

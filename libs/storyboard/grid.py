@@ -59,7 +59,7 @@ class Shift(_Correction, frozen=True, kw_only=True, tag="shift"):
 class Tap(_Correction, frozen=True, kw_only=True, tag="tap"):
     """Beats as they were tapped, in place of those around them."""
 
-    times: Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=2, max_length=4000)]
+    times: Annotated[list[Seconds], msgspec.Meta(min_length=2, max_length=4000)]
     """Seconds, rising."""
     downbeat: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     """Which tap is the first of a bar, from 0."""

@@ -173,7 +173,7 @@ async def test_redoing_a_scene_touches_no_other(desk: Desk) -> None:
 
 @BOTH
 async def test_a_corrected_grid_makes_three_scenes_stale_and_three_are_made_again(desk: Desk) -> None:
-    taps = Tap(times=tuple(5.25 + i / 2 for i in range(29)))
+    taps = Tap(times=[5.25 + i / 2 for i in range(29)])
     at = await desk.editing.correct_grid(1, taps, "stay")
     assert await desk.stale() == dict.fromkeys(("s001", "s002", "s003"), ("music",))
     assert at.project.version == 2

@@ -34,7 +34,7 @@ class CutMove(Body, frozen=True, kw_only=True):
 class BoardEdit(Body, frozen=True, kw_only=True):
     """Cuts to move, one after the other; all of them or none."""
 
-    moves: Annotated[tuple[CutMove, ...], Meta(min_length=1, max_length=100)]
+    moves: Annotated[list[CutMove], Meta(min_length=1, max_length=100)]
 
 
 class GridEdit(Body, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class SplitBody(Body, frozen=True, kw_only=True):
 class OrderBody(Body, frozen=True, kw_only=True):
     """How scenes shall follow."""
 
-    order: Annotated[tuple[SceneIdText, ...], Meta(min_length=1, max_length=900, description="All ids, once each.")]
+    order: Annotated[list[SceneIdText], Meta(min_length=1, max_length=900, description="All ids, once each.")]
 
 
 class GenerateBody(Body, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from services.ingest.projects.scene_bodies import (
     SplitBody,
     scene_view,
 )
-from services.ingest.routes.documents import COMMON
+from services.ingest.routes.documents import COMMON, exemplified
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.projects import ProjectId
 from services.ingest.routes.storyboard import EDITS, NO_BOARD, NO_SCENE, edited, editing
@@ -79,6 +79,7 @@ async def get_scene(project_id: ProjectId, scene_id: SceneId, parts: NamedDepend
 @patch(
     "/projects/{project_id:str}/scenes/{scene_id:str}",
     operation_id="updateScene",
+    operation_class=exemplified({"prompt": "rain on neon", "camera": {"move": "push"}, "locked": False}),
     tags=[TAG],
     summary="Edit a scene",
     description="What is left out stays as it is. Nothing is made anew by itself: see `generate`.",
@@ -109,6 +110,7 @@ async def update_scene(
     "/projects/{project_id:str}/scenes/{scene_id:str}/split",
     status_code=200,
     operation_id="splitScene",
+    operation_class=exemplified({"frame": 410}),
     tags=[TAG],
     summary="Split a scene",
     description="The first part keeps the id. Both show the same take, until one is edited.",
@@ -153,6 +155,7 @@ async def merge_scene(
     "/projects/{project_id:str}/scenes/reorder",
     status_code=200,
     operation_id="reorderScenes",
+    operation_class=exemplified({"order": ["s001", "s003", "s002"]}),
     tags=[TAG],
     summary="Put scenes into another order",
     description="What they show changes places, with their ids and takes; the cuts stay on their beats.",

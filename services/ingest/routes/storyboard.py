@@ -14,7 +14,7 @@ from services.ingest.parts import OWNER, Parts
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.opened import Opened
 from services.ingest.projects.scene_bodies import BoardEdit, BoardView, EditView, GridEdit, edit_view
-from services.ingest.routes.documents import COMMON, problem
+from services.ingest.routes.documents import COMMON, exemplified, problem
 from services.ingest.routes.projects import CHANGED, ProjectId, project_id_of
 from services.ingest.routes.versions import IfMatch, etag, version_of
 
@@ -55,6 +55,7 @@ async def get_storyboard(project_id: ProjectId, parts: NamedDependency[Parts]) -
 @patch(
     "/projects/{project_id:str}/storyboard",
     operation_id="adjustStoryboard",
+    operation_class=exemplified({"moves": [{"scene": "s004", "frame": 410}]}),
     tags=[TAG],
     summary="Move cuts",
     description=(
@@ -83,6 +84,7 @@ async def adjust_storyboard(
     "/projects/{project_id:str}/grid",
     status_code=200,
     operation_id="correctGrid",
+    operation_class=exemplified({"correction": {"kind": "shift", "ms": -40}, "cuts": "follow"}),
     tags=[TAG],
     summary="Correct the beat grid",
     description=(

@@ -27,7 +27,7 @@ from services.ingest.projects.scene_bodies import (
 from services.ingest.projects.takes import Takes
 from services.ingest.records import Accepted
 from services.ingest.routes.bodies import AnyRequest
-from services.ingest.routes.documents import COMMON, binary, operation_name, problem
+from services.ingest.routes.documents import COMMON, binary, exemplified, operation_name, problem
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import IdempotencyKey, answer, digest_of
@@ -90,6 +90,7 @@ async def list_takes(
     "/projects/{project_id:str}/scenes/{scene_id:str}/generate",
     status_code=202,
     operation_id="generateTakes",
+    operation_class=exemplified({"numTakes": 3}),
     tags=[TAG],
     summary="Make takes of a scene",
     description=(
@@ -120,6 +121,7 @@ async def generate_takes(
     "/projects/{project_id:str}/scenes/{scene_id:str}/remix",
     status_code=202,
     operation_id="remixTake",
+    operation_class=exemplified({"versionId": 12, "revisedPrompt": "rain on neon, seen from above"}),
     tags=[TAG],
     summary="Make a take again with another prompt",
     description="The scene gets the prompt, and shows the new take when it is there. Its seed is that of the old.",
@@ -222,6 +224,7 @@ async def select_take(
     "/projects/{project_id:str}/scenes/{scene_id:str}/versions/{take_id:int}/score",
     status_code=200,
     operation_id="scoreTake",
+    operation_class=exemplified({"qualityScore": 0.8, "userScore": 1.0}),
     tags=[TAG],
     summary="Score a take",
     description="Each 0 to 1; what is left out stays. It makes no new version of the project.",

@@ -111,7 +111,7 @@ def test_both_halves_of_a_scene_go_on_with_its_take() -> None:
 def test_a_correction_touches_the_scenes_in_which_beats_change() -> None:
     cuts = storyboard([150] * 8, [0] * 8)
     takes = taken(cuts)
-    tapped = correct(SONG, Tap(times=tuple(10.25 + i / 2 for i in range(29))))
+    tapped = correct(SONG, Tap(times=[10.25 + i / 2 for i in range(29)]))
     assert set(stale(takes, cuts, tapped)) == {"s002", "s003", "s004"}
     assert set(stale(taken(), heard=tapped)) == {"s001", "s002", "s003", "s004"}, "s001 is seen in the fade"
     assert set(stale(takes, cuts, correct(SONG, Double(start=10, end=24.9)))) == {"s002", "s003", "s004"}

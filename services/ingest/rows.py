@@ -21,7 +21,8 @@ from services.ingest.decide import Decision, GiveUp, Order
 from services.ingest.narration import narrate
 from services.ingest.projects.board import made_of, offer_take, sum_up_project
 from services.ingest.state import Brief, Given, Ordered, RunState, blobs_in, kind_of, scene_of
-from services.ingest.webhooks.rows import load_targets, note_tries
+from services.ingest.webhooks.rows import load_targets
+from services.ingest.webhooks.tries import note_tries
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):

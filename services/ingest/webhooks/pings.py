@@ -17,8 +17,8 @@ from libs.contracts.tasks import Notify, Task
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.webhooks.records import Target
-from services.ingest.webhooks.rows import note_try
 from services.ingest.webhooks.tables import deliveries
+from services.ingest.webhooks.tries import note_try
 
 PING: Final = "ping"
 

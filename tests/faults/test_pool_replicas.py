@@ -89,7 +89,7 @@ async def test_a_generator_that_slept_disturbs_nobody(
         send(sleeper, signal.SIGCONT)
         others = [await rig.order(number) for number in (2, 3, 4)]
         await rig.told(task, *others)
-        assert rig.count("accepted") <= 5, "one is wasted at most"
+        assert rig.count("accepted") <= 4 + (point == "posting"), "one is wasted at most"
         assert most([comfyui])[0] <= 2
 
 

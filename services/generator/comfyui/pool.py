@@ -208,7 +208,7 @@ class Pool:
         if reason is not None:
             raise reason
         able = self.roster.able(waiting.need)
-        if self.roster.seen and not able:
+        if self.roster.seen and not able and not self.roster.awaited:
             raise Permanent("gpu_out_of_memory", "No server has more GPU memory.")
         self._must_not_be_alone(able)
         others = [name for name in able - waiting.excluded if self._unfit_for(name) < FORGIVEN_S]

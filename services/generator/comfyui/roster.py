@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,8 @@ from services.generator.comfyui.workflow import Workflow
 
 MEMBERS_S = 10.0
 """How often it is asked which servers there are."""
+HEARD_S = 20.0
+"""For how long a server may still be the one that can, before it has said anything."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Roster:
         """Set once it could be found out who belongs to the pool."""
         self._leaving: dict[str, Server] = {}
         """Such that belong to it no more, and have prompts of ours still."""
+        self._came_at: dict[str, float] = {}
         self._lacks: dict[str, dict[str, tuple[Lack, ...]]] = {}
         self._refused: dict[str, dict[str, Permanent]] = {}
         self._following: asyncio.Task[None] | None = None
@@ -82,6 +86,12 @@ class Roster:
         """Whether it is known of any server what it can do."""
         return any(name in self._lacks for name in self.servers)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a server has come a moment ago, and not yet said what it can do."""
+        now = time.monotonic()
+        return any(now - came < HEARD_S for name, came in self._came_at.items() if name not in self._lacks)
+
     def able_servers(self, ability: str) -> frozenset[str]:
         """The servers, present or not, that can do this."""
         return self.able(Need(ability, 0))
@@ -113,9 +123,9 @@ class Roster:
             self.on_came(server)
 
     def why_not(self, ability: str) -> Permanent | None:
-        """Why no server can do this; None when one can, or when none has been seen yet."""
+        """Why no server can do this; None when one can, or when one has not been heard yet."""
         known = [name for name in self.servers if name in self._lacks]
-        if not known or any(ability in self.abilities(name) for name in known):
+        if not known or self.awaited or any(ability in self.abilities(name) for name in known):
             return None
         refused = [self._refused[name][ability] for name in known if ability in self._refused.get(name, {})]
         if refused:
@@ -162,10 +172,12 @@ class Roster:
             self._leaving[name] = server = self.servers.pop(name)
             self._lacks.pop(name, None)
             self._refused.pop(name, None)
+            self._came_at.pop(name, None)
             self.on_went(server)
         for name in wanted.keys() - self.servers.keys():
             back = self._leaving.pop(name, None)
             self.servers[name] = back or await self._started(wanted[name])
+            self._came_at[name] = time.monotonic()
             if back is not None and back.present:
                 self.came(back)
         for name, server in list(self._leaving.items()):

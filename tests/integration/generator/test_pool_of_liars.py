@@ -99,6 +99,19 @@ SLOW_LIES: dict[str, dict[str, Say]] = {
 }
 
 
+async def test_what_one_server_lacks_another_may_have_that_was_not_heard_yet(
+    bus: Bus, comfyui_servers: MakeDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    poor, slow = comfyui_servers(models={}), comfyui_servers(answer_s=0.7)
+    async with generator(bus, tmp_path, [poor.url, slow.url], workers=workers) as made:
+        take = asyncio.create_task(made.take(await made.order(shot(frames=20), fill=False)))
+        await until(lambda: made.pool.roster.seen)
+        assert not made.pool.roster.able_servers("wan22-5b")
+        slow.set(answer_s=0.0)
+        assert (await take).workflow == "wan22-5b"
+    assert not accepted(poor)
+
+
 @pytest.mark.parametrize("lie", [*LIES, *(pytest.param(name, marks=pytest.mark.matrix) for name in SLOW_LIES)])
 async def test_a_liar_costs_time_alone(
     bus: Bus,

@@ -51,14 +51,16 @@ class Unreachable(ComfyError):
     """No answer. `after` is how many seconds were waited.
 
     `reached` is False where the request surely never arrived; where it is True, what was asked may have been done.
+    `refused` is True where it was said at once that nobody is there; a silent network says nothing of the kind.
     """
 
     infrastructure = True
 
-    def __init__(self, message: str, *, after: float, reached: bool) -> None:
+    def __init__(self, message: str, *, after: float, reached: bool, refused: bool = False) -> None:
         super().__init__(message)
         self.after = after
         self.reached = reached
+        self.refused = refused
 
 
 class Refused(ComfyError):

@@ -91,7 +91,8 @@ class Prompter:
             except Outrun:
                 log.info("%s: attempt %d stands no more", request.work, placed.lease.attempt)
             except ComfyError as error:
-                await self._end(request, placed, error)
+                if not await self._pool.lost(request.work):  # else another goes on with it, while we slept
+                    await self._end(request, placed, error)
             except asyncio.CancelledError:
                 if context.cancelled == "ended":
                     with contextlib.suppress(BeatloomError):
@@ -127,6 +128,7 @@ class Prompter:
         waiting = self._waiting(request, plan.profile, plan.least_vram, plan.excluded)
         server = await self._pool.acquire(waiting)
         try:
+            epoch = await _epoch_of(server)
             profile = plan.profile or self._pool.roster.profile(server.name, request.workflow) or FULL
             lease = opened(
                 before,
@@ -135,7 +137,7 @@ class Prompter:
                 profile=profile,
                 seed=request.seed + plan.seed_shift,
                 server=server.name,
-                epoch=server.epoch,
+                epoch=epoch,
                 at=datetime.now(UTC),
                 request=digest_of(request, inputs, profile),
             )
@@ -207,6 +209,7 @@ class Prompter:
     async def _send(self, request: Request, inputs: Inputs, placed: Placed, watch: Watch) -> None:
         """Put the prompt into the queue. A lost answer is no error: who follows it will see."""
         server = placed.server
+        watch.sending()
         try:
             try:
                 await self._submit(request, inputs, placed)
@@ -217,6 +220,7 @@ class Prompter:
             if not error.reached:
                 raise
             log.info("whether %s took %s is not known: %s", server.name, placed.lease.prompt_id, error)
+            watch.sent(time.monotonic())
         else:
             watch.accepted(time.monotonic())
         server.hurry()
@@ -312,6 +316,19 @@ class Prompter:
             cost=self._costs.of(server, ran),
             infrastructure=error is not None and error.infrastructure,
         )
+
+
+async def _epoch_of(server: Server) -> str:
+    """Its epoch at this moment: it may have been started anew since it was looked at. Raises Outrun without it.
+
+    A server that doesn't answer has failed nobody yet: the work looks for another one.
+    """
+    try:
+        return await server.gateway.epoch()
+    except ComfyError as error:
+        log.info("%s is left alone: %s", server.name, error)
+        server.doubt()
+        raise Outrun from error
 
 
 def _digest_now(request: Request, inputs: Inputs, profile: str) -> str:

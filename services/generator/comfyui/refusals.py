@@ -6,13 +6,8 @@ behind them), or a proxy's 502 or 503. A silent network says nothing of the kind
 
 from __future__ import annotations
 
-import httpx
 import msgspec
 
-from services.generator.comfyui.errors import Unreachable
-
-NOBODY = (502, 503)
-"""What a proxy answers when nobody is behind it. After 504 somebody may be, and be slow."""
 REFUSED_S = 10.0
 """A server that refuses for so long has died, and its queue with it: a restart that is quicker is seen as one."""
 REFUSALS = 3
@@ -46,28 +41,3 @@ class Refusals(msgspec.Struct, kw_only=True):
     def pause_s(self) -> float:
         """Until it should be asked again: soon at first, so that a quick restart costs little."""
         return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self.count - 1, 8)))
-
-
-def is_refusal(error: Exception) -> bool:
-    """Whether the error says that nobody is there."""
-    if not isinstance(error, Unreachable):
-        return False
-    match error.__cause__:
-        case httpx.HTTPStatusError(response=response):
-            return response.status_code in NOBODY
-        case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():
-            return True
-        case httpx.ConnectError() as cause:
-            return _refused(cause)
-    return False
-
-
-def _refused(error: BaseException | None) -> bool:
-    """Whether all addresses refused. A name that isn't found, or a host without a way, says less."""
-    while error is not None:
-        if isinstance(error, BaseExceptionGroup):
-            return all(map(_refused, error.exceptions))
-        if isinstance(error, ConnectionRefusedError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -20,9 +20,9 @@ from services.generator.comfyui import events
 from services.generator.comfyui.ability import GB, ServerFacts
 from services.generator.comfyui.address import Address, client_id
 from services.generator.comfyui.answers import Queue, SystemStats
-from services.generator.comfyui.errors import ComfyError
+from services.generator.comfyui.errors import ComfyError, Unreachable
 from services.generator.comfyui.gateway import Gateway
-from services.generator.comfyui.refusals import Refusals, is_refusal
+from services.generator.comfyui.refusals import Refusals
 from services.generator.comfyui.stream import EventStream
 from services.generator.comfyui.truth import Sighting
 from services.generator.comfyui.watch import Watch
@@ -179,9 +179,9 @@ class Server:
 
     async def _look(self) -> None:
         queue = await self.gateway.queue()
-        unsure = any(watch.prompt_id not in queue or not watch.confirmed for watch in self.watches.values())
+        absent = any(prompt_id not in queue for prompt_id in self.watches)
         epoch = self.epoch
-        if unsure or not self.present or not epoch:
+        if absent or not self.present or not epoch:
             epoch = await self.gateway.epoch()
         anew = not self.present or epoch != self.epoch
         if anew or time.monotonic() - self._learned_at > FACTS_S:
@@ -241,7 +241,7 @@ class Server:
 
     def _missed(self, error: Exception) -> None:
         self._failures += 1
-        if is_refusal(error):
+        if isinstance(error, Unreachable) and error.refused:
             self._refusals.refused(time.monotonic())
         else:
             self._refusals.over()

@@ -15,8 +15,13 @@ from services.generator.comfyui.errors import Refused, Unreachable, brief
 
 BETWEEN = (502, 503, 504)
 """What a proxy answers for a server that doesn't."""
+NOBODY = (502, 503)
+"""What it answers when nobody is behind it. After 504 somebody may be, and be slow."""
 LARGEST_ANSWER = 32_000_000
 """Bytes of an answer, where the request's extension `largest` says nothing else."""
+
+_CUT_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+"""The connection ended without an answer: so do forwarders of ports that find nobody behind them."""
 
 _SAID = 120
 """Letters of a refusal's body that are kept."""
@@ -96,25 +101,29 @@ async def translated(what: str, limit_s: float | None) -> AsyncIterator[None]:
     what: the server and the call, for people. ValueError counts as an answer that can't be read.
     """
     began = time.monotonic()
+
+    def unreachable(text: str, *, reached: bool, refused: bool) -> Unreachable:
+        return Unreachable(text, after=time.monotonic() - began, reached=reached, refused=refused)
+
     try:
         async with asyncio.timeout(limit_s):
             yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise Unreachable(_text(what, error), after=time.monotonic() - began, reached=False) from error
+        raise unreachable(_text(what, error), reached=False, refused=_refused(error)) from error
     except (httpx.RequestError, TimeoutError) as error:
-        raise Unreachable(_text(what, error), after=time.monotonic() - began, reached=True) from error
+        raise unreachable(_text(what, error), reached=True, refused=isinstance(error, _CUT_OFF)) from error
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         text = "; ".join(filter(None, (f"{what}: {status} {said(error.response)}".rstrip(), _ADVICE.get(status))))
         if status in BETWEEN:
-            raise Unreachable(text, after=time.monotonic() - began, reached=True) from error
+            raise unreachable(text, reached=True, refused=status in NOBODY) from error
         raise Refused(text, status=status) from error
     except (ValueError, OverflowError, RecursionError) as error:
         raise Refused(f"{what}: the answer can't be read: {error}", status=200) from error
     except RuntimeError as error:
         if "closed" not in str(error):
             raise
-        raise Unreachable(_text(what, error), after=time.monotonic() - began, reached=True) from error
+        raise unreachable(_text(what, error), reached=True, refused=False) from error
 
 
 def said(response: httpx.Response) -> str:
@@ -124,6 +133,17 @@ def said(response: httpx.Response) -> str:
         return ""
     text = response.content[: 4 * _SAID].decode("utf-8", "replace")
     return "" if text.lstrip().startswith("<") else brief(text, _SAID)
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Whether all addresses refused. A name that isn't found, or a host without a way, says less."""
+    while error is not None:
+        if isinstance(error, BaseExceptionGroup):
+            return all(map(_refused, error.exceptions))
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _text(what: str, error: Exception) -> str:

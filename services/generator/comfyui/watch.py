@@ -37,8 +37,7 @@ class Watch:
         """When the first step of a sampler was done: until then models were loaded."""
         self.fraction = 0.0
         """Of the node that counts its steps, how far it is."""
-        self.confirmed = False
-        """Whether it was seen on the server: then `epoch` is the one in which it was."""
+        self._sending = False
         self._seen = False
         self._absent_since: float | None = None
 
@@ -47,19 +46,30 @@ class Watch:
         """True when nothing more will come."""
         return isinstance(self.standing, ENDS)
 
+    def sending(self) -> None:
+        """It is on its way, with its files: that it is nowhere yet means nothing."""
+        self._sending = True
+
+    def sent(self, now: float) -> None:
+        """It went out; whether it was taken will be seen."""
+        self._sending, self.seen_at = False, now
+
     def accepted(self, now: float) -> None:
         """The server said that it took the prompt."""
-        self._seen, self.seen_at = True, now
+        self.sent(now)
+        self._seen = True
 
     def saw(self, sighting: Sighting, epoch: str, now: float) -> bool:
         """Take in what the server said. True when the standing is another one now."""
         if self.over:
             return False
-        before, self.standing = self.standing, self._judge(sighting, epoch, now)
+        before, found = self.standing, self._judge(sighting, epoch, now)
+        if self._sending and isinstance(found, Unknown | Lost):
+            return False
+        self.standing = found
         match self.standing:
             case Queued() | Running():
                 self._seen, self._absent_since, self.seen_at = True, None, now
-                self.epoch, self.confirmed = epoch or self.epoch, True
                 if isinstance(self.standing, Running) and self.running_since is None:
                     self.running_since = now
             case Unknown() if self._absent_since is None:

@@ -1,4 +1,4 @@
-"""What an attempt is worth: seeds are told as they were, old graphs give nothing to new ones, files have endings."""
+"""What an attempt is worth: seeds are told as they were, an old graph gives nothing to a new one, files arrive."""
 
 from __future__ import annotations
 

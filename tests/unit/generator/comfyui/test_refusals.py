@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from services.generator.comfyui.errors import Refused, Unreachable
-from services.generator.comfyui.refusals import LONGEST_PAUSE_S, REFUSED_S, Refusals, is_refusal
+from services.generator.comfyui.errors import Unreachable
+from services.generator.comfyui.refusals import LONGEST_PAUSE_S, REFUSED_S, Refusals
+from services.generator.comfyui.transport import translated
 
 
 def test_it_is_dead_after_ten_seconds_of_refusals() -> None:
@@ -46,12 +47,6 @@ def test_an_answer_and_a_silence_begin_it_anew() -> None:
     assert not refusals.dead
 
 
-def caused(cause: Exception) -> Unreachable:
-    error = Unreachable("gone", after=0.0, reached=False)
-    error.__cause__ = cause
-    return error
-
-
 def connecting(*causes: Exception) -> httpx.ConnectError:
     error = httpx.ConnectError("all attempts failed")
     error.__cause__ = causes[0] if len(causes) == 1 else ExceptionGroup("several addresses", list(causes))
@@ -61,17 +56,18 @@ def connecting(*causes: Exception) -> httpx.ConnectError:
 @pytest.mark.parametrize(
     ("error", "refused"),
     [
-        (caused(connecting(ConnectionRefusedError())), True),
-        (caused(connecting(ConnectionRefusedError(), ConnectionRefusedError())), True),
-        (caused(connecting(ConnectionRefusedError(), OSError("no route to host"))), False),
-        (caused(connecting(OSError("no such name"))), False),
-        (caused(httpx.ConnectTimeout("slow")), False),
-        (caused(httpx.ReadTimeout("slow")), False),
-        (caused(httpx.RemoteProtocolError("no answer")), True),
-        (caused(TimeoutError()), False),
-        (Refused("500", status=500), False),
-        (RuntimeError("a bug"), False),
+        (connecting(ConnectionRefusedError()), True),
+        (connecting(ConnectionRefusedError(), ConnectionRefusedError()), True),
+        (connecting(ConnectionRefusedError(), OSError("no route to host")), False),
+        (connecting(OSError("no such name")), False),
+        (httpx.ConnectTimeout("slow"), False),
+        (httpx.ReadTimeout("slow"), False),
+        (httpx.RemoteProtocolError("no answer"), True),
+        (TimeoutError(), False),
     ],
 )
-def test_what_says_that_nobody_is_there(error: Exception, refused: bool) -> None:
-    assert is_refusal(error) == refused
+async def test_what_says_that_nobody_is_there(error: Exception, refused: bool) -> None:
+    with pytest.raises(Unreachable) as told:
+        async with translated("a call", 1.0):
+            raise error
+    assert told.value.refused == refused

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from services.generator.comfyui.answers import Queue
-from services.generator.comfyui.truth import Lost, Running, Sighting, Unknown
+from services.generator.comfyui.truth import GRACE_S, Lost, Running, Sighting, Unknown
 from services.generator.comfyui.watch import Watch
 
 HERE = Sighting(queue=Queue(running=("p",)), history=None)
 NOWHERE = Sighting(queue=Queue(), history=None)
 
 
-def test_what_was_seen_after_a_restart_is_not_lost_by_it() -> None:
+def test_while_it_is_on_its_way_it_is_not_lost_however_long_that_takes() -> None:
     watch = Watch("p", "before", 0.0)
-    watch.accepted(0.0)
-    watch.saw(HERE, "after", 1.0)
-    assert (watch.standing, watch.confirmed, watch.epoch) == (Running(), True, "after")
-    watch.saw(NOWHERE, "after", 2.0)
+    watch.sending()
+    for now in range(100):
+        watch.saw(NOWHERE, "after", float(now))
     assert watch.standing == Unknown()
-    watch.saw(NOWHERE, "again", 3.0)
+    watch.accepted(100.0)
+    assert watch.seen_at == 100.0
+    watch.saw(HERE, "before", 101.0)
+    watch.saw(NOWHERE, "before", 102.0)
+    assert watch.standing == Unknown()
+    watch.saw(NOWHERE, "after", 103.0)
     assert isinstance(watch.standing, Lost)
     assert watch.standing.error.reason == "restarted"
 
 
-def test_a_server_that_cannot_tell_its_epoch_changes_nothing() -> None:
+def test_what_is_seen_while_it_is_on_its_way_is_true() -> None:
+    watch = Watch("p", "before", 0.0)
+    watch.sending()
+    watch.saw(HERE, "before", 1.0)
+    assert watch.standing == Running()
+
+
+def test_an_order_without_an_answer_is_waited_for_from_then_on() -> None:
+    watch = Watch("p", "before", 0.0)
+    watch.sending()
+    watch.sent(70.0)
+    assert watch.seen_at == 70.0
+    watch.saw(NOWHERE, "before", 71.0)
+    assert watch.standing == Unknown()
+    watch.saw(NOWHERE, "before", 71.0 + GRACE_S)
+    assert isinstance(watch.standing, Lost)
+    assert watch.standing.error.reason == "never_arrived"
+
+
+def test_a_server_that_cannot_tell_its_epoch_loses_nothing() -> None:
     watch = Watch("p", "before", 0.0)
     watch.saw(HERE, "", 1.0)
-    assert watch.epoch == "before"
     watch.saw(NOWHERE, "", 2.0)
     assert watch.standing == Unknown()

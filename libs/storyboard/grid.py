@@ -84,6 +84,8 @@ def correct(analysis: Analysis, correction: Correction) -> Analysis:
 
     Raises Permanent("bad_grid") when no such grid comes of it, or there is nothing to correct.
     """
+    if correction.start >= correction.end:
+        raise Permanent("bad_grid", "The part ends before it begins.")
     before = [beat for beat in analysis.beats if beat.time < correction.start]
     after = [beat for beat in analysis.beats if beat.time >= correction.end]
     part = list(analysis.beats[len(before) : len(analysis.beats) - len(after)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -117,7 +119,7 @@ async def get_timeline(project_id: ProjectId, parts: NamedDependency[Parts]) -> 
         scene_id: ChosenTake(id=row.id, origin=row.origin, stale=found.stale[row.id])
         for scene_id, row in found.shown.items()
     }
-    shown = timeline(found.at.analysis, found.at.board, found.counts, chosen)
+    shown = await asyncio.to_thread(timeline, found.at.analysis, found.at.board, found.counts, chosen)
     return Response(shown, headers=etag(found.at.project.version))
 
 

@@ -121,7 +121,7 @@ def test_bars_are_counted_anew() -> None:
 
 @pytest.mark.parametrize("wish", [
     Double(), Halve(), Shift(ms=5), Count(meter=4), Tap(times=[1.0, 0.5]), Tap(times=[1.0, 1.05]),
-    Tap(times=[1.0, 9.0]), Tap(times=[7.9, 8.4]),
+    Tap(times=[1.0, 9.0]), Tap(times=[7.9, 8.4]), Tap(times=[1.0, 1.5], extend=True, start=3, end=2),
 ])  # fmt: skip
 def test_what_makes_no_grid_is_refused(wish: Correction) -> None:
     with pytest.raises(Permanent) as refused:

@@ -13,7 +13,8 @@ a clip or a load will really take. Each seed is a world of its own, the same for
 model loads over those of the least-queue policy. `max_wait_over_mean`: a clip waits from the start to the
 beginning of the attempt that went well. `decision_ms`: CPU of all calls of the scheduler over the clips that it
 assigned. Of the first three the medians over all seeds are reported, and the worst beside them; of the last the
-worst.
+worst. The worst makespans are worlds in which one clip fails again in the last minutes, which the bound knows
+nothing of: see `--faults 0`.
 
 `--huge` does it with up to 1,000 servers and a million clips, the scheduler alone, and prints how a decision's
 cost grows.

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from libs.contracts.errors import Permanent
 from libs.outbound.urls import check_url
 from services.ingest.parts import OWNER, Parts
-from services.ingest.routes.documents import COMMON, problem
+from services.ingest.routes.documents import COMMON, exemplified, problem
 from services.ingest.webhooks import views
 from services.ingest.webhooks.endpoints import NewEndpoint
 from services.ingest.webhooks.records import Status
@@ -26,12 +26,19 @@ NO_ENDPOINT = problem("There is no such endpoint.")
 NO_DELIVERY = problem("There is no such delivery.")
 NOT_CALLED = problem("The URL may not be called.")
 
+EXAMPLE = {
+    "url": "https://example.com/hook?of=beatloom",
+    "description": "Our website",
+    "events": ["job_completed", "job_failed"],
+}
+
 _ID = re.compile(r"[0-9a-f]{1,64}")
 
 EndpointId = Annotated[str, PathParameter(description="The endpoint's id.")]
 DeliveryId = Annotated[str, PathParameter(description="The delivery's id.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="Rows on a page.")]
-Before = Annotated[str, QueryParameter(description="The last id of the page before.")]
+ID_OR_NONE = r"^[0-9a-f]{0,64}$"
+Before = Annotated[str, QueryParameter(pattern=ID_OR_NONE, description="The last id of the page before.")]
 
 
 def _known(text: str, code: str) -> str:
@@ -41,16 +48,11 @@ def _known(text: str, code: str) -> str:
     return text
 
 
-def _cursor(text: str) -> str:
-    if text and not _ID.fullmatch(text):
-        raise Permanent("bad_request", "`before` is the last id of the page before.")
-    return text
-
-
 @post(
     "/webhook-endpoints",
     status_code=201,
     operation_id="registerWebhookEndpoint",
+    operation_class=exemplified({**EXAMPLE, "strict": False}),
     tags=[TAG],
     summary="Register a webhook endpoint",
     description="It is told of the end of every job from now on. The answer holds its secret, which is not told"
@@ -88,7 +90,7 @@ async def list_endpoints(
     parts: NamedDependency[Parts], limit: Limit = 50, before: Before = ""
 ) -> views.EndpointList:
     """List the webhook endpoints."""
-    found = await parts.endpoints.page(OWNER, limit=limit, before=_cursor(before))
+    found = await parts.endpoints.page(OWNER, limit=limit, before=before)
     return views.EndpointList(
         endpoints=tuple(views.endpoint_view(endpoint) for endpoint in found),
         next=_next("webhook-endpoints", limit, found[-1].id) if len(found) == limit else None,
@@ -111,6 +113,7 @@ async def get_endpoint(endpoint_id: EndpointId, parts: NamedDependency[Parts]) -
 @patch(
     "/webhook-endpoints/{endpoint_id:str}",
     operation_id="updateWebhookEndpoint",
+    operation_class=exemplified(EXAMPLE),
     tags=[TAG],
     summary="Change a webhook endpoint",
     description="What waits to be sent follows a new URL; once it is switched off, what waits is dropped.",
@@ -185,13 +188,15 @@ async def list_deliveries(
     *,
     limit: Limit = 50,
     before: Before = "",
-    endpoint: Annotated[str, QueryParameter(description="Only to the endpoint of this id.")] = "",
-    job: Annotated[str, QueryParameter(description="Only about the job of this id.")] = "",
+    endpoint: Annotated[
+        str, QueryParameter(pattern=ID_OR_NONE, description="Only to the endpoint of this id.")
+    ] = "",
+    job: Annotated[str, QueryParameter(pattern=ID_OR_NONE, description="Only about the job of this id.")] = "",
     status: Annotated[Status | None, QueryParameter(description="Only with this status.")] = None,
 ) -> views.DeliveryList:
     """List the deliveries."""
-    asked = {"endpoint": _cursor(endpoint), "job": _cursor(job)}
-    found = await parts.deliveries.page(OWNER, limit=limit, before=_cursor(before), status=status, **asked)
+    asked = {"endpoint": endpoint, "job": job}
+    found = await parts.deliveries.page(OWNER, limit=limit, before=before, status=status, **asked)
     kept = {**asked, "status": status or ""}
     return views.DeliveryList(
         deliveries=tuple(views.delivery_view(*told) for told in found),

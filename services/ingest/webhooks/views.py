@@ -16,7 +16,12 @@ Meta = msgspec.Meta
 
 Url = Annotated[
     str,
-    Meta(min_length=1, max_length=MAX_URL_CHARS, description="http or https; the query is kept byte for byte."),
+    Meta(
+        min_length=1,
+        max_length=MAX_URL_CHARS,
+        pattern="^https?://",
+        description="http or https; the query is kept byte for byte.",
+    ),
 ]
 Description = Annotated[
     str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="For people; without control characters.")

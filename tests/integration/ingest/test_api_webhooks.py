@@ -65,7 +65,7 @@ NO_ENDPOINTS: list[tuple[dict[str, object], int, str]] = [
     ({"url": None}, 400, "bad_request"),
     ({"url": URL, "strict": None}, 400, "bad_request"),
     ({"url": "x" * 2001}, 400, "bad_request"),
-    ({"url": "ftp://example.org"}, 422, "bad_callback_url"),
+    ({"url": "ftp://example.org"}, 400, "bad_request"),
     ({"url": "https://user@example.org"}, 422, "bad_callback_url"),
     ({"url": "https://example.org/\r\nx-evil: 1"}, 422, "bad_callback_url"),
 ]

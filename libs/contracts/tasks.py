@@ -24,6 +24,8 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True, tag="fetch"):
     """What has to fit to the files."""
     lyrics: bool = False
     """Whether lyrics were given."""
+    picture: bool = False
+    """Whether a picture was given."""
 
 
 class Analyze(msgspec.Struct, frozen=True, kw_only=True, tag="analyze"):
@@ -202,8 +204,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: fetch, analyze, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of several
-    takes), conform.s003, compose, notify."""
+    """Natural key within the run: fetch, analyze, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of
+    several takes), conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""
     owner: str

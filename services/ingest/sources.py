@@ -42,7 +42,12 @@ async def fetched(desk: Desk, order: Fetch) -> SourceFetched:
         if sound is None:
             raise Permanent("song_missing")
         title = order.options.title or sound.facts.title
-        check_means(order.options.style, picture=picture is not None, title=bool(title), lyrics=order.lyrics)
+        check_means(
+            order.options.style,
+            picture=order.picture or picture is not None,
+            title=bool(title),
+            lyrics=order.lyrics,
+        )
         return SourceFetched(
             song=await stored(desk, sound),
             song_name=sound.name,

@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from libs.contracts.errors import BeatloomError
+from libs.contracts.tasks import Fetch
 from libs.outbound.targets import resolve_target
 from libs.outbound.urls import CALLBACK
 from libs.telemetry.logging import JsonFormatter
+from services.ingest.sources import fetched
 from tests.integration.ingest.flow import SONG
 from tests.integration.ingest.server import Api, picture
 from tests.integration.ingest.test_api_jobs import problem, raw, stored
@@ -29,19 +31,22 @@ async def test_songs_pictures_and_callbacks_never_lead_inside(api: Api, monkeypa
     """Directly, and by a redirect of a host that may be asked."""
     parts = api.front._current()
     monkeypatch.setattr(api.front, "_parts", parts._replace(callback_allow=()))
+    (audio,) = (await api.http.post("/api/v1/uploads", files={"audio": ("a.wav", SONG)})).json()["uploads"]
+    song = {"audio_upload_id": audio["upload_id"]}
     async with hosting(song=answer(200, SONG)) as host:
-        song = host.url("/song", "outside.example")
         for inside in INSIDE:
             url = host.url("/song", inside)
             host.answers["/away"] = answer(307, location=url)
             away = host.url("/away", "outside.example")
+            assert problem(await order(api, audio_url=url)) == (422, "bad_source_url"), url
+            with pytest.raises(BeatloomError, match="bad_source_url"):  # what the job's task does
+                await fetched(parts.desk, Fetch(audio_url=away))
             for bad in (url, away):
-                assert problem(await order(api, audio_url=bad)) == (422, "bad_source_url"), bad
-            assert problem(await order(api, audio_url=song, image_url=url)) == (422, "bad_source_url"), url
-            assert problem(await order(api, audio_url=song, callback_url=url)) == (422, "bad_callback_url"), url
+                assert problem(await order(api, **song, image_url=bad)) == (422, "bad_source_url"), bad
+            assert problem(await order(api, **song, callback_url=url)) == (422, "bad_callback_url"), url
         asked = {line.partition("/")[0] for line in host.asked}
         assert asked == {f"outside.example:{host.port}"}, "no other name was ever asked for anything"
-    assert await stored(api) == []
+    assert await stored(api) == [f"blob/{audio['sha256']}"]
     assert api.uploads() == []
 
 

@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from libs.contracts.errors import Permanent
-from services.ingest import orders, views
+from services.ingest import orders, submissions, views
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
 from services.ingest.routes.documents import COMMON, NO_JOB, order_body, problem, reads
@@ -37,11 +37,12 @@ def job_id_of(text: str) -> str:
     status_code=202,
     request_max_body_size=None,  # uploads.receive has limits of its own, for each part
     operation_id="createJob",
-    operation_class=reads(order_body(orders.Submission)),
+    operation_class=reads(order_body(submissions.Submission)),
     tags=[TAG],
     summary="Order a video",
     description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it. As"
-    " JSON, it takes their addresses, which the server fetches before it answers, or the ids of uploads.",
+    " JSON, it takes their addresses, or the ids of uploads. A song at an address, and the picture with it, is"
+    " fetched by the job, which fails where that can't be.",
     responses={
         **COMMON,
         200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
@@ -69,8 +70,8 @@ async def create_job(
     key = orders.check_key(idempotency_key)
     async with body_of(request) as body:
         if media_type_of(request) == "application/json":
-            submission = orders.read_submission(await receive_document(body, limit=orders.SUBMISSION_BYTES))
-            accepted = await orders.submit(parts, submission, key=key)
+            submission = submissions.read_submission(await receive_document(body, limit=submissions.MOST_BYTES))
+            accepted = await submissions.submit(parts, submission, key=key)
         else:
             async with parts.scratch.folder() as folder:
                 sent = await receive(

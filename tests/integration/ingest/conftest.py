@@ -13,7 +13,6 @@ from tests.integration.ingest.server import Api, running
 from tests.security.hosts import Names
 from tests.servers.nats import MakeNats
 
-
 OUTSIDE = Names({"outside.example": [["127.0.0.1"]]})
 """The one name that may be fetched from, although it means this machine."""
 

@@ -156,14 +156,38 @@ async def test_a_death_while_completing_is_made_up_by_asking_again(
     assert (await complete(desk, "local", place["upload_id"])).status == "ready"
 
 
-async def test_a_job_whose_files_are_fetched(api: Api) -> None:
-    async with hosting(song=answer(200, SONG), theme=answer(200, PICTURE)) as host:
-        host.answers["/a/My%20song.wav?key=secret"] = answer(302, location="/song")
+async def test_a_song_at_an_address_is_fetched_by_its_job(api: Api) -> None:
+    """The order is taken at once, whatever the address does; what came with it is looked at now."""
+    async with hosting(song=answer(200, SONG)) as host:
+        (image,) = await upload(api, image=PICTURE)
         sent = {
-            "audio_url": host.url("/a/My%20song.wav?key=secret", "outside.example"),
-            "image_url": host.url("/theme", "outside.example"),
+            "audio_url": host.url("/song?key=secret", "outside.example"),
+            "image_upload_id": image["upload_id"],
             "lyrics": "la la\nla",
             "callback_url": "https://example.com/hook",
+        }
+        taken = await order(api, key="k1", **sent)
+        assert taken.status_code == 202, taken.text
+        again = await order(api, key="k1", **sent)
+        assert (again.status_code, again.json()["job_id"]) == (200, taken.json()["job_id"])
+        other = await order(api, key="k1", **{**sent, "lyrics": "lo"})
+        assert problem(other) == (422, "idempotency_conflict")
+        assert problem(await order(api, audio_url=host.url("/song"))) == (422, "bad_source_url")
+        assert problem(await order(api, **{**sent, "lyrics": "\x01"})) == (422, "bad_lyrics")
+        assert host.asked == []
+    job = (await api.http.get(taken.headers["location"])).json()
+    assert job["options"]["callback_url"] == "https://example.com/hook"
+    assert len(await stored(api)) == 2
+    assert api.uploads() == []
+
+
+async def test_a_picture_for_a_song_that_is_here_is_fetched_at_once(api: Api) -> None:
+    (audio,) = await upload(api, audio=SONG)
+    async with hosting(theme=answer(200, PICTURE), song=answer(200, SONG)) as host:
+        host.answers["/a?key=secret"] = answer(302, location="/theme")
+        sent = {
+            "audio_upload_id": audio["upload_id"],
+            "image_url": host.url("/a?key=secret", "outside.example"),
         }
         taken = await order(api, key="k1", **sent)
         assert taken.status_code == 202, taken.text
@@ -171,18 +195,11 @@ async def test_a_job_whose_files_are_fetched(api: Api) -> None:
         again = await order(api, key="k1", **sent)
         assert (again.status_code, again.json()["job_id"]) == (200, taken.json()["job_id"])
         assert len(host.asked) == asked, "nothing is fetched for what was taken before"
-        other = await order(api, key="k1", **{**sent, "lyrics": "lo"})
-        assert problem(other) == (422, "idempotency_conflict")
-        for bad, expected in (
-            ({"audio_url": host.url("/nothing", "outside.example")}, (422, "fetch_refused")),
-            ({"audio_url": host.url("/theme", "outside.example")}, (422, "not_media")),
-            ({"audio_url": host.url("/song", "127.0.0.1")}, (422, "bad_source_url")),
-        ):
+        for path, expected in (("/nothing", (422, "fetch_refused")), ("/song", (422, "bad_image"))):
+            bad = {**sent, "image_url": host.url(path, "outside.example")}
             assert problem(await order(api, **bad)) == expected
     assert problem(await order(api, **sent)) == (502, "fetch_failed")
-    job = (await api.http.get(taken.headers["location"])).json()
-    assert job["options"]["callback_url"] == "https://example.com/hook"
-    assert len(await stored(api)) == 3
+    assert len(await stored(api)) == 2
     assert api.uploads() == []
 
 

@@ -1,0 +1,132 @@
+"""Orders as JSON: files by the id of an upload, or by their address."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from libs.contracts.errors import Permanent
+from libs.contracts.jobs import JobOptions
+from libs.contracts.tasks import Fetch
+from libs.media.guards import MAX_LYRICS_BYTES
+from libs.runtime.disk import full_disk_is_retryable
+from services.ingest.orders import Order, Url, place, placed_before, read_options, with_seed
+from services.ingest.parts import OWNER, Parts
+from services.ingest.records import Accepted, NewJob
+from services.ingest.state import Given
+from services.ingest.uploads.desk import Desk, Source, find, look, stored
+from services.ingest.uploads.sink import Sink
+
+Meta = msgspec.Meta
+UploadId = Annotated[str, Meta(max_length=64, description="As POST /api/v1/uploads answered it.")]
+
+MOST_BYTES = 1_000_000
+"""The most bytes of an order in JSON."""
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An order as JSON: files by their address, or by the id of an upload."""
+
+    audio_url: Url = ""
+    image_url: Url = ""
+    audio_upload_id: UploadId = ""
+    image_upload_id: UploadId = ""
+    lyrics_upload_id: UploadId = ""
+    lyrics: Annotated[str, Meta(max_length=MAX_LYRICS_BYTES, description="Plain text, .lrc or .srt.")] = ""
+    options: Annotated[dict[str, Any], Meta(description="As in the multipart form.")] = {}
+    callback_url: Annotated[str, Meta(max_length=2000, description="Instead of the one among the options.")] = ""
+
+
+def read_submission(body: bytes) -> Submission:
+    """An order in JSON. Raises Permanent: bad_request, song_missing."""
+    try:
+        found = msgspec.json.decode(body, type=Submission)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Permanent("bad_request", f"The order can't be read: {error}") from error
+    for one, other in (
+        ("audio_url", "audio_upload_id"),
+        ("image_url", "image_upload_id"),
+        ("lyrics", "lyrics_upload_id"),
+    ):
+        if getattr(found, one) and getattr(found, other):
+            raise Permanent("bad_request", f"Give `{one}` or `{other}`, not both.")
+    if not found.audio_url and not found.audio_upload_id:
+        raise Permanent("song_missing", hint="Give `audio_url` or `audio_upload_id`.")
+    return found
+
+
+async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
+    """Open the job, or find the one that this key opened.
+
+    A song at an address, and the picture with it, is fetched by a task of the job, however long that takes; a
+    picture for a song that is here is fetched now. Raises as `place`, what the fetch raises, and Permanent:
+    bad_source_url, upload_not_found.
+    """
+    given = dict(submission.options)
+    if submission.callback_url:
+        given["callback_url"] = submission.callback_url
+    encoded = msgspec.json.encode(given)
+    options = read_options(encoded, parts.callback_allow)
+    for url in filter(None, (submission.audio_url, submission.image_url)):
+        parts.desk.fetching.check(url)
+    digest = hashlib.sha256(msgspec.json.encode(submission, order="deterministic")).hexdigest()
+    before = await placed_before(parts, key, digest)
+    if before is not None:
+        return before
+    async with parts.scratch.folder() as folder:
+        desk = parts.desk
+        lyrics = await _lyrics(desk, submission, folder)
+        image: Source | None = await _upload(desk, submission.image_upload_id)
+        song = await _upload(desk, submission.audio_upload_id)
+        if song is None:
+            job = await _to_fetch(desk, submission, options, image, lyrics)
+            return await parts.ledger.accept(job, key=key, body_digest=digest)
+        if submission.image_url:
+            image = await desk.fetching.fetch(submission.image_url, "image", folder)
+        order = Order(song=song, image=image, lyrics=lyrics, options=encoded, digest=digest)
+        return await place(parts, order, key=key)
+
+
+async def _to_fetch(
+    desk: Desk, submission: Submission, options: JobOptions, image: Source | None, lyrics: Source | None
+) -> NewJob:
+    """The job of a song that is still elsewhere."""
+    options = with_seed(options)
+    picture = await look(desk, "image", image) if image else None
+    words = await look(desk, "lyrics", lyrics) if lyrics else None
+    source = Fetch(
+        audio_url=submission.audio_url,
+        image_url=submission.image_url,
+        options=options,
+        lyrics=words is not None,
+        picture=picture is not None,
+    )
+    return NewJob(
+        owner=OWNER,
+        options=options,
+        song=None,
+        song_name="",
+        duration=0.0,
+        lyrics=await stored(desk, words) if words else None,
+        image=await stored(desk, picture) if picture else None,
+        given=Given(source=source),
+    )
+
+
+async def _upload(desk: Desk, upload_id: str) -> Source | None:
+    return await find(desk, OWNER, upload_id) if upload_id else None
+
+
+async def _lyrics(desk: Desk, submission: Submission, folder: Path) -> Source | None:
+    if not submission.lyrics.strip():
+        return await _upload(desk, submission.lyrics_upload_id)
+    with full_disk_is_retryable():
+        sink = Sink(folder / "lyrics", limit=MAX_LYRICS_BYTES, what="`lyrics`")
+        try:
+            await sink.take(submission.lyrics.encode(errors="replace"))
+            return await sink.finish("lyrics.txt")
+        finally:
+            sink.close()

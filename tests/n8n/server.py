@@ -107,9 +107,9 @@ class N8n:
         """What it has said so far."""
         return self._log.read_text()
 
-    def kept(self) -> list[Path]:
-        """The files that n8n itself keeps: its database, what passed through its flows, its event log."""
-        return [path for path in (self.files.parent / ".n8n").rglob("*") if path.is_file()]
+    def records(self) -> list[Path]:
+        """The files of its database and its event log."""
+        return [path for path in (self.files.parent / ".n8n").iterdir() if path.is_file()]
 
     def kill(self) -> None:
         """kill -9, its task runner with it."""

@@ -143,4 +143,4 @@ def test_the_secret_is_in_no_log_and_no_record(flows: Flows) -> None:
     assert tell(flows, signed()).status_code == 503
     secret = SECRET.removeprefix("whsec_")
     assert secret not in flows.n8n.log
-    assert not [file for file in flows.n8n.kept() if secret.encode() in file.read_bytes()]
+    assert not [file for file in flows.n8n.records() if secret.encode() in file.read_bytes()]

@@ -61,8 +61,15 @@ def test_a_song_alone_is_enough(flows: Flows) -> None:
     with scripted(flows.backend_port, lambda _: reply(202, {})) as came:
         assert upload(flows, {"song": ("a.mp3", b"x" * 100_000, "audio/mpeg")}).status_code == 202
     parts = parts_of(came[0])
-    assert set(parts) == {"song", "options"}
+    assert set(parts) == {"song", "options", "lyrics"}
     assert parts["options"].get_payload(decode=True) == b"{}"
+    assert parts["lyrics"].get_payload(decode=True) == b""
+
+
+def test_lyrics_may_be_a_field_of_the_form(flows: Flows) -> None:
+    with scripted(flows.backend_port, lambda _: reply(202, {})) as came:
+        upload(flows, {"song": ("a.mp3", b"x", "audio/mpeg")}, {"lyrics": "one\ntwö"})
+    assert parts_of(came[0])["lyrics"].get_payload(decode=True) == "one\ntwö".encode()
 
 
 @pytest.mark.parametrize("status", [400, 413, 422, 507])

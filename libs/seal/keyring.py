@@ -28,6 +28,7 @@ class Keyring:
         """
         self._masters = tuple(_master(key) for key in keys)
         fernets = [Fernet(base64.urlsafe_b64encode(key)) for key in self.subkeys(SEALING)] if keys else []
+        self._newest = fernets[0] if fernets else None
         self._fernet = MultiFernet(fernets) if fernets else None
 
     @property
@@ -52,6 +53,19 @@ class Keyring:
             return self._fernet.decrypt(sealed.encode())
         except InvalidToken as error:
             raise Retryable("no_secret_key", "A secret was sealed with a key that is not known here.") from error
+
+    def renewed(self, sealed: str) -> str:
+        """The same secret, sealed with the newest key: the text itself when it is already.
+
+        Raises Retryable("no_secret_key") as `open` does.
+        """
+        secret = self.open(sealed)
+        try:
+            if self._newest is not None:
+                self._newest.decrypt(sealed.encode())
+        except InvalidToken:
+            return self.seal(secret)
+        return sealed
 
     def subkeys(self, purpose: str) -> tuple[bytes, ...]:
         """A key of 32 bytes for one purpose of each key, the newest first: the first signs, all of them verify."""

@@ -74,6 +74,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             sweeper = Sweeper(
                 database, place.store, wake=outbox.wake, metrics=metrics, every_s=settings.sweep_every_s
             )
+            endpoints = Endpoints(database, keyring, clock=utc_now, wake=outbox.wake)
+            await endpoints.reseal()
             loops = Loops(bus, ledger, outbox, sweeper)
             stack.push_async_callback(loops.stop)
             await loops.start()
@@ -106,7 +108,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     scratch=place.scratch,
                     callback_allow=settings.callback_allow,
                     desk=desk,
-                    endpoints=Endpoints(database, keyring, clock=utc_now, wake=outbox.wake),
+                    endpoints=endpoints,
                     deliveries=Deliveries(database),
                     published=Published(
                         place.store,

@@ -1,5 +1,6 @@
 """Webhooks in the ledger, on SQLite and on a real PostgreSQL."""
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from standardwebhooks import Webhook
 
 from libs.artifacts import open_store
 from libs.contracts.errors import Permanent
@@ -76,6 +78,28 @@ async def test_the_way_of_a_webhook(database: Database) -> None:
         await post.endpoints.delete(OWNER, endpoint_id)
         assert await post.deliver() == []
         assert (await post.deliveries.get(OWNER, mine.id))[0].status == "dropped"
+
+
+async def test_a_key_is_changed(database: Database) -> None:
+    new = base64.b64encode(b"n" * 32).decode()
+    async with listening(Receiver()) as receiver:
+        before = PostOffice(database)
+        _, secret = await before.register(receiver.url())
+        await before.ended_job(client_run="campaign-7")
+        during = PostOffice(database, keys=(new, KEY))
+        assert await during.endpoints.reseal() == 1
+        assert await during.endpoints.reseal() == 0
+        after = PostOffice(database, keys=(new,))
+        (sent,) = await after.deliver()
+        body = Webhook(secret).verify(receiver.got[0].body, receiver.got[0].headers)
+        assert body["data"]["run_id"] == "campaign-7"
+        assert sent.task.startswith("notify.")
+        lost = PostOffice(database, keys=(KEY,))
+        assert await lost.endpoints.reseal() == 0
+        await lost.ended_job()
+        await lost.deliver()
+    ((waits, _), _) = await lost.deliveries.page(OWNER, limit=9)
+    assert (waits.status, waits.code) == ("pending", "no_secret_key")
 
 
 async def test_what_is_heard_twice_is_written_once(database: Database) -> None:

@@ -43,17 +43,24 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 class PostOffice:
     """Jobs end, and their webhooks go out."""
 
-    def __init__(self, database: Database, *, standing: Standing | None = None, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        standing: Standing | None = None,
+        timeout_s: float = 5.0,
+        keys: tuple[str, ...] = (KEY,),
+    ) -> None:
         self.now = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
         self.sent: list[Task] = []
         self.letters: list[DeadLetter] = []
         self.ledger = Ledger(database, clock=self._clock, standing=standing)
-        self.endpoints = Endpoints(database, Keyring([KEY]), clock=self._clock, wake=lambda: None)
+        self.endpoints = Endpoints(database, Keyring(keys), clock=self._clock, wake=lambda: None)
         self.deliveries = Deliveries(database)
         self._database = database
         self._outbox = Outbox(database, self, refused=self.ledger.apply, clock=self._clock)
         settings = NotifierSettings(
-            shared=Shared(secret_key=(KEY,)), secret=SECRET, allow_hosts=("*",), timeout_s=timeout_s
+            shared=Shared(secret_key=keys), secret=SECRET, allow_hosts=("*",), timeout_s=timeout_s
         )
         self._notify = make_handlers(settings, DeliveryMetrics(CollectorRegistry()))["notify"]
         self._inbox: list[Task] = []
@@ -86,9 +93,10 @@ class PostOffice:
         endpoint, secret = await self.endpoints.register(OWNER, order)
         return endpoint.id, secret
 
-    async def ended_job(self, callback_url: str = "") -> str:
+    async def ended_job(self, callback_url: str = "", **wishes: object) -> str:
         """The id of a job that was cancelled as soon as it was there."""
-        job_id = (await self.ledger.accept(new_job(callback_url))).job_id
+        order = msgspec.structs.replace(new_job(callback_url), **wishes)
+        job_id = (await self.ledger.accept(order)).job_id
         await self.ledger.cancel(job_id)
         return job_id
 

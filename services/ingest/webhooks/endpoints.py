@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.contracts.errors import Permanent
+from libs.contracts.errors import Permanent, Retryable
 from libs.seal import Keyring
 from services.ingest.database import Database
 from services.ingest.ids import new_id
@@ -20,6 +21,8 @@ from services.ingest.webhooks.pings import send_ping
 from services.ingest.webhooks.records import Delivery, Endpoint, Event, Target
 from services.ingest.webhooks.rows import drop_deliveries, renew_tries, task_of
 from services.ingest.webhooks.tables import deliveries, webhook_endpoints
+
+log = logging.getLogger(__name__)
 
 MOST = 50
 """Endpoints that one owner may have."""
@@ -131,6 +134,31 @@ class Endpoints:
             return await _read(connection, owner, endpoint_id)
 
         return await self._database.transact(change), secret
+
+    async def reseal(self) -> int:
+        """Seal with the newest key what older ones have sealed, so that these can be taken away.
+
+        What can't be opened is left as it is: its key may come back. Returns how many endpoints were changed.
+        """
+
+        async def change(connection: AsyncConnection) -> int:
+            c = webhook_endpoints.c
+            count = 0
+            for row in (await connection.execute(sa.select(c.id, c.secret, c.old_secret))).all():
+                try:
+                    secret = self._keyring.renewed(row.secret)
+                    old = row.old_secret and self._keyring.renewed(row.old_secret)
+                except Retryable:
+                    log.warning("the secret of a webhook endpoint can't be opened", extra={"endpoint_id": row.id})
+                    continue
+                if (secret, old) != (row.secret, row.old_secret):
+                    query = sa.update(webhook_endpoints).where(c.id == row.id)
+                    await connection.execute(query.values(secret=secret, old_secret=old))
+                    await renew_tries(connection, await _target(connection, row.id, ""), self._clock())
+                    count += 1
+            return count
+
+        return await self._database.transact(change) if self._keyring.has_key else 0
 
     async def ping(self, owner: str, endpoint_id: str) -> Delivery:
         """Send a test, once. Raises Permanent("endpoint_inactive")."""

@@ -33,6 +33,15 @@ def test_a_new_key_comes_before_the_old_one() -> None:
     assert caught.value.code == "no_secret_key"
 
 
+def test_what_an_old_key_sealed_is_sealed_anew() -> None:
+    old, both, new = Keyring([key("old")]), Keyring([key("new"), key("old")]), Keyring([key("new")])
+    renewed = both.renewed(old.seal(b"x"))
+    assert new.open(renewed) == b"x"
+    assert both.renewed(renewed) == renewed
+    with pytest.raises(Retryable):
+        new.renewed(old.seal(b"x"))
+
+
 def test_who_changes_a_sealed_text_does_not_open_it() -> None:
     ring = Keyring([key("a")])
     sealed = ring.seal(b"secret")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -76,9 +76,17 @@ class Ledger:
 
     # What changes a job.
 
-    async def accept(self, order: NewJob, *, key: str = "", body_digest: str = "") -> Accepted:
+    async def accept(
+        self,
+        order: NewJob,
+        *,
+        key: str = "",
+        body_digest: str = "",
+        first: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> Accepted:
         """Open a job. `key` is the client's idempotency key (kept 24 h, by owner), `body_digest` its body's digest.
 
+        first: done in the same transaction, unless the key finds a job; what it raises refuses the order.
         Raises `Permanent("idempotency_conflict")` when the key was used with another digest.
         """
         job_id = new_id()
@@ -90,6 +98,8 @@ class Ledger:
                 known = await claim_key(self._database, connection, claim, job_id, now)
                 if known is not None:
                     return known
+            if first is not None:
+                await first(connection)
             await self._insert_job(connection, order, job_id, now)
             job = await lock_job(self._database, connection, job_id)
             assert job is not None
@@ -228,6 +238,21 @@ class Ledger:
         """Events with a number above `after`, in order."""
         async with self._database.read() as connection:
             return await queries.read_events(connection, job_id, after=after, limit=limit)
+
+    async def news(self, job_id: str, *, after: int, limit: int) -> tuple[JobSnapshot, list[EventRow]]:
+        """The job, and its events with a number above `after`: those up to the snapshot's state. Raises
+        `Permanent("job_not_found")`."""
+        async with self._database.read() as connection:
+            found = await queries.read_snapshot(connection, job_id)
+            rows = await queries.read_events(connection, job_id, after=after, limit=limit)
+        if found is None:
+            raise Permanent("job_not_found")
+        return found, rows
+
+    async def last_events(self, ids: Sequence[str]) -> dict[str, int]:
+        """The number of the last event of each of these jobs and projects; those that are gone are left out."""
+        async with self._database.read() as connection:
+            return await queries.read_last_events(connection, ids)
 
     async def first_event(self, job_id: str) -> int | None:
         """The oldest event that is kept; None when there is none."""

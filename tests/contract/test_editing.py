@@ -14,6 +14,7 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import BeatloomError, Permanent
 from libs.contracts.facts import Fact, StoryboardPlanned, TakeRendered, TrackAnalyzed, WorkFact
+from libs.contracts.projects import ProjectSettings
 from libs.contracts.storyboard import Clip, Storyboard
 from libs.contracts.tasks import Animate
 from libs.storyboard.cuts import merge, move_cut, split
@@ -25,6 +26,9 @@ from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.opened import Documents, Opened, takes_that_fit
+from services.ingest.projects.orders import Orders, Wish
+from services.ingest.projects.records import NewProject
+from services.ingest.projects.store import Projects
 from services.ingest.projects.takes import Takes
 from tests.storyboards import storyboard
 from tests.unit.ingest.story import NOW, new_job
@@ -289,10 +293,57 @@ async def test_a_locked_scene_is_made_no_more(desk: Desk) -> None:
         assert await refusal(work) == "scene_locked"
 
 
+@BOTH
 async def test_nothing_is_edited_while_it_is_planned_anew(desk: Desk) -> None:
-    order = msgspec.structs.replace(new_job(), kind="storyboard", project_id=desk.project_id)
-    await desk.ledger.accept(order)
-    assert await refusal(desk.editing.change(1, prompting("s001", "rain"))) == "project_busy"
+    orders = Orders(desk.editing, desk.ledger)
+    planned = await orders.storyboard(1, Wish(), key="once", digest="same")
+    assert await refusal(desk.editing.change(1, prompting("s001", "rain"))) == "version_conflict"
+    assert await refusal(desk.editing.change(2, prompting("s001", "rain"))) == "project_busy"
+    assert await refusal(desk.takes("s001").generate(2, 1)) == "project_busy"
+    assert await refusal(orders.storyboard(2, Wish())) == "project_busy"
+    assert (await orders.storyboard(1, Wish(), key="once", digest="same")).job_id == planned.job_id
+
+
+async def test_locked_scenes_are_not_planned_away(desk: Desk) -> None:
+    await desk.editing.change(1, lambda at: edit_scene(at.board, "s001", SceneEdit(locked=True)))
+    assert await refusal(Orders(desk.editing, desk.ledger).storyboard(2, Wish())) == "scene_locked"
+
+
+@BOTH
+async def test_an_edit_and_a_new_plan_at_once_end_with_one(desk: Desk) -> None:
+    orders = Orders(desk.editing, desk.ledger)
+    works: list[Any] = [desk.editing.change(1, prompting("s001", "rain")), orders.storyboard(1, Wish())]
+    outcomes = await asyncio.gather(*works, return_exceptions=True)
+    assert sorted(one.code for one in outcomes if isinstance(one, Permanent)) == ["version_conflict"]
+    at = await desk.editing.read()
+    assert at.project.version == 2
+    assert (at.board.scenes[1].prompt == "rain") == isinstance(outcomes[0], Opened)
+
+
+async def test_a_remix_that_dies_leaves_the_prompt(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def die(*_: object, **__: object) -> None:
+        raise ConnectionAbortedError
+
+    take_id = (await desk.shown())["s004"]
+    monkeypatch.setattr(Ledger, "_open_run", die)
+    with pytest.raises(BeatloomError):
+        await desk.takes("s004").remix(1, take_id, "snow")
+    at = await desk.editing.read()
+    assert (at.project.version, at.board.scenes[4].prompt) == (1, "")
+
+
+async def test_a_project_that_was_changed_before_its_first_video_gets_its_storyboard(desk: Desk) -> None:
+    projects = Projects(desk.database)
+    song = await desk.store.put_bytes(b"song", "audio/wav")
+    new = NewProject(owner="local", title="t", settings=ProjectSettings(seed=1), song=song, duration=30.0)
+    made = await projects.create(new)
+    made = await projects.change("local", made.id, 1, {"title": "another"})
+    editing = Editing(desk.database, Documents(desk.store), "local", made.id)
+    job_id = (await Orders(editing, desk.ledger).video(Wish())).job_id
+    at = await desk.editing.read()
+    for task, body in at.made.items():
+        await desk.happens(job_id, task, body)
+    assert (await editing.read()).board == at.board
 
 
 @BOTH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed
 from libs.contracts.storyboard import Shot
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
+from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged, TakeChosen
 from services.ingest.state import RunState, scene_of
 
 FIRST_VERSION = 1
@@ -21,11 +23,11 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 async def sum_up_project(
-    connection: AsyncConnection, project_id: str, before: RunState | None, after: RunState
-) -> None:
-    """Write the analysis and the storyboard that a run has come to, when they are news.
+    connection: AsyncConnection, project_id: str, before: RunState | None, after: RunState, now: datetime
+) -> list[ProjectEvent]:
+    """Write the analysis and the storyboard that a run has come to, when they are news; what is to be told of it.
 
-    What a person has edited is overwritten only by a job that was ordered to plan anew.
+    A storyboard that may have been edited is overwritten only by a job that was ordered to plan anew.
     """
     track = after.result("analyze", TrackAnalyzed)
     board = after.result("plan", StoryboardPlanned)
@@ -41,13 +43,19 @@ async def sum_up_project(
     if board is not None and board != had_board:
         values["storyboard"] = board.storyboard
     if not values:
-        return
+        return []
     ordered = after.brief.kind == "storyboard"
-    may = sa.true() if ordered else t.projects.c.version == FIRST_VERSION
+    unedited = (t.projects.c.version == FIRST_VERSION) | t.projects.c.storyboard.is_(None)
+    may = sa.true() if ordered else unedited
     values["version"] = t.projects.c.version + int(ordered)
     query = sa.update(t.projects).where(t.projects.c.id == project_id, may).values(**values)
-    if (await connection.execute(query)).rowcount and board is not None and "storyboard" in values:
+    if not (await connection.execute(query)).rowcount:
+        return []
+    news: list[ProjectEvent] = [ProjectChanged(at=now)] if ordered or "song" in values else []
+    if board is not None and "storyboard" in values:
         await write_scenes(connection, project_id, board.shots)
+        news.append(ScenesChanged(at=now))
+    return news
 
 
 async def write_scenes(
@@ -94,9 +102,11 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
     return {"shot": state.shot(key), "analysis": track.analysis if track else None, "form": form, "own": own}
 
 
-async def offer_take(connection: AsyncConnection, project_id: str, state: RunState, key: str, attempt: int) -> None:
+async def offer_take(
+    connection: AsyncConnection, project_id: str, state: RunState, key: str, attempt: int, now: datetime
+) -> list[ProjectEvent]:
     """Let the scene show the new take: when it shows none, when that was wished, or when the whole video was
-    ordered and nothing newer than the order is shown."""
+    ordered and nothing newer than the order is shown. Returns what is to be told of it."""
     c, s = t.takes.c, t.scenes.c
     made = sa.select(c.id).where(
         c.job_id == state.brief.job_id, c.run == state.run, c.task == key, c.attempt == attempt
@@ -108,8 +118,10 @@ async def offer_take(connection: AsyncConnection, project_id: str, state: RunSta
     take_id = (await connection.execute(made)).scalar_one_or_none()
     scene = (await connection.execute(shown)).one_or_none()
     if take_id is None or scene is None or take_id == scene.take_id:
-        return
+        return []
     wanted = state.brief.given.takes.get(key)
     wished = wanted.show if wanted else scene.created_at is None or scene.created_at < state.opened_at
     if scene.take_id is None or wished:
         await connection.execute(sa.update(t.scenes).where(this).values(take_id=take_id))
+        return [TakeChosen(scene_id=scene_of(key), take_id=take_id, at=now)]
+    return []

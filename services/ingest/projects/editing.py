@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.contracts.analysis import Analysis
 from libs.contracts.characters import Character
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import State
@@ -27,11 +29,11 @@ from services.ingest.database import Database
 from services.ingest.ledger import utc_now
 from services.ingest.projects.board import write_scenes
 from services.ingest.projects.characters import read_characters
+from services.ingest.projects.events import ScenesChanged
 from services.ingest.projects.opened import (
     Documents,
     Opened,
     TakeRow,
-    directed_shots,
     opened,
     read_counts,
     read_shown,
@@ -52,6 +54,13 @@ class Scenes(NamedTuple):
     counts: Mapping[str, int]
     stale: Mapping[int, tuple[Reason, ...]]
     """By take."""
+
+
+class Change(NamedTuple):
+    """A project before an edit and after it, to be written at once. The same twice: nothing has changed."""
+
+    before: Opened
+    after: Opened
 
 
 class Editing:
@@ -103,17 +112,14 @@ class Editing:
 
         split_of: the scene whose take a new scene shows, too.
         """
-        at = await self.at_version(version)
-        board = await asyncio.to_thread(edit, at)
-        if board == at.board:
-            return at
-        return await self._write(at, board, {}, split_of)
+        change = await self.prepare(version, edit)
+        return await self._make(change, split_of)
 
     async def correct_grid(self, version: int, correction: Correction, cuts: Cuts) -> Opened:
         """Correct the beats. cuts: whether those that lay on beats follow them."""
         at = await self.at_version(version)
 
-        def edit() -> tuple[Any, Storyboard]:
+        def edit() -> tuple[Analysis, Storyboard]:
             analysis = correct(at.analysis, correction)
             if cuts == "stay":
                 return analysis, at.board
@@ -121,40 +127,69 @@ class Editing:
             return analysis, follow_grid(at.board, old, new)
 
         analysis, board = await asyncio.to_thread(edit)
-        if analysis == at.analysis:
-            return at
-        return await self._write(at, board, {"analysis": await self.documents.put(analysis)}, "")
+        return await self._make(await self._changed(at, board, analysis))
 
-    async def _write(self, at: Opened, board: Storyboard, values: dict[str, Any], split_of: str) -> Opened:
-        values["storyboard"] = await self.documents.put(board)
+    async def prepare(self, version: int, edit: Callable[[Opened], Storyboard]) -> Change:
+        """The edit with its document in the store, to be written. Raises as `change`."""
+        at = await self.at_version(version)
+        return await self._changed(at, await asyncio.to_thread(edit, at), at.analysis)
 
-        async def work(connection: AsyncConnection) -> tuple[Project, tuple[Character, ...]]:
-            now = self.clock()
-            await bump(connection, self.owner, self.project_id, at.project.version, {**values, "updated_at": now})
-            if await planning(connection, self.project_id):
-                raise Permanent("project_busy", "The storyboard is being planned anew.")
-            await refer(self.database, connection, self.project_id, tuple(values.values()), now)
-            new = [scene.id for scene in board.scenes if all(scene.id != known.id for known in at.board.scenes)]
-            await write_scenes(
-                connection,
-                self.project_id,
-                directed_shots(board, at.characters),
-                parents=dict.fromkeys(new, split_of),
-            )
-            return await self._read(connection)
+    async def write(self, connection: AsyncConnection, change: Change, split_of: str = "") -> None:
+        """Make a prepared edit the project's, within a transaction.
 
-        return await opened(self.documents, *await self.database.transact(work))
+        Raises Permanent: version_conflict, project_busy.
+        """
+        project_id, before, after = self.project_id, change.before, change.after
+        if after is before:
+            await self.hold(connection, before.project.version)
+            return
+        now = self.clock()
+        blobs = {"storyboard": after.storyboard_blob, "analysis": after.analysis_blob}
+        values = {**blobs, "updated_at": now}
+        await bump(connection, self.owner, project_id, before.project.version, values)
+        await self._refuse_planning(connection)
+        await refer(self.database, connection, project_id, tuple(blobs.values()), now)
+        known = {scene.id for scene in before.board.scenes}
+        new = [scene.id for scene in after.board.scenes if scene.id not in known]
+        await write_scenes(connection, project_id, after.shots, parents=dict.fromkeys(new, split_of))
+
+    async def hold(self, connection: AsyncConnection, version: int) -> None:
+        """Nobody changes the project until the transaction ends. Raises Permanent as `write`."""
+        locks = self.database.locks_rows
+        project = await read_project(connection, self.owner, self.project_id, lock=locks)
+        if project.version != version:
+            raise Permanent("version_conflict")
+        await self._refuse_planning(connection)
+
+    async def plan_anew(self, connection: AsyncConnection, version: int) -> None:
+        """Make a version for a storyboard that is about to be planned, within the transaction that orders it: who
+        edits the old one is told. Raises Permanent: version_conflict, project_busy."""
+        await bump(connection, self.owner, self.project_id, version, {"updated_at": self.clock()})
+        await self._refuse_planning(connection)
+
+    async def _changed(self, at: Opened, board: Storyboard, analysis: Analysis) -> Change:
+        if board == at.board and analysis == at.analysis:
+            return Change(at, at)
+        stored = await self.documents.put(board)
+        heard = at.analysis_blob if analysis == at.analysis else await self.documents.put(analysis)
+        project = msgspec.structs.replace(
+            at.project, version=at.project.version + 1, storyboard=stored, analysis=heard
+        )
+        return Change(at, Opened(project, board, analysis, heard, stored, at.characters))
+
+    async def _make(self, change: Change, split_of: str = "") -> Opened:
+        if change.after is not change.before:
+            await self.database.transact(lambda connection: self.write(connection, change, split_of))
+        return change.after
 
     async def _read(self, connection: AsyncConnection) -> tuple[Project, tuple[Character, ...]]:
         project = await read_project(connection, self.owner, self.project_id)
         return project, await read_characters(connection, self.project_id)
 
-
-async def planning(connection: AsyncConnection, project_id: str) -> bool:
-    """Whether a job is making a new storyboard, which will take the place of this one."""
-    c = t.jobs.c
-    query = sa.select(c.id).where(c.project_id == project_id, c.kind == "storyboard", c.state.not_in(_ENDED))
-    return (await connection.execute(query.limit(1))).first() is not None
-
-
-_ENDED = [state.value for state in State if state.ended]
+    async def _refuse_planning(self, connection: AsyncConnection) -> None:
+        """Raises Permanent("project_busy") while a job makes a storyboard that will take this one's place."""
+        c = t.jobs.c
+        running = c.state.not_in([state.value for state in State if state.ended])
+        query = sa.select(c.id).where(c.project_id == self.project_id, c.kind == "storyboard", running)
+        if (await connection.execute(query.limit(1))).first() is not None:
+            raise Permanent("project_busy", "The storyboard is being planned anew.")

@@ -5,11 +5,12 @@ What is there is not made again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from fractions import Fraction
 from typing import get_args
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob
@@ -69,12 +70,24 @@ class Orders:
     async def storyboard(self, version: int, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
         """Plan the project anew, from what was heard of its song; what people have edited is overwritten.
 
-        Raises Permanent("version_conflict").
+        Raises Permanent: version_conflict; project_busy while it is planned already; scene_locked.
         """
+        known = await self._ledger.accepted_before(self._editing.owner, key, digest) if key else None
+        if known is not None:
+            return known
         project = await self.project()
         if project.version != version:
             raise Permanent("version_conflict")
-        return await self._accept(project, "storyboard", await self._heard(project), wish, key=key, digest=digest)
+        if project.storyboard is not None:
+            board = (await self._editing.read()).board
+            if board.locked:
+                raise Permanent("scene_locked", f"Locked scenes would go: {', '.join(board.locked)}.")
+
+        async def first(connection: AsyncConnection) -> None:
+            await self._editing.plan_anew(connection, version)
+
+        made = await self._heard(project)
+        return await self._accept(project, "storyboard", made, wish, first=first, key=key, digest=digest)
 
     async def video(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
         """Make the video: scenes without a take, and those whose take is stale, are made; others stay."""
@@ -114,6 +127,7 @@ class Orders:
         wish: Wish,
         *,
         board: Storyboard | None = None,
+        first: Callable[[AsyncConnection], Awaitable[None]] | None = None,
         key: str,
         digest: str,
     ) -> Accepted:
@@ -141,7 +155,7 @@ class Orders:
             caption=wish.caption,
             client_run=wish.client_run,
         )
-        return await self._ledger.accept(order, key=key, body_digest=digest)
+        return await self._ledger.accept(order, key=key, body_digest=digest, first=first)
 
 
 def track_of(blob: Blob, heard: Analysis) -> TrackAnalyzed:

@@ -20,9 +20,10 @@ from libs.storyboard.scene_edit import SceneEdit, edit_scene
 from libs.storyboard.takes import MOST_TAKES, Reason, clip_of, varied
 from services.ingest import tables as t
 from services.ingest.ledger import Ledger
-from services.ingest.projects.editing import Editing
+from services.ingest.projects.editing import Change, Editing
+from services.ingest.projects.events import TakeChosen
 from services.ingest.projects.opened import TAKE, Opened, TakeRow, staleness
-from services.ingest.projects.store import bump, read_project
+from services.ingest.projects.store import bump
 from services.ingest.records import Accepted, NewJob
 from services.ingest.state import Given, Wanted
 
@@ -88,22 +89,19 @@ class Takes:
             f"animate.{self._scene_id}.{number}": Wanted(shot=_with(shot, seed=seed), show=show and number == 1)
             for number, seed in enumerate(seeds, 1)
         }
-        return await self._accept(at, wanted, key, digest)
+        return await self._accept(Change(at, at), wanted, key, digest)
 
     async def remix(self, version: int, take_id: int, prompt: str, *, key: str = "", digest: str = "") -> Accepted:
-        """Give the scene another prompt and order a take like the one of this id: with its seed, to be shown.
-
-        A death between the two leaves the prompt; the scene is stale then.
-        """
+        """Give the scene another prompt, and order a take like the one of this id: with its seed, to be shown."""
         await self._at(version)
         async with self._database.read() as connection:
             row = await _row(connection, *self._this, take_id)
         edit = SceneEdit(prompt=prompt)
-        at = await self._editing.change(version, lambda at: edit_scene(at.board, self._scene_id, edit))
-        shot = at.shot(self._scene_id)
+        change = await self._editing.prepare(version, lambda at: edit_scene(at.board, self._scene_id, edit))
+        shot = change.after.shot(self._scene_id)
         seed = row.shot.scene.seed if row.shot is not None else shot.scene.seed
         wanted = {f"animate.{self._scene_id}.1": Wanted(shot=_with(shot, seed=seed), show=True)}
-        return await self._accept(at, wanted, key, digest)
+        return await self._accept(change, wanted, key, digest)
 
     async def replace(
         self,
@@ -121,7 +119,7 @@ class Takes:
             shows = look is not None and "picture" in look.needs
             shot = _with(shot, look=shot.scene.look if shows else PICTURE_LOOK, still=msgspec.UNSET)
         wanted = {f"animate.{self._scene_id}.1": Wanted(shot=shot, image=image, clip=clip, show=True)}
-        return await self._accept(at, wanted, key, digest)
+        return await self._accept(Change(at, at), wanted, key, digest)
 
     async def select(self, version: int, take_id: int) -> int:
         """Let the scene show this take; the project's new version. Raises Permanent("bad_edit") for a take that
@@ -130,8 +128,9 @@ class Takes:
         editing = self._editing
 
         async def work(connection: AsyncConnection) -> int:
-            values = {"updated_at": editing.clock()}
-            new = await bump(connection, editing.owner, editing.project_id, version, values)
+            now = editing.clock()
+            news = [TakeChosen(at=now, scene_id=self._scene_id, take_id=take_id)]
+            new = await bump(connection, editing.owner, editing.project_id, version, {}, now, news=news)
             row = await _row(connection, *self._this, take_id)
             if clip_of(row.take, shot) is None:
                 raise Permanent("bad_edit", "The take doesn't cover the scene.")
@@ -146,9 +145,7 @@ class Takes:
         """Write scores of a take, by column; the others stay. It makes no new version."""
 
         async def work(connection: AsyncConnection) -> None:
-            project = await read_project(connection, self._editing.owner, self._editing.project_id)
-            if project.version != version:
-                raise Permanent("version_conflict")
+            await self._editing.hold(connection, version)
             await _row(connection, *self._this, take_id)
             if scores:
                 await connection.execute(sa.update(t.takes).where(t.takes.c.id == take_id).values(**scores))
@@ -176,7 +173,8 @@ class Takes:
     async def _stale(self, at: Opened, rows: Sequence[TakeRow]) -> Mapping[int, tuple[Reason, ...]]:
         return await staleness(self._editing.documents, at, rows, self._scene_id)
 
-    async def _accept(self, at: Opened, wanted: dict[str, Wanted], key: str, digest: str) -> Accepted:
+    async def _accept(self, change: Change, wanted: dict[str, Wanted], key: str, digest: str) -> Accepted:
+        at = change.after
         project = at.project
         if project.song is None:
             raise Permanent("no_song")
@@ -192,7 +190,9 @@ class Takes:
             project_id=project.id,
             given=Given(made=at.made, takes=wanted, characters=at.characters),
         )
-        return await self._ledger.accept(order, key=key, body_digest=digest)
+        return await self._ledger.accept(
+            order, key=key, body_digest=digest, first=lambda connection: self._editing.write(connection, change)
+        )
 
 
 def _with(shot: Shot, **fields: object) -> Shot:

@@ -153,7 +153,7 @@ CODES: dict[str, Code] = {
     "receiver_busy": Code(
         503, "Too many webhooks wait for this receiver.", "It is tried again; a faster receiver gets them sooner."
     ),
-    "fetch_failed": Code(502, "A file could not be fetched.", "Check that its address answers; try again."),
+    "fetch_failed": Code(424, "A file could not be fetched.", "Check that its address answers; try again."),
     "fetch_refused": Code(
         422, "The host of a file does not give it out.", "Give an address that answers with the file itself."
     ),

@@ -55,7 +55,7 @@ SIGNED = problem("The address is signed, and altered, expired or made for someth
 
 
 def file_answers(
-    what: str, *, missing: ResponseSpec, media_type: str = "application/octet-stream"
+    what: str, *, missing: ResponseSpec, media_type: str = "*/*"
 ) -> dict[int, ResponseSpec]:
     """What a route answers that serves a file with ranges and conditions. missing: its 404."""
     return {

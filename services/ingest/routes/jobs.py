@@ -19,6 +19,8 @@ from services.ingest.uploads.receive import receive, receive_document
 
 TAG = "Jobs"
 MAX_PAGE = 200
+ID = "^[0-9A-Za-z_-]{0,64}$"
+"""What an id may look like; nothing where none is given."""
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -101,7 +103,7 @@ async def create_job(
 async def list_jobs(
     parts: NamedDependency[Parts],
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="Jobs on a page.")] = 50,
-    before: Annotated[str, QueryParameter(description="The last job id of the page before.")] = "",
+    before: Annotated[str, QueryParameter(pattern=ID, description="The last job id of the page before.")] = "",
 ) -> views.JobList:
     """List the jobs."""
     found = await parts.ledger.snapshots(limit=limit, before=job_id_of(before) if before else None)

@@ -14,7 +14,7 @@ from services.ingest.projects import changing
 from services.ingest.projects.bodies import ProjectBody, ProjectList, ProjectView, project_view
 from services.ingest.projects.store import Projects
 from services.ingest.routes.documents import COMMON, problem
-from services.ingest.routes.jobs import MAX_PAGE
+from services.ingest.routes.jobs import ID, MAX_PAGE
 from services.ingest.routes.versions import IfMatch, etag, version_of
 
 TAG = "Projects"
@@ -66,7 +66,7 @@ async def create_project(data: JSONBody[ProjectBody], parts: NamedDependency[Par
 async def list_projects(
     parts: NamedDependency[Parts],
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="Projects on a page.")] = 50,
-    before: Annotated[str, QueryParameter(description="The last project id of the page before.")] = "",
+    before: Annotated[str, QueryParameter(pattern=ID, description="The last project id of the page before.")] = "",
 ) -> ProjectList:
     """List the projects."""
     found = await _projects(parts).page(OWNER, limit=limit, before=project_id_of(before) if before else None)

@@ -198,7 +198,7 @@ async def test_a_picture_for_a_song_that_is_here_is_fetched_at_once(api: Api) ->
         for path, expected in (("/nothing", (422, "fetch_refused")), ("/song", (422, "bad_image"))):
             bad = {**sent, "image_url": host.url(path, "outside.example")}
             assert problem(await order(api, **bad)) == expected
-    assert problem(await order(api, **sent)) == (502, "fetch_failed")
+    assert problem(await order(api, **sent)) == (424, "fetch_failed")
     assert len(await stored(api)) == 2
     assert api.uploads() == []
 

@@ -26,7 +26,14 @@ from tests.waiting import until
 
 
 @asynccontextmanager
-async def ingest(folder: Path, nats: NatsServer, database_url: str = "") -> AsyncIterator[httpx.AsyncClient]:
+async def ingest(
+    folder: Path,
+    nats: NatsServer,
+    database_url: str = "",
+    *,
+    fetch_allow: tuple[str, ...] = (),
+    grace_s: float = 20.0,
+) -> AsyncIterator[httpx.AsyncClient]:
     """One life of ingest over the folder; stopped in order at the end. database_url: "" for SQLite in there."""
     shared = Shared(
         nats_url=nats.url,
@@ -34,9 +41,10 @@ async def ingest(folder: Path, nats: NatsServer, database_url: str = "") -> Asyn
         artifacts_url=f"file://{folder}/artifacts",
         scratch_dir=f"{folder}/scratch",
         workers=1,
+        shutdown_grace_s=grace_s,
     )
     database_url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
-    app = create_app(IngestSettings(shared=shared, database_url=database_url))
+    app = create_app(IngestSettings(shared=shared, database_url=database_url, fetch_allow=fetch_allow))
     stop, ready = asyncio.Event(), asyncio.Event()
     sock = listen("127.0.0.1", 0)
     port = sock.getsockname()[1]

@@ -1,6 +1,7 @@
 """Uploads over a real port: taken by content, announced and PUT, fetched, used by jobs, gone after their time."""
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -13,11 +14,13 @@ from libs.contracts.errors import Retryable
 from services.ingest.garbage import remove_garbage
 from services.ingest.uploads.presign import complete, incoming_key
 from services.ingest.uploads.scan import Scanner
+from services.ingest.uploads.sink import Sink
 from tests.fakes.clamd import EICAR, clamd
 from tests.integration.ingest.flow import SONG
 from tests.integration.ingest.server import Api, picture
 from tests.integration.ingest.test_api_jobs import problem, stored
 from tests.security.hosts import answer, hosting
+from tests.waiting import until
 
 PICTURE = picture()
 
@@ -268,3 +271,37 @@ async def test_the_older_contract(api: Api) -> None:
     ):
         parts = [(name, ("a", body)) for name, body in {**files, **data}.items()]
         assert problem(await api.http.post("/api/v1/upload-audio", files=parts)) == expected
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = await announced(api, SONG)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as filled:
+        filled.setattr(Sink, "_write", full)
+        sent = await api.http.post("/api/v1/uploads", files={"audio": ("a.wav", SONG)})
+        assert problem(sent) == (507, "no_space")
+        sent = await api.http.put(place["url"], content=SONG, headers=place["headers"])
+        assert problem(sent) == (507, "no_space")
+    assert await stored(api) == []
+    assert api.uploads() == []
+    await api.http.put(place["url"], content=SONG, headers=place["headers"])
+    with monkeypatch.context() as filled:
+        filled.setattr(Sink, "_write", full)
+        assert problem(await api.http.post(place["complete"])) == (507, "no_space")
+    assert (await api.http.post(place["complete"])).status_code == 200
+
+
+async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Api) -> None:
+    place = await announced(api, SONG)
+    path = place["url"].partition(f":{api.port}")[2]
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Type: audio/mpeg\r\nContent-Length: {len(SONG)}\r\n\r\n"
+    writer.write(head.encode() + SONG[:5000])
+    await writer.drain()
+    await until(lambda: bool(api.uploads()))
+    writer.close()
+    await until(lambda: not api.uploads())
+    assert await stored(api) == []

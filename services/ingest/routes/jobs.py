@@ -53,7 +53,7 @@ def job_id_of(text: str) -> str:
         409: problem("An upload is not complete."),
         413: problem("A part is too large."),
         422: problem("A file or an option is not valid, or the Idempotency-Key was used with another body."),
-        502: problem("A file could not be fetched from its address; try again."),
+        424: problem("A picture could not be fetched from its address; try again."),
         507: problem("There is no space left."),
     },
 )

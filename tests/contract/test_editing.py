@@ -41,6 +41,8 @@ class Desk(NamedTuple):
     """A project whose six scenes of five seconds have each a take."""
 
     database: Database
+    other: Database
+    """Of another process."""
     ledger: Ledger
     store: ArtifactStore
     project_id: str
@@ -48,7 +50,11 @@ class Desk(NamedTuple):
     @property
     def editing(self) -> Editing:
         """As one request has it."""
-        return Editing(self.database, Documents(self.store), "local", self.project_id)
+        return self.client(self.database)
+
+    def client(self, database: Database) -> Editing:
+        """The same, of a process with this connection."""
+        return Editing(database, Documents(self.store), "local", self.project_id)
 
     def takes(self, scene_id: str) -> Takes:
         """Those of a scene."""
@@ -94,11 +100,11 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
     if getattr(request, "param", "sqlite") == "postgresql":
         url = request.getfixturevalue("postgres_url")
-    database = Database(url)
+    database, other = Database(url), Database(url)
     await database.migrate()
     ledger, store = Ledger(database), open_store(f"file://{tmp_path}/artifacts")
     job_id = (await ledger.accept(new_job())).job_id
-    made = Desk(database, ledger, store, (await ledger.snapshot(job_id)).project_id)
+    made = Desk(database, other, ledger, store, (await ledger.snapshot(job_id)).project_id)
     heard = beaten(30.0)
     analysis = await store.put_bytes(msgspec.json.encode(heard), "application/json")
     await made.happens(job_id, "analyze", TrackAnalyzed(analysis=analysis, duration=30.0, bpm=120.0, sections=1))
@@ -116,6 +122,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         await made.render(job_id, name, order)
     yield made
     await database.close()
+    await other.close()
 
 
 def prompting(scene_id: str, prompt: str) -> Any:
@@ -131,12 +138,12 @@ async def refusal(work: Any) -> str:
 @BOTH
 async def test_two_clients_edit_at_once_and_one_is_told(desk: Desk) -> None:
     before = await desk.editing.read()
-    outcomes = await asyncio.gather(
-        *(desk.editing.change(1, prompting(f"s00{n}", f"by {n}")) for n in range(5)), return_exceptions=True
-    )
+    clients = [desk.client((desk.database, desk.other)[n % 2]) for n in range(6)]
+    works = [client.change(1, prompting(f"s00{n}", f"by {n}")) for n, client in enumerate(clients)]
+    outcomes = await asyncio.gather(*works, return_exceptions=True)
     done = [one for one in outcomes if isinstance(one, Opened)]
     told = [one for one in outcomes if isinstance(one, Permanent)]
-    assert (len(done), {one.code for one in told}, len(told)) == (1, {"version_conflict"}, 4)
+    assert (len(done), {one.code for one in told}, len(told)) == (1, {"version_conflict"}, 5)
     after = await desk.editing.read()
     changed = [new for new, old in zip(after.board.scenes, before.board.scenes, strict=True) if new != old]
     assert [scene.prompt for scene in changed] == [f"by {int(changed[0].id[1:])}"]

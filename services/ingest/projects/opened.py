@@ -28,7 +28,7 @@ from services.ingest.projects.records import Project
 
 D = TypeVar("D")
 
-KEPT = 24
+KEPT = 12
 """Documents that are kept in memory: they never change, and an editor asks for the same ones again and again."""
 _FILMED = "comfyui"
 

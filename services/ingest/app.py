@@ -69,6 +69,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 outbox.wake()
                 await bus.wake(job_id)
 
+            database.on_change = bus.wake
             ledger = Ledger(database, on_commit=committed, metrics=metrics, standing=standing)
             outbox = Outbox(database, bus, refused=ledger.apply)
             sweeper = Sweeper(

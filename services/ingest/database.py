@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from libs.contracts.errors import Retryable
 
 R = TypeVar("R")
+
+_changed: ContextVar[set[str] | None] = ContextVar("beatloom_changed", default=None)
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +51,12 @@ class Database:
     `Retryable("ledger_unavailable")`, deadlocks `Retryable("conflict")`.
 
     url: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`.
+    on_change: called after a commit with each id that `note_change` was told in it; must not raise. It only makes
+    things quicker: whoever follows an id also looks by himself.
     """
 
     def __init__(self, url: str) -> None:
+        self.on_change: Callable[[str], Awaitable[None]] | None = None
         parsed = sa.engine.make_url(url)
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
@@ -105,15 +111,24 @@ class Database:
 
     async def _until_alone(self, work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
         for tried in range(1, CONFLICT_TRIES + 1):
+            changed: set[str] = set()
+            _changed.set(changed)  # for this task alone
             try:
                 async with self.write() as connection:
-                    return await work(connection)
+                    result = await work(connection)
+                await self._tell_of(changed)
+                return result
             except Retryable as error:
                 if error.code != "conflict" or tried == CONFLICT_TRIES:
                     raise
                 log.info("another process changed the same meanwhile; once more (%d)", tried)
                 await asyncio.sleep(0.02 * tried * random.random())  # noqa: S311 (spreads load)
         raise AssertionError("unreachable")
+
+    async def _tell_of(self, changed: set[str]) -> None:
+        if self.on_change is not None:
+            for each in changed:
+                await self.on_change(each)
 
     async def insert_new(
         self, connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
@@ -165,6 +180,13 @@ class Database:
         """Finish the transactions under way and close all connections."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._engine.dispose()
+
+
+def note_change(followed: str) -> None:
+    """Within `transact`: wake those who follow this id once it is committed."""
+    changed = _changed.get()
+    if changed is not None:
+        changed.add(followed)
 
 
 def _translated(error: BaseException) -> BaseException:

@@ -119,7 +119,7 @@ class Front:
                 await follow_progress(bus, self.hub.progressed),
             ):
                 stack.push_async_callback(following.stop)
-            poll = asyncio.create_task(self.hub.poll())
+            poll = asyncio.create_task(self.hub.poll(ledger.last_events))
             stack.callback(poll.cancel)
             self._parts = Parts(
                 ledger,

@@ -240,7 +240,7 @@ class Ledger:
             return await queries.read_events(connection, job_id, after=after, limit=limit)
 
     async def news(self, job_id: str, *, after: int, limit: int) -> tuple[JobSnapshot, list[EventRow]]:
-        """The job, and its events with a number above `after`: those up to the snapshot's state. Raises
+        """The job, and its events with a number above `after`: at least those up to this state. Raises
         `Permanent("job_not_found")`."""
         async with self._database.read() as connection:
             found = await queries.read_snapshot(connection, job_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +91,15 @@ async def read_first_event(connection: AsyncConnection, job_id: str) -> int | No
     query = sa.select(sa.func.min(t.events.c.number)).where(t.events.c.job_id == job_id)
     number: int | None = (await connection.execute(query)).scalar_one()
     return number
+
+
+async def read_last_events(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, int]:
+    """The number of the last event by id, of jobs and projects."""
+    found: dict[str, int] = {}
+    for table in (t.jobs, t.projects):
+        for row in await connection.execute(sa.select(table.c.id, table.c.last_event).where(table.c.id.in_(ids))):
+            found[row.id] = row.last_event
+    return found
 
 
 async def read_letters(connection: AsyncConnection, *, limit: int) -> list[DeadRow]:

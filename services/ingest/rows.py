@@ -20,6 +20,8 @@ from services.ingest.database import Database
 from services.ingest.decide import Decision, GiveUp, Order
 from services.ingest.narration import narrate
 from services.ingest.projects.board import made_of, offer_take, sum_up_project
+from services.ingest.projects.events import ExportReady, ProjectEvent, TakeReady, job_news
+from services.ingest.projects.telling import tell
 from services.ingest.state import Brief, Given, Ordered, RunState, blobs_in, kind_of, scene_of
 from services.ingest.webhooks.rows import load_targets
 from services.ingest.webhooks.tries import note_tries
@@ -131,15 +133,17 @@ async def write_change(
     await _post(connection, job, [(message, now) for message in messages], now)
     dues = {it.task.task: now + timedelta(seconds=it.wait) for it in change.decided if isinstance(it, Order)}
     await note_tries(database, connection, after, change.taken, dues)
+    news: list[ProjectEvent] = []
     for fact in change.taken:
         await _note_answer(connection, fact, now)
         await refer(database, connection, job.project_id, fact.body, now)
-        await _insert_result(database, connection, job.project_id, after, fact)
-    await _choose_takes(connection, job, change)
+        news += await _insert_result(database, connection, job.project_id, after, fact, now=now)
+    news += await _choose_takes(connection, job, change, now)
     if current:
-        await sum_up_project(connection, job.project_id, change.before, change.after)
+        news += await sum_up_project(connection, job.project_id, change.before, after, now)
     await _sum_up_run(connection, after)
     told = narrate(change.before, after, now) if current else []
+    await tell(connection, job.project_id, [*news, *job_news(after, told)], now)
     rows = [
         {
             "job_id": job.id,
@@ -268,9 +272,9 @@ async def _note_answer(connection: AsyncConnection, fact: Fact, now: datetime) -
 
 
 async def _insert_result(
-    database: Database, connection: AsyncConnection, project_id: str, state: RunState, fact: Fact
-) -> None:
-    """Rows for what a fact says was made."""
+    database: Database, connection: AsyncConnection, project_id: str, state: RunState, fact: Fact, *, now: datetime
+) -> list[ProjectEvent]:
+    """Rows for what a fact says was made, and what is to be told of them."""
     of_try = {"job_id": fact.job_id, "run": fact.run, "attempt": fact.attempt}
     body = fact.body
     if isinstance(body, TakeRendered) and kind_of(fact.task) == "animate":
@@ -290,7 +294,9 @@ async def _insert_result(
             "chosen": False,
             "created_at": fact.at,
         }
-        await database.insert_new(connection, t.takes, [take])
+        if await database.insert_new(connection, t.takes, [take]):
+            made = await _id_of(connection, t.takes, **of_try, task=fact.task)
+            return [TakeReady(scene_id=take["scene_id"], take_id=made, job_id=fact.job_id, at=now)]
     elif isinstance(body, VideoComposed) and fact.task == "compose":
         export = {
             **of_try,
@@ -303,11 +309,23 @@ async def _insert_result(
             "duration": body.duration,
             "created_at": fact.at,
         }
-        await database.insert_new(connection, t.exports, [export])
+        if await database.insert_new(connection, t.exports, [export]):
+            made = await _id_of(connection, t.exports, **of_try)
+            return [ExportReady(export_id=made, job_id=fact.job_id, at=now)]
+    return []
 
 
-async def _choose_takes(connection: AsyncConnection, job: JobRow, change: Change) -> None:
-    """Mark the take that counts of each scene that this change touched, in its run and in the project."""
+async def _id_of(connection: AsyncConnection, table: sa.Table, **unique: Any) -> int:
+    number: int = (await connection.execute(sa.select(table.c.id).filter_by(**unique))).scalar_one()
+    return number
+
+
+async def _choose_takes(
+    connection: AsyncConnection, job: JobRow, change: Change, now: datetime
+) -> list[ProjectEvent]:
+    """Mark the take that counts of each scene that this change touched, in its run and in the project. Returns
+    what is to be told of it."""
+    news: list[ProjectEvent] = []
     touched = {fact.task for fact in change.taken} | {
         it.task.task for it in change.decided if isinstance(it, Order) and it.anew
     }
@@ -322,7 +340,8 @@ async def _choose_takes(connection: AsyncConnection, job: JobRow, change: Change
                 .values(chosen=c.attempt == number)
             )
             if number and change.after.run == job.run:
-                await offer_take(connection, job.project_id, change.after, key, number)
+                news += await offer_take(connection, job.project_id, change.after, key, number, now)
+    return news
 
 
 async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:

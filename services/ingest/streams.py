@@ -1,44 +1,88 @@
-"""Server-sent events of a job: rows of the ledger, resumable, with live progress between them.
+"""Server-sent events: rows of the ledger, resumable, with live chatter between them.
 
-A stream keeps no queue. It reads rows from where it is whenever something woke it, and shows the latest progress;
+A stream keeps no queue. It reads rows from where it is whenever something woke it, and shows the latest chatter;
 so a slow client loses chatter, then falls behind and catches up from the ledger, and costs no memory meanwhile.
+What many streams ask for at once is read once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from libs.contracts.errors import BeatloomError
 from libs.contracts.messages import Progress
-from services.ingest.events import ProgressEvent
 from services.ingest.progress import ProgressBoard
-from services.ingest.records import EventRow, JobSnapshot
-from services.ingest.views import Snapshot, job_view
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 15.0
-PROGRESS_SECONDS = 0.25
-"""The least time between two progress events of one stream."""
+CHATTER_SECONDS = 0.25
+"""The least time between two pieces of chatter of one stream."""
 POLL_SECONDS = 5.0
-"""Wakes may be lost: every stream looks into the ledger this often."""
+"""Wakes may be lost: this often it is looked up which topics have rows that their streams haven't told."""
+TOPICS = 500
+"""Topics that are looked up at once."""
 PAGE = 200
 
 KEEP_ALIVE = b": keep-alive\n\n"
 RETRY = b"retry: 2000\n\n"
 
+Marks = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
+"""The number of the last row of each topic; topics that are gone are left out."""
 
-class Rows(Protocol):
-    """What a stream reads of the ledger."""
 
-    async def snapshot(self, job_id: str) -> JobSnapshot: ...
-    async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]: ...
-    async def first_event(self, job_id: str) -> int | None: ...
+class Row(Protocol):
+    """An event as it was written down: it never changes."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class Chatter(NamedTuple):
+    """What is told besides rows, when its `mark` is another than that of the last time."""
+
+    name: str
+    mark: object
+    body: msgspec.Struct
+
+
+class Source(Protocol[S]):
+    """What a stream tells of. Its rows are numbered, upwards. Methods raise BeatloomError."""
+
+    @property
+    def topic(self) -> str:
+        """The id that wakes name."""
+        ...
+
+    async def read(self, after: int, limit: int) -> tuple[S, Sequence[Row]]:
+        """The state, and the rows with a number above `after`: at least those that belong to the state."""
+        ...
+
+    def ended(self, state: S) -> bool:
+        """Whether no row comes any more."""
+        ...
+
+    def whole(self, state: S, number: int) -> msgspec.Struct:
+        """The body of a snapshot, which includes all rows up to this number."""
+        ...
+
+    def chatter(self, state: S) -> Chatter | None:
+        """What can be said right now."""
+        ...
 
 
 class Watch:
@@ -48,8 +92,15 @@ class Watch:
         self.rows = asyncio.Event()
         """There may be new rows, or the stream is to end."""
         self.any = asyncio.Event()
-        """The same, or there is new progress."""
+        """The same, or there is new chatter."""
+        self.after = 0
+        """The last row that the stream has told."""
         self.closing = False
+
+    def ring(self) -> None:
+        """There may be new rows."""
+        self.rows.set()
+        self.any.set()
 
 
 class Hub:
@@ -58,27 +109,39 @@ class Hub:
     def __init__(self, board: ProgressBoard) -> None:
         self.board = board
         self._watches: dict[str, set[Watch]] = {}
+        self._reads: dict[str, dict[int, asyncio.Future[Any]]] = {}
         self._closing = False
 
     @contextmanager
-    def watch(self, job_id: str) -> Iterator[Watch]:
-        """Hear of a job's changes, while the block lasts."""
+    def watch(self, topic: str) -> Iterator[Watch]:
+        """Hear of a topic's changes, while the block lasts."""
         watch = Watch()
         watch.closing = self._closing
-        self._watches.setdefault(job_id, set()).add(watch)
+        self._watches.setdefault(topic, set()).add(watch)
         try:
             yield watch
         finally:
-            others = self._watches[job_id]
+            others = self._watches[topic]
             others.discard(watch)
             if not others:
-                del self._watches[job_id]
+                del self._watches[topic]
+                self._reads.pop(topic, None)
 
-    def woken(self, job_id: str) -> None:
-        """The job has new rows."""
-        for watch in self._watches.get(job_id, ()):
-            watch.rows.set()
-            watch.any.set()
+    async def read(self, source: Source[S], after: int) -> tuple[S, Sequence[Row]]:
+        """What the source reads. Streams of one topic that ask for the same share the read, if nothing woke them
+        since it began."""
+        under_way = self._reads.setdefault(source.topic, {})
+        read: asyncio.Future[tuple[S, Sequence[Row]]] | None = under_way.get(after)
+        if read is None:
+            read = under_way[after] = asyncio.ensure_future(source.read(after, PAGE))
+            read.add_done_callback(lambda done: _forget(under_way, after, done))
+        return await asyncio.shield(read)
+
+    def woken(self, topic: str) -> None:
+        """The topic has new rows."""
+        self._reads.pop(topic, None)
+        for watch in self._watches.get(topic, ()):
+            watch.ring()
 
     def progressed(self, progress: Progress) -> None:
         """A task told how far it is."""
@@ -86,12 +149,25 @@ class Hub:
         for watch in self._watches.get(progress.job_id, ()):
             watch.any.set()
 
-    async def poll(self) -> None:
-        """Wake every stream now and then, for ever."""
+    async def poll(self, marks: Marks) -> None:
+        """Wake those streams that have missed something, now and then, for ever."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            for job_id in tuple(self._watches):
-                self.woken(job_id)
+            topics = tuple(self._watches)
+            for begin in range(0, len(topics), TOPICS):
+                try:
+                    await self._look(topics[begin : begin + TOPICS], marks)
+                except BeatloomError as error:
+                    log.info("streams wait for the ledger: %s", error)
+
+    async def _look(self, topics: Sequence[str], marks: Marks) -> None:
+        found = await marks(topics)
+        for topic in topics:
+            late = [it for it in self._watches.get(topic, ()) if topic not in found or it.after < found[topic]]
+            if late:
+                self._reads.pop(topic, None)
+            for watch in late:
+                watch.ring()
 
     def close(self) -> None:
         """End all streams, and those that come later at once: the process stops. Clients resume elsewhere."""
@@ -99,8 +175,7 @@ class Hub:
         for watches in self._watches.values():
             for watch in watches:
                 watch.closing = True
-                watch.rows.set()
-                watch.any.set()
+                watch.ring()
 
     @property
     def watched(self) -> int:
@@ -108,11 +183,18 @@ class Hub:
         return sum(len(watches) for watches in self._watches.values())
 
 
-class Start(NamedTuple):
+def _forget(under_way: dict[int, asyncio.Future[Any]], after: int, done: asyncio.Future[Any]) -> None:
+    if under_way.get(after) is done:
+        del under_way[after]
+    if not done.cancelled():
+        done.exception()  # those who waited for it have it, if there still are any
+
+
+class Start(NamedTuple, Generic[S]):
     """Where a stream begins: after event `after`, with a snapshot first when what came before is gone."""
 
     after: int
-    snapshot: JobSnapshot | None
+    snapshot: S | None
 
 
 def parse_event_id(text: str) -> int | None:
@@ -123,113 +205,49 @@ def parse_event_id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-async def find_start(rows: Rows, job_id: str, last_event_id: str) -> Start | None:
-    """Where to begin for a client that saw `last_event_id` ("" for none); None when it has seen the end.
-
-    A newcomer begins with the current run, or with a snapshot when its first events may be gone.
-
-    Raises Permanent("job_not_found").
-    """
-    after = parse_event_id(last_event_id)
-    snapshot = await rows.snapshot(job_id)
-    first = await rows.first_event(job_id)
-    if not last_event_id.strip() and first in (None, 1):
-        return Start(await _before_run(rows, job_id, snapshot.run), None)
-    if after is not None:
-        follows_on = (first or 1) == after + 1 or bool(after and await _has(rows, job_id, after))
-        seen_all = bool(last_event_id.strip()) and not await rows.events(job_id, after=after, limit=1)
-        if follows_on and seen_all and snapshot.state.ended:
-            return None
-        if follows_on:
-            return Start(after, None)
-    last = await _last(rows, job_id, (first or 1) - 1)
-    snapshot = await rows.snapshot(job_id)  # read after `last`, so that it includes it
-    # of an ended job the client gets the last event too, since that is the one that says so
-    return Start(max(last - 1, 0) if snapshot.state.ended else last, snapshot)
-
-
-async def _has(rows: Rows, job_id: str, number: int) -> bool:
-    found = await rows.events(job_id, after=number - 1, limit=1)
-    return bool(found) and found[0].number == number
-
-
-async def _before_run(rows: Rows, job_id: str, run: int) -> int:
-    """The last event before a run began: a newcomer isn't told of the ends of older runs."""
-    after = 0
-    while run > 1 and (page := await rows.events(job_id, after=after, limit=PAGE)):
-        older = [row.number for row in page if row.run < run]
-        after = older[-1] if older else after
-        if len(older) < len(page):
-            break
-    return after
-
-
-async def _last(rows: Rows, job_id: str, after: int) -> int:
-    while page := await rows.events(job_id, after=after, limit=PAGE):
-        after = page[-1].number
-        if len(page) < PAGE:
-            break
-    return after
-
-
-async def follow(
-    hub: Hub, rows: Rows, job_id: str, start: Start, *, now: Callable[[], datetime]
-) -> AsyncGenerator[bytes, None]:
-    """The bytes of a stream, to the end of the job's current run. Ends early when the ledger is away."""
-    with hub.watch(job_id) as watch:
+async def follow(hub: Hub, source: Source[S], start: Start[S]) -> AsyncGenerator[bytes, None]:
+    """The bytes of a stream, until its source ends. Ends early when the ledger is away."""
+    with hub.watch(source.topic) as watch:
+        watch.after = start.after
         yield RETRY
         if start.snapshot is not None:
-            live = hub.board.live(start.snapshot, now())
-            whole = Snapshot(last_event=start.after, job=job_view(start.snapshot, live))
+            whole = source.whole(start.snapshot, start.after)
             yield frame("snapshot", msgspec.json.encode(whole), start.after)
-        stream = _Stream(hub, rows, watch, job_id=job_id, after=start.after)
         try:
-            async for chunk in stream.run(now):
+            async for chunk in _told(hub, source, watch):
                 yield chunk
         except BeatloomError as error:
             yield f": {error.code}\n\n".encode()
 
 
-class _Stream:
-    def __init__(self, hub: Hub, rows: Rows, watch: Watch, *, job_id: str, after: int) -> None:
-        self._hub, self._rows, self._watch = hub, rows, watch
-        self._job_id, self._after = job_id, after
-        self._sent = time.monotonic()
-
-    async def run(self, now: Callable[[], datetime]) -> AsyncGenerator[bytes, None]:
-        shown: ProgressEvent | None = None
-        self._watch.rows.set()
-        while not self._watch.closing:
-            self._watch.any.clear()
-            if self._watch.rows.is_set():
-                self._watch.rows.clear()
-                snapshot = await self._rows.snapshot(
-                    self._job_id
-                )  # before the rows: an end has its event among them
-                async for chunk in self._new_rows():
-                    yield chunk
-                if snapshot.state.ended:
-                    return
-            progress = progress_event(snapshot, self._hub.board, now())
-            if shown is None or (progress.percent, progress.doing) != (shown.percent, shown.doing):
-                shown = progress
-                yield self._stamped(frame("progress", msgspec.json.encode(progress), None))
-                await _until(self._watch.rows, PROGRESS_SECONDS)
-            quiet = time.monotonic() - self._sent
-            if not await _until(self._watch.any, max(KEEP_ALIVE_SECONDS - quiet, 0.0)):
-                yield self._stamped(KEEP_ALIVE)
-
-    async def _new_rows(self) -> AsyncGenerator[bytes, None]:
-        while page := await self._rows.events(self._job_id, after=self._after, limit=PAGE):
-            for row in page:
-                self._after = row.number
-                yield self._stamped(frame(row.name, row.data, row.number))
-            if len(page) < PAGE:
+async def _told(hub: Hub, source: Source[S], watch: Watch) -> AsyncGenerator[bytes, None]:
+    """Rows as they come, chatter between them, and a comment in a long silence."""
+    shown: object = None
+    sent = time.monotonic()
+    watch.rows.set()
+    while not watch.closing:
+        watch.any.clear()
+        while watch.rows.is_set():
+            watch.rows.clear()
+            state, rows = await hub.read(source, watch.after)
+            for row in rows:
+                watch.after = row.number
+                yield frame(row.name, row.data, row.number)
+                sent = time.monotonic()
+            if len(rows) == PAGE:
+                watch.rows.set()
+            elif source.ended(state):
                 return
-
-    def _stamped(self, chunk: bytes) -> bytes:
-        self._sent = time.monotonic()
-        return chunk
+        chatter = source.chatter(state)
+        if chatter is not None and chatter.mark != shown:
+            shown = chatter.mark
+            yield frame(chatter.name, msgspec.json.encode(chatter.body), None)
+            sent = time.monotonic()
+            await _until(watch.rows, CHATTER_SECONDS)
+        quiet = time.monotonic() - sent
+        if not await _until(watch.any, max(KEEP_ALIVE_SECONDS - quiet, 0.0)):
+            yield KEEP_ALIVE
+            sent = time.monotonic()
 
 
 async def _until(event: asyncio.Event, seconds: float) -> bool:
@@ -240,20 +258,6 @@ async def _until(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return event.is_set()
     return True
-
-
-def progress_event(snapshot: JobSnapshot, board: ProgressBoard, now: datetime) -> ProgressEvent:
-    """The job's progress as clients get it."""
-    live = board.live(snapshot, now)
-    return ProgressEvent(
-        run=snapshot.run,
-        stage=snapshot.state,
-        percent=live.percent,
-        doing=live.doing,
-        scenes_done=snapshot.scenes_done,
-        scenes_total=snapshot.scenes_total,
-        seconds_left=live.seconds_left,
-    )
 
 
 def frame(name: str, data: bytes, number: int | None) -> bytes:

@@ -18,6 +18,7 @@ from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.ledger import utc_now
+from services.ingest.projects.events import CharactersChanged
 from services.ingest.projects.store import bump, read_project
 from services.ingest.projects.tables import characters
 from services.ingest.rows import refer
@@ -112,7 +113,8 @@ class Characters:
 
     async def _begin(self, connection: AsyncConnection, version: int) -> datetime:
         now = self._clock()
-        await bump(connection, self._owner, self._project_id, version, {"updated_at": now})
+        news = [CharactersChanged(at=now)]
+        await bump(connection, self._owner, self._project_id, version, {}, now=now, news=news)
         return now
 
     async def _only_primary(self, connection: AsyncConnection, values: Mapping[str, Any]) -> None:

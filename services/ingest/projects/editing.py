@@ -146,7 +146,7 @@ class Editing:
         now = self.clock()
         blobs = {"storyboard": after.storyboard_blob, "analysis": after.analysis_blob}
         news = [ScenesChanged(at=now)]
-        await bump(connection, self.owner, project_id, before.project.version, blobs, now, news=news)
+        await bump(connection, self.owner, project_id, before.project.version, blobs, now=now, news=news)
         await self._refuse_planning(connection)
         await refer(self.database, connection, project_id, tuple(blobs.values()), now)
         known = {scene.id for scene in before.board.scenes}
@@ -164,7 +164,7 @@ class Editing:
     async def plan_anew(self, connection: AsyncConnection, version: int) -> None:
         """Make a version for a storyboard that is about to be planned, within the transaction that orders it: who
         edits the old one is told. Raises Permanent: version_conflict, project_busy."""
-        await bump(connection, self.owner, self.project_id, version, {}, self.clock())
+        await bump(connection, self.owner, self.project_id, version, {}, now=self.clock())
         await self._refuse_planning(connection)
 
     async def _changed(self, at: Opened, board: Storyboard, analysis: Analysis) -> Change:

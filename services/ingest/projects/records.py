@@ -61,3 +61,12 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """The newest job over it."""
     state: State | None
     """That job's state."""
+
+
+class ProjectEventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that clients of a project see. `number` counts from 1 within the project."""
+
+    number: int
+    name: str
+    data: bytes
+    """JSON: one of the structs of services.ingest.projects.events."""

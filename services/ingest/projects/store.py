@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,10 @@ from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.ledger import utc_now
-from services.ingest.projects.records import NewProject, Project, Spent
+from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged
+from services.ingest.projects.records import NewProject, Project, ProjectEventRow, Spent
+from services.ingest.projects.tables import project_events
+from services.ingest.projects.telling import tell
 from services.ingest.rows import refer
 from services.ingest.schema import metadata
 
@@ -56,6 +59,24 @@ class Projects:
         async with self._database.read() as connection:
             return await read_project(connection, owner, project_id)
 
+    async def standing(self, owner: str, project_id: str) -> tuple[int, Project]:
+        """One, and the number of the last event that it includes."""
+        query = sa.select(t.projects.c.last_event).where(t.projects.c.id == project_id)
+        async with self._database.read() as connection:
+            last = (await connection.execute(query)).scalar_one_or_none()  # first, so that the project includes it
+            return last or 0, await read_project(connection, owner, project_id)
+
+    async def events(self, owner: str, project_id: str, *, after: int, limit: int) -> list[ProjectEventRow]:
+        """Events with a number above `after`, in order."""
+        c, p = project_events.c, t.projects.c
+        there = sa.select(p.id).where(p.id == project_id, p.owner == owner)
+        query = sa.select(c.number, c.name, c.data).where(c.project_id == project_id, c.number > after)
+        async with self._database.read() as connection:
+            if (await connection.execute(there)).first() is None:
+                raise Permanent("project_not_found")
+            rows = await connection.execute(query.order_by(c.number).limit(limit))
+            return [ProjectEventRow(number=row.number, name=row.name, data=row.data.encode()) for row in rows]
+
     async def page(self, owner: str, *, limit: int, before: str | None) -> list[Project]:
         """The newest first; `before` is the last id of the page before."""
         query = _PROJECT.where(t.projects.c.owner == owner).order_by(t.projects.c.id.desc()).limit(limit)
@@ -74,7 +95,9 @@ class Projects:
             now = self._clock()
             if _FILES & values.keys() and await busy(connection, project_id):
                 raise Permanent("project_busy")
-            await bump(connection, owner, project_id, version, {**values, "updated_at": now})
+            await bump(connection, owner, project_id, version, values, now=now)
+            if {"storyboard", "analysis"} & values.keys():
+                await tell(connection, project_id, [ScenesChanged(at=now)], now)
             await refer(self._database, connection, project_id, tuple(values.values()), now)
             return await read_project(connection, owner, project_id)
 
@@ -125,16 +148,21 @@ async def bump(
     project_id: str,
     version: int,
     values: Mapping[str, Any],
+    *,
+    now: datetime,
+    news: Sequence[ProjectEvent] = (),
 ) -> int:
-    """Write columns of a project that nobody has changed since this version; the new version.
+    """Write columns of a project that nobody has changed since this version, and tell of it; the new version.
 
-    Raises Permanent("version_conflict") when somebody has.
+    news: what is told besides. Raises Permanent("version_conflict") when somebody has changed it.
     """
     c = t.projects.c
     query = sa.update(t.projects).where(c.id == project_id, c.owner == owner, c.version == version)
-    if (await connection.execute(query.values(**values, version=version + 1))).rowcount != 1:
+    query = query.values(**values, version=version + 1, updated_at=now)
+    if (await connection.execute(query)).rowcount != 1:
         await read_project(connection, owner, project_id)
         raise Permanent("version_conflict")
+    await tell(connection, project_id, [ProjectChanged(at=now), *news], now)
     return version + 1
 
 

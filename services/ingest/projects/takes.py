@@ -130,7 +130,7 @@ class Takes:
         async def work(connection: AsyncConnection) -> int:
             now = editing.clock()
             news = [TakeChosen(at=now, scene_id=self._scene_id, take_id=take_id)]
-            new = await bump(connection, editing.owner, editing.project_id, version, {}, now, news=news)
+            new = await bump(connection, editing.owner, editing.project_id, version, {}, now=now, news=news)
             row = await _row(connection, *self._this, take_id)
             if clip_of(row.take, shot) is None:
                 raise Permanent("bad_edit", "The take doesn't cover the scene.")

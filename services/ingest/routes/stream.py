@@ -1,7 +1,8 @@
-"""A job's events, live."""
+"""Events of a job or a project, live."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from litestar import Response, get
@@ -10,16 +11,29 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
-from services.ingest import streams
-from services.ingest.parts import Parts, now
+from services.ingest import job_stream, streams
+from services.ingest.parts import OWNER, Parts, now
+from services.ingest.projects.store import Projects
+from services.ingest.projects.stream import ProjectSource
 from services.ingest.routes.documents import COMMON, NO_JOB
 from services.ingest.routes.jobs import JobId, job_id_of
+from services.ingest.routes.projects import NO_PROJECT, ProjectId, project_id_of
+
+TAG = "Events"
+EVENTS = ResponseSpec(str, description="The events.", media_type="text/event-stream", generate_examples=False)
+
+LastEventId = Annotated[
+    str, HeaderParameter(name="Last-Event-ID", description="The id of the last event that was seen.")
+]
+Seen = Annotated[
+    str, QueryParameter(name="last_event_id", description="The same, for clients that can't set headers.")
+]
 
 
 @get(
     "/jobs/{job_id:str}/stream",
     operation_id="streamJob",
-    tags=["Events"],
+    tags=[TAG],
     summary="Follow a job",
     description=(
         "Server-sent events `stage_update`, `progress`, `message`, `completed`, `error` and `snapshot`, from the"
@@ -27,28 +41,46 @@ from services.ingest.routes.jobs import JobId, job_id_of
     ),
     responses={
         **COMMON,
-        200: ResponseSpec(str, description="The events.", media_type="text/event-stream", generate_examples=False),
+        200: EVENTS,
         204: ResponseSpec(None, description="The run has ended, and its end was seen."),
         404: NO_JOB,
     },
 )
 async def stream_job(
-    job_id: JobId,
-    parts: NamedDependency[Parts],
-    last_event_id: Annotated[
-        str, HeaderParameter(name="Last-Event-ID", description="The id of the last event that was seen.")
-    ] = "",
-    seen: Annotated[
-        str, QueryParameter(name="last_event_id", description="The same, for clients that can't set headers.")
-    ] = "",
+    job_id: JobId, parts: NamedDependency[Parts], last_event_id: LastEventId = "", seen: Seen = ""
 ) -> Response[None]:
     """Follow a job."""
-    start = await streams.find_start(parts.ledger, job_id_of(job_id), last_event_id or seen)
+    start = await job_stream.find_start(parts.ledger, job_id_of(job_id), last_event_id or seen)
     if start is None:
         return Response(None, status_code=204)
-    events = streams.follow(parts.hub, parts.ledger, job_id, start, now=now)
+    source = job_stream.JobSource(parts.ledger, parts.hub.board, job_id, now=now)
+    return _answer(streams.follow(parts.hub, source, start))
+
+
+@get(
+    "/projects/{project_id:str}/stream",
+    operation_id="streamProject",
+    tags=[TAG],
+    summary="Follow a project",
+    description=(
+        "Server-sent events: a `snapshot` of the project, then `project_changed`, `scenes_changed`,"
+        " `characters_changed`, `take_ready`, `take_chosen`, `job_update`, `job_ended` and `export_ready` as they"
+        " happen; or what has happened since `Last-Event-ID`. See docs/events.md."
+    ),
+    responses={**COMMON, 200: EVENTS, 404: NO_PROJECT},
+)
+async def stream_project(
+    project_id: ProjectId, parts: NamedDependency[Parts], last_event_id: LastEventId = "", seen: Seen = ""
+) -> Response[None]:
+    """Follow a project."""
+    projects = Projects(parts.desk.database, clock=parts.desk.clock)
+    source = ProjectSource(projects, OWNER, project_id_of(project_id))
+    return _answer(streams.follow(parts.hub, source, await source.start(last_event_id or seen)))
+
+
+def _answer(events: AsyncGenerator[bytes, None]) -> Response[None]:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Stream(events, media_type="text/event-stream", headers=headers)  # type: ignore[return-value]  # streamed
 
 
-HANDLERS = (stream_job,)
+HANDLERS = (stream_job, stream_project)

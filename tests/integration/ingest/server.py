@@ -97,6 +97,7 @@ async def running(
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        database.on_change = bus.wake
         async with scratch:
             published = Published(
                 store,

@@ -1,7 +1,7 @@
 """Streams of events: complete, resumable, and of no cost when the client is slow."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -11,10 +11,11 @@ import pytest
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.jobs import State
 from libs.contracts.messages import Progress
-from services.ingest import streams
+from services.ingest import job_stream, streams
+from services.ingest.job_stream import JobSource, find_start
 from services.ingest.progress import ProgressBoard
 from services.ingest.records import EventName, EventRow, JobSnapshot
-from services.ingest.streams import Hub, Start, find_start, follow, frame, parse_event_id
+from services.ingest.streams import Hub, Start, follow, frame, parse_event_id
 from tests.unit.ingest.snapshots import snapshot
 
 
@@ -28,7 +29,7 @@ class ListRows:
     def __init__(self, job: JobSnapshot) -> None:
         self.job = job
         self.kept: list[EventRow] = []
-        self.reads = 0
+        self.reads = self.looks = 0
         self.away = False
 
     def add(self, name: EventName, number: int = 0, run: int = 1) -> None:
@@ -42,6 +43,17 @@ class ListRows:
         if job_id != self.job.job_id:
             raise Permanent("job_not_found")
         return self.job
+
+    async def news(self, job_id: str, *, after: int, limit: int) -> tuple[JobSnapshot, list[EventRow]]:
+        job = await self.snapshot(job_id)
+        await asyncio.sleep(0)
+        return job, await self.events(job_id, after=after, limit=limit)
+
+    async def last_events(self, ids: Sequence[str]) -> dict[str, int]:
+        self.looks += 1
+        if self.away:
+            raise Retryable("ledger_unavailable")
+        return {self.job.job_id: self.kept[-1].number} if self.job.job_id in ids else {}
 
     async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]:
         return [row for row in self.kept if row.number > after][:limit]
@@ -73,8 +85,8 @@ def names(chunks: list[bytes]) -> list[str]:
     return [line[7:].decode() for chunk in chunks for line in chunk.splitlines() if line.startswith(b"event: ")]
 
 
-def opened(hub: Hub, rows: ListRows, start: Start | None = None) -> AsyncGenerator[bytes, None]:
-    return follow(hub, rows, "job1", start or Start(0, None), now=now)
+def opened(hub: Hub, rows: ListRows, start: Start[JobSnapshot] | None = None) -> AsyncGenerator[bytes, None]:
+    return follow(hub, JobSource(rows, hub.board, "job1", now=now), start or Start(0, None))
 
 
 async def take(stream: AsyncGenerator[bytes, None], count: int) -> list[bytes]:
@@ -165,7 +177,7 @@ async def test_a_newcomer_hears_of_the_current_run_only(monkeypatch: pytest.Monk
     rows.add("error")
     rows.add("stage_update", run=2)
     for page in (200, 7, 3):
-        monkeypatch.setattr(streams, "PAGE", page)
+        monkeypatch.setattr(job_stream, "PAGE", page)
         assert await find_start(rows, "job1", "") == Start(7, None)
         assert await find_start(rows, "job1", "2") == Start(2, None)
 
@@ -215,9 +227,9 @@ async def test_a_quiet_stream_is_kept_alive_and_looks_for_lost_wakes(
 ) -> None:
     monkeypatch.setattr(streams, "KEEP_ALIVE_SECONDS", 0.4)
     monkeypatch.setattr(streams, "POLL_SECONDS", 0.6)
-    monkeypatch.setattr(streams, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(streams, "CHATTER_SECONDS", 0.01)
     rows = running()
-    poll = asyncio.create_task(hub.poll())
+    poll = asyncio.create_task(hub.poll(rows.last_events))
     async with aclosing(opened(hub, rows)) as stream:
         await take(stream, 4)
         assert (await take(stream, 1))[0] == b": keep-alive\n\n"
@@ -231,7 +243,7 @@ async def test_unchanged_progress_does_not_put_off_the_keep_alive(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "KEEP_ALIVE_SECONDS", 0.2)
-    monkeypatch.setattr(streams, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(streams, "CHATTER_SECONDS", 0.01)
     async with aclosing(opened(hub, running())) as stream:
         await take(stream, 4)
 
@@ -268,7 +280,7 @@ async def test_a_ledger_that_goes_away_ends_the_stream(hub: Hub) -> None:
 
 
 async def test_progress_costs_no_read_of_the_ledger(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "CHATTER_SECONDS", 0.0)
     rows = running()
     async with aclosing(opened(hub, rows)) as stream:
         await take(stream, 4)
@@ -276,3 +288,58 @@ async def test_progress_costs_no_read_of_the_ledger(hub: Hub, monkeypatch: pytes
             hub.progressed(Progress(job_id="job1", run=1, task="animate.s001", attempt=1, fraction=step / 20))
             assert names(await take(stream, 1)) == ["progress"]
     assert rows.reads == 1
+
+
+async def test_many_streams_of_a_job_share_what_they_read(hub: Hub) -> None:
+    rows = running()
+    many = [opened(hub, rows) for _ in range(50)]
+    for told in await asyncio.gather(*(take(stream, 4) for stream in many)):
+        assert names(told) == ["stage_update", "message", "progress"]
+    assert rows.reads == 1
+    rows.add("message")
+    hub.woken("job1")
+    for told in await asyncio.gather(*(take(stream, 1) for stream in many)):
+        assert names(told) == ["message"]
+    assert rows.reads == 2
+    await asyncio.gather(*(stream.aclose() for stream in many))
+
+
+async def test_what_is_woken_while_it_reads_reads_again(hub: Hub) -> None:
+    rows = running()
+    source = JobSource(rows, hub.board, "job1", now=now)
+    first = asyncio.create_task(hub.read(source, 2))
+    await asyncio.sleep(0)
+    hub.woken("job1")
+    rows.add("message")
+    _, found = await hub.read(source, 2)
+    assert [row.number for row in found] == [3], "not what was read before the wake"
+    await first
+    assert rows.reads == 2
+
+
+async def test_one_who_leaves_takes_no_read_from_the_others(hub: Hub) -> None:
+    source = JobSource(running(), hub.board, "job1", now=now)
+    leaving, staying = (asyncio.create_task(hub.read(source, 0)) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert len((await staying)[1]) == 2
+
+
+async def test_streams_that_have_told_all_cost_the_ledger_one_look(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "POLL_SECONDS", 0.02)
+    rows = running()
+    poll = asyncio.create_task(hub.poll(rows.last_events))
+    async with aclosing(opened(hub, rows)) as stream:
+        await take(stream, 4)
+        rest = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0.2)
+        assert rows.looks > 1
+        assert rows.reads == 1
+        rows.away = True
+        await asyncio.sleep(0.1)
+        rows.away = False
+        rows.add("message")
+        assert names([await rest]) == ["message"], "a ledger that was away ends neither the poll nor the stream"
+    poll.cancel()

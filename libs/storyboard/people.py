@@ -60,6 +60,13 @@ def directed(shot: Shot, characters: Iterable[Character]) -> Shot:
     return msgspec.structs.replace(shot, scene=scene)
 
 
+def pictures_of(scene: Scene, characters: Iterable[Character]) -> tuple[str, ...]:
+    """Digests of the pictures of those who are seen in a scene."""
+    known = {character.id: character.picture for character in characters}
+    pictures = (known.get(name) for name in scene.characters or ())
+    return tuple(picture.sha256 for picture in pictures if picture is not None)
+
+
 def words_of(character: Character) -> str:
     """A character as a prompt says it."""
     bible = character.bible

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from libs.artifacts import ArtifactStore, open_store
 from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob
+from libs.contracts.characters import Bible
 from libs.contracts.errors import BeatloomError, Permanent
 from libs.contracts.facts import Fact, StoryboardPlanned, TakeRendered, TrackAnalyzed, WorkFact
 from libs.contracts.projects import ProjectSettings
@@ -24,6 +25,7 @@ from libs.storyboard.shots import make_shots
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
+from services.ingest.projects.characters import Characters
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.opened import Documents, Opened, takes_that_fit
 from services.ingest.projects.orders import Orders, Wish
@@ -281,6 +283,24 @@ async def test_the_users_own_picture_and_clip_are_never_stale_by_words(desk: Des
     clip = Blob(sha256="c" * 64, size=4, media_type="video/mp4")
     job_id = (await desk.takes("s002").replace(2, clip=clip)).job_id
     assert [order.clip for order in (await desk.due(job_id)).values()] == [clip]
+
+
+async def test_who_is_seen_and_how_makes_a_take_stale(desk: Desk) -> None:
+    people = Characters(desk.database, "local", desk.project_id)
+    ann, _ = await people.add(1, {"name": "Ann"})
+    seen = SceneEdit(characters=(ann.id,))
+    at = await desk.editing.change(2, lambda at: edit_scene(at.board, "s001", seen))
+    assert await desk.stale() == {"s001": ("words",)}
+    job_id = (await desk.takes("s001").generate(at.project.version, 1)).job_id
+    (order,) = (await desk.due(job_id)).values()
+    assert order.shot.scene.prompt.startswith("Ann")
+    await desk.render(job_id, "animate.s001.1", order)
+    assert await desk.stale() == {}
+    picture = await desk.store.put_bytes(b"ann", "image/png")
+    await people.change(ann.id, 3, {"picture": picture})
+    assert await desk.stale() == {"s001": ("form",)}
+    await people.change(ann.id, 4, {"bible": Bible(wardrobe_lock="a red coat")})
+    assert await desk.stale() == {"s001": ("words", "form")}
 
 
 @BOTH

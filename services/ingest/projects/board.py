@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed
 from libs.contracts.storyboard import Shot
+from libs.storyboard.people import pictures_of
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged, TakeChosen
@@ -88,9 +89,10 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
     track, board = state.result("analyze", TrackAnalyzed), state.result("plan", StoryboardPlanned)
     wanted = state.brief.given.takes.get(key)
     image = (wanted.image if wanted else None) or state.order.image
-    form = None
-    if board is not None:
-        pictures = (image.sha256,) if image is not None else ()
+    form, shot = None, state.shot(key)
+    if board is not None and shot is not None:
+        theme = (image.sha256,) if image is not None else ()
+        pictures = (*theme, *pictures_of(shot.scene, state.brief.given.characters))
         form = Form(
             fps=board.fps,
             width=board.width,
@@ -99,7 +101,7 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
             preview=state.brief.options.preview,
         )
     own = wanted is not None and (wanted.image is not None or wanted.clip is not None)
-    return {"shot": state.shot(key), "analysis": track.analysis if track else None, "form": form, "own": own}
+    return {"shot": shot, "analysis": track.analysis if track else None, "form": form, "own": own}
 
 
 async def offer_take(

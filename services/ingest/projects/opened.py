@@ -20,7 +20,7 @@ from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned, TakeRendered, TrackAnalyzed, WorkFact
 from libs.contracts.storyboard import Clip, Shot, Storyboard
 from libs.media.frames import parse_fps
-from libs.storyboard.people import directed
+from libs.storyboard.people import directed, pictures_of
 from libs.storyboard.shots import make_shots
 from libs.storyboard.takes import Form, Origin, Reason, Score, Take, clip_of, reasons
 from services.ingest import tables as t
@@ -90,12 +90,13 @@ class Opened(NamedTuple):
         """What would be asked for of each scene, in order, with the words as they are sent."""
         return directed_shots(self.board, self.characters)
 
-    @property
-    def form(self) -> Form:
-        """What all takes have in common."""
+    def form(self, shot: Shot) -> Form:
+        """What a take of the shot would be like, besides what the shot says."""
         image = self.project.image
-        pictures = (image.sha256,) if image is not None else ()
-        return Form(fps=self.board.fps, width=self.board.width, height=self.board.height, pictures=pictures)
+        theme = (image.sha256,) if image is not None else ()
+        people = pictures_of(shot.scene, self.characters)
+        board = self.board
+        return Form(fps=board.fps, width=board.width, height=board.height, pictures=(*theme, *people))
 
     def shot(self, scene_id: str) -> Shot:
         """One scene's. Raises Permanent("scene_not_found")."""
@@ -200,12 +201,12 @@ async def staleness(
     scores = {sha256: await documents.score(blob, at.fps) for sha256, blob in blobs.items()}
 
     def compare() -> dict[int, tuple[Reason, ...]]:
-        shots, form = {shot.scene.id: shot for shot in at.shots}, at.form
+        shots = {shot.scene.id: shot for shot in at.shots}
         found: dict[int, tuple[Reason, ...]] = {}
         for row in rows:
             shot = shots.get(scene_id or row.scene_id)
             then = scores[row.analysis.sha256] if row.analysis is not None else None
-            found[row.id] = reasons(row.take, shot, form, then, now) if shot is not None else ("span",)
+            found[row.id] = reasons(row.take, shot, at.form(shot), then, now) if shot is not None else ("span",)
         return found
 
     return await asyncio.to_thread(compare)

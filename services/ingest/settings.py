@@ -39,13 +39,18 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         bool, Meta(description='Of that endpoint only the answer `{"received": true}` counts as taken.')
     ] = False
     public_url: Annotated[
-        str, Meta(description="Address of the API as clients reach it: signed addresses begin with it.")
+        str,
+        Meta(
+            pattern=r"^https?://[^\s?#]+$",
+            description="Address of the API as clients reach it: signed addresses begin with it.",
+        ),
     ] = "http://127.0.0.1:8080"
     s3_public_url: Annotated[
         str,
         Meta(
+            pattern=r"^(https?://[^\s/?#]+/?)?$",
             description="Address of the S3 server as clients reach it, as in `https://s3.example.com`: signed"
-            " addresses then lead there. Empty: files go through the API."
+            " addresses then lead there. Empty: files go through the API.",
         ),
     ] = ""
     download_s: Annotated[

@@ -20,6 +20,7 @@ from services.ingest.routes.documents import (
     IMAGE_PART,
     LYRICS_PART,
     SONG_PART,
+    exemplified,
     file_answers,
     form,
     operation_name,
@@ -97,6 +98,9 @@ async def create_uploads(request: AnyRequest, parts: NamedDependency[Parts]) -> 
     "/uploads/presign",
     status_code=201,
     operation_id="presignUpload",
+    operation_class=exemplified(
+        {"kind": "audio", "filename": "song.mp3", "content_type": "audio/mpeg", "size": 5_242_880}
+    ),
     tags=[TAG],
     summary="Announce a file",
     description="Answers an address that takes the bytes by one PUT within 5 minutes, without any login, of just"

@@ -33,6 +33,11 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     blob: Blob
     seed: int
     """The one that it was made with: another than was asked for where that gave something of no use."""
+    work: str = ""
+    """What it was made for."""
+    gpu_seconds: float = 0.0
+    cost: float = 0.0
+    """What all its attempts have taken; cost in the currency of the budget."""
 
 
 class Kept:
@@ -51,10 +56,15 @@ class Kept:
         inputs = await looked_at(request.files)
         key = result_key("prompt", VERSION, owner, {"graph": digest_of(request, inputs, FULL)})
         output = await find_record(self._store, key, Output)
+        if output is not None and output.work == request.work:  # a delivery before this one died with its account
+            context.spend_gpu(output.gpu_seconds, output.cost)
         if output is None:
+            before = context.gpu_seconds, context.cost
             rendered = await self._prompter.make(request, inputs, folder, context)
+            spent, cost = context.gpu_seconds - before[0], context.cost - before[1]
             plain = rendered.path.with_stem(f"{rendered.path.stem}-plain")
             await self._workers.run(strip, rendered.path, plain, timeout_s=STRIP_S)
             blob = await self._store.put_file(plain, _PICTURES.get(plain.suffix, "video/mp4"))
-            output = await keep_record(self._store, key, Output(blob=blob, seed=rendered.seed))
+            made = Output(blob=blob, seed=rendered.seed, work=request.work, gpu_seconds=spent, cost=cost)
+            output = await keep_record(self._store, key, made)
         return output.blob, output.seed

@@ -171,7 +171,7 @@ class Prompter:
             id=request.work,
             models=model_set(graph),
             seconds=self._follower.expected(request),
-            since=time.monotonic(),
+            since=request.since,
             group=request.group,
             need=Need(ability_of(workflow.name, profile), least_vram),
             excluded=excluded,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     frames: int
     """That the file must have at least; 1 for a still."""
+    since: float = msgspec.field(default_factory=time.monotonic)
+    """When it was first asked for here: who has failed once waits no longer for it."""
 
     @property
     def size(self) -> str:

@@ -57,6 +57,24 @@ async def test_what_is_found_again_tells_the_seed_that_it_was_made_with(
         assert (again.seed, accepted(comfyui)) == (SEED + 1, 2)
 
 
+async def test_what_a_dead_delivery_has_spent_is_on_the_account_of_the_next(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers, price=3600.0) as made:
+        task, alike = [await made.order(shot(frames=20), job=job) for job in ("j1", "j2")]
+        first, again, other = TaskContext(task), TaskContext(task), TaskContext(alike)
+        await made.take(task, first)
+        assert first.cost > 0
+        for context in (again, other):
+            async for item in made.store.list("result/"):
+                if b'"facts"' in (await made.store.get_bytes(item.key) or b""):
+                    await made.store.delete(item.key)
+            await made.take(context.task, context)
+        assert (again.cost, again.gpu_seconds) == (first.cost, first.gpu_seconds)
+        assert other.cost == 0, "what another task has made is free"
+    assert accepted(comfyui) == 1
+
+
 async def test_the_prompt_of_an_old_graph_is_called_off_and_counts_for_nothing(
     bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from services.ingest.uploads.presign import complete, incoming_key
 from services.ingest.uploads.scan import Scanner
 from services.ingest.uploads.sink import Sink
 from tests.fakes.clamd import EICAR, clamd
-from tests.integration.ingest.flow import SONG
+from tests.integration.ingest.flow import SONG, VIDEO, finished
 from tests.integration.ingest.server import Api, picture
 from tests.integration.ingest.test_api_jobs import problem, stored
 from tests.security.hosts import answer, hosting
@@ -305,3 +305,25 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Api) -> No
     writer.close()
     await until(lambda: not api.uploads())
     assert await stored(api) == []
+
+
+async def test_with_s3_the_bytes_go_to_the_bucket_and_come_from_there(api_on_s3: Api) -> None:
+    api = api_on_s3
+    place = await announced(api, SONG)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert not place["url"].startswith(f"http://127.0.0.1:{api.port}/")
+        html = {**place["headers"], "Content-Type": "text/html"}
+        assert (await client.put(place["url"], content=SONG, headers=html)).status_code == 403
+        short = {**place["headers"], "Content-Length": "5"}
+        assert (await client.put(place["url"], content=SONG[:5], headers=short)).status_code == 403
+        assert (await client.put(place["url"], content=SONG, headers=place["headers"])).status_code == 200
+        done = (await api.http.post(place["complete"])).json()
+        assert (done["status"], done["media_type"]) == ("ready", "audio/wav")
+        assert await stored(api) == [f"blob/{done['sha256']}"]
+        taken = await order(api, audio_upload_id=done["upload_id"])
+        await finished(api, taken.json()["job_id"])
+        links = (await api.http.post(f"{taken.headers['location']}/links")).json()["links"]
+        video = await client.get(links[-1]["url"], headers={"Range": "bytes=2-5"})
+        assert (video.status_code, video.content) == (206, VIDEO[2:6])
+        assert not links[-1]["url"].startswith(f"http://127.0.0.1:{api.port}/")
+        assert video.headers["content-disposition"].startswith('attachment; filename="My song.beatloom.mp4"')

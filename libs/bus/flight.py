@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 CLEAN_UP_S = 8.0
 """How long a cancelled handler may take to kill its children and remove its files."""
 HELD_BACK = 3.5
-"""For how many intervals, of three an `ack_wait`, work without a sign of life holds its heartbeats back: for as long
-as it takes that another worker is given the task once. After that they go on: a long silence costs one delivery."""
+"""For how many intervals, of three an `ack_wait`, work without a sign of life holds its heartbeats back: for as
+long as it takes that another worker is given the task once. After that they go on: a long silence costs one
+delivery."""
 SILENT_DELIVERIES = 5
 """From this delivery on none is held back: the rest of `max_deliver` is for workers that die."""
 

@@ -54,9 +54,7 @@ NO_JOB = problem("There is no such job.")
 SIGNED = problem("The address is signed, and altered, expired or made for something else.")
 
 
-def file_answers(
-    what: str, *, missing: ResponseSpec, media_type: str = "*/*"
-) -> dict[int, ResponseSpec]:
+def file_answers(what: str, *, missing: ResponseSpec, media_type: str = "*/*") -> dict[int, ResponseSpec]:
     """What a route answers that serves a file with ranges and conditions. missing: its 404."""
     return {
         **COMMON,

@@ -212,7 +212,7 @@ async def deliveries(bus: Bus) -> int:
     """How often the one task was delivered."""
     info = await bus.js.consumer_info(subjects.TASKS, "analyze-low")
     assert info.delivered is not None
-    return info.delivered.consumer_seq
+    return int(info.delivered.consumer_seq)
 
 
 async def test_a_silence_costs_one_delivery_however_long_it_is(bus: Bus, employ: Employ, hands: Hands) -> None:

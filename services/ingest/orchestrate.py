@@ -17,6 +17,8 @@ from services.ingest.records import Accepted, JobSnapshot, NewJob
 from services.ingest.state import Given
 from services.ingest.texts import check_text
 
+TITLE_CHARS = 200
+
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 
 Prompt = Annotated[str, Meta(max_length=MAX_PROMPT_CHARS)]
@@ -31,6 +33,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     image_url: Annotated[Url, Meta(description="A theme picture; http or https. The server fetches it.")] = ""
     script: Annotated[str, Meta(max_length=200_000, description="For narrated videos: not made yet.")] = ""
     caption: Annotated[str, Meta(max_length=4000, description="The text of the post; stored, and told again.")] = ""
+    show_caption: Annotated[
+        bool, Meta(description="Show the caption's first line on the title card, unless the options have a title.")
+    ] = False
     prompts: Annotated[
         tuple[Prompt, ...] | Prompt, Meta(description="What the video shows; several are taken together.")
     ] = ()
@@ -105,6 +110,8 @@ def _options(order: Start) -> bytes:
     prompts = (order.prompts,) if isinstance(order.prompts, str) else order.prompts
     if "prompt" not in options:
         options["prompt"] = "; ".join(filter(None, (prompt.strip() for prompt in prompts)))[:MAX_PROMPT_CHARS]
+    if order.show_caption and not options.get("title"):
+        options["title"] = order.caption.strip().partition("\n")[0][:TITLE_CHARS]
     return msgspec.json.encode(options)
 
 

@@ -53,6 +53,19 @@ async def test_it_answers_before_anything_is_fetched(api: Api) -> None:
     assert "queued" in video.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "title"),
+    [
+        ({}, ""),
+        ({"show_caption": True}, "Out now"),
+        ({"show_caption": True, "options": {"title": "A Song"}}, "A Song"),
+    ],
+)
+async def test_the_caption_is_on_the_title_card_if_asked(api: Api, fields: dict[str, Any], title: str) -> None:
+    found = await started(api, audio_url="https://a.example/a.mp3", caption="Out now\n#new", **fields)
+    assert (await api.ledger.snapshot(found["job_id"])).options.title == title
+
+
 async def test_the_same_run_or_key_finds_the_same_job(api: Api) -> None:
     first = await started(api, audio_url="https://nowhere.invalid/a.mp3?sig=1", run_id="r1")
     again = await started(api, status=200, audio_url="https://nowhere.invalid/a.mp3?sig=2", run_id="r1")

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from litestar import Litestar, Response, get
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import ScopeType
@@ -21,7 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from libs.contracts.errors import BeatloomError, code_of
 from libs.runtime.problems import exception_handlers
-from libs.telemetry import names, tracing
+from libs.telemetry import names, requests, tracing
 from libs.telemetry.metrics import HttpMetrics
 
 Check = Callable[[], Awaitable[None]]
@@ -32,6 +33,7 @@ CHECK_S = 2.0
 
 _OWN_PATHS = ("/healthz/live", "/healthz/ready", "/metrics")
 _METRICS_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds it
+_REQUEST_ID = requests.HEADER.lower().encode()
 _VITAL = "beatloom_vital"
 _ON_STOP = "beatloom_on_stop"
 
@@ -48,6 +50,7 @@ def service_app(
     lifespan: Sequence[Lifespan] = (),
     registry: CollectorRegistry,
     openapi: OpenAPIConfig | None = None,
+    cors: CORSConfig | None = None,
     dependencies: Mapping[str, Provide] | None = None,
     middleware: Sequence[Middleware] = (),
     state: Mapping[str, Any] | None = None,
@@ -58,19 +61,42 @@ def service_app(
     vital: what must hold for the process to live on, such as its consumers: asked each second by `run`, which
     ends the process with 1 when one raises. on_stop: called as a stop begins, before open answers are waited for:
     it ends those that would not end by themselves. lifespan: context managers around the app's life, in order.
-    registry: the app's own metrics, shown at /metrics. openapi: None for no schema.
+    registry: the app's own metrics, shown at /metrics. openapi: None for no schema. cors: None lets no page of
+    another origin call.
     """
-    return Litestar(
+    return _Service(
         route_handlers=[*_own_routes(name, checks, registry), *route_handlers],
         lifespan=list(lifespan),
         exception_handlers=exception_handlers(),
         middleware=[_telemetry(HttpMetrics(registry)), *middleware],
         openapi_config=openapi,
+        cors_config=cors,
         dependencies=dict(dependencies or {}),
         state=State({**(state or {}), _VITAL: dict(vital or {}), _ON_STOP: on_stop}),
         logging_config=None,
         debug=False,
     )
+
+
+class _Service(Litestar):
+    """Gives every request an id, also those that no route takes."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI 3."""
+        if scope["type"] != ScopeType.HTTP:
+            await super().__call__(scope, receive, send)
+            return
+        brought = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
+        chosen = requests.chosen_id(brought.decode("latin-1"))
+        header = (_REQUEST_ID, chosen.encode())
+
+        async def stamped(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        with requests.working_for(chosen):
+            await super().__call__(scope, receive, stamped)
 
 
 def vital_checks(app: Litestar) -> Mapping[str, Check]:

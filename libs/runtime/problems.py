@@ -14,6 +14,7 @@ from litestar.types import ExceptionHandlersMap
 
 from libs.contracts.codes import CODES
 from libs.contracts.errors import BeatloomError, Retryable
+from libs.telemetry.requests import request_id
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -38,6 +39,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to do next."""
     errors: list[dict[str, str]] = []
     """What exactly is not valid: `key` and `message` of each."""
+    request_id: str = ""
+    """Of the answer's X-Request-Id: name it when you ask somebody."""
 
 
 def problem_of(error: BeatloomError) -> Problem:
@@ -93,6 +96,7 @@ def _problem(
         code=code,
         hint=hint or entry.hint,
         errors=errors or [],
+        request_id=request_id(),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from opentelemetry import trace
 
 from libs.telemetry import names
+from libs.telemetry.requests import request_id
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -38,6 +39,8 @@ class JsonFormatter(logging.Formatter):
         if context.is_valid:
             line[names.LOG_TRACE] = f"{context.trace_id:032x}"
             line[names.LOG_SPAN] = f"{context.span_id:016x}"
+        if request := request_id():
+            line[names.LOG_REQUEST] = request
         for key, value in record.__dict__.items():
             if key not in _STANDARD and key not in line:
                 line[key] = value

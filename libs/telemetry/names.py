@@ -67,6 +67,7 @@ LOG_MESSAGE = "message"
 LOG_EXCEPTION = "exception"
 LOG_TRACE = "trace_id"
 LOG_SPAN = "span_id"
+LOG_REQUEST = "request_id"
 
 
 def attribute(field: str) -> str:

@@ -15,6 +15,7 @@ from libs.contracts.errors import Permanent
 from libs.outbound.urls import check_url
 from libs.runtime.app import service_app
 from libs.runtime.bus_link import BusLink
+from libs.runtime.cors import cors
 from libs.runtime.workers import WorkerPool
 from libs.runtime.workplace import Workplace
 from libs.seal import Keyring
@@ -144,6 +145,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
         lifespan=[life],
         registry=registry,
         openapi=openapi(_version()),
+        cors=cors(settings.cors_origins),
     )
 
 

@@ -1,4 +1,4 @@
-"""docs/events.md, made from the structs of `events` and `views`."""
+"""docs/events.md, made from the structs of `events`, `views` and `projects.events`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 
 from libs.contracts.jobs import State
 from services.ingest.events import Completed, EventName, Failed, Message, ProgressEvent, StageUpdate
+from services.ingest.projects.events import EVENTS, ProjectSnapshot
 from services.ingest.streams import KEEP_ALIVE_SECONDS
 from services.ingest.views import Snapshot
 
@@ -26,7 +27,8 @@ STRUCTS: MappingProxyType[EventName, type[msgspec.Struct]] = MappingProxyType(
 
 _INTRO = f"""# Events
 
-Generated from `services/ingest/events.py`.
+Generated from `services/ingest/events.py` and `services/ingest/projects/events.py`. The events of a job come first,
+those of a project [below](#events-of-a-project).
 
 `GET /api/v1/jobs/{{id}}/stream` answers server-sent events: what has happened in the current run, in order, and
 then what happens, until the run ends. The data of each is one JSON object; fields may be added later, so ignore
@@ -44,9 +46,26 @@ A stage is named after the run's state: {", ".join(f"`{state}`" for state in Sta
 """
 
 
+_OF_PROJECTS = """
+# Events of a project
+
+`GET /api/v1/projects/{id}/stream` answers what changes in a project for as long as it exists. Names of fields are in
+camel case, as everywhere in projects. It is resumed as the stream of a job is, with these differences:
+
+- **A newcomer** gets a `snapshot` of the project first, and then what happens; so does a client whose id is too old
+  or none of ours.
+- **Every event** but a comment has an id, its number within the project, and the project's `version`: what an editor
+  sends as `If-Match` with its next write. Who holds an older version reads anew what the event names.
+- **The end.** The stream closes when the project is deleted; a return then gets 404. Of each job over the project,
+  `job_update` and `job_ended` say how it stands; its own stream says more.
+"""
+
+
 def events_page() -> str:
     """The whole page."""
-    return _INTRO + "".join(_section(name, struct) for name, struct in STRUCTS.items())
+    of_jobs = "".join(_section(name, struct) for name, struct in STRUCTS.items())
+    of_projects = {**EVENTS, "snapshot": ProjectSnapshot}
+    return _INTRO + of_jobs + _OF_PROJECTS + "".join(_section(name, it) for name, it in of_projects.items())
 
 
 def _section(name: str, struct: type[msgspec.Struct]) -> str:
@@ -62,7 +81,7 @@ def _kind(spec: dict[str, Any]) -> str:
         return " or ".join(_kind(each) for each in spec["anyOf"])
     if "$ref" in spec:
         name = str(spec["$ref"]).rsplit("/", 1)[-1]
-        return {"State": "a stage's name", "JobView": "object"}.get(name, name)
+        return {"State": "a stage's name", "JobView": "object", "ProjectView": "object"}.get(name, name)
     if "enum" in spec:
         return ", ".join(f"`{each}`" for each in spec["enum"])
     if spec.get("format") == "date-time":

@@ -78,6 +78,13 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
             " not answer, no file is taken. Empty: none."
         ),
     ] = ""
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins whose web pages may call the API, as in `https://app.example.com`; `*` means every"
+            " page. Empty: none."
+        ),
+    ] = ()
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0

@@ -15,7 +15,7 @@ from libs.contracts.facts import Usage
 from libs.contracts.jobs import State
 from libs.contracts.projects import ProjectSettings
 from services.ingest import tables as t
-from services.ingest.database import Database
+from services.ingest.database import Database, note_change
 from services.ingest.ids import new_id
 from services.ingest.ledger import utc_now
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged
@@ -127,6 +127,7 @@ class Projects:
             if await busy(connection, project.id):
                 raise Permanent("project_busy")
             await _remove_rows(connection, project.id)
+            note_change(project.id)
 
         await self._database.transact(work)
 

@@ -19,7 +19,7 @@ class ProjectSource:
         self._projects = projects
         self._owner = owner
 
-    async def start(self, last_event_id: str) -> Start[Project]:
+    async def start(self, last_event_id: str) -> Start[Project | None]:
         """Where to begin for a client that saw `last_event_id`; "" for none: then with a snapshot.
 
         Raises Permanent("project_not_found").
@@ -34,7 +34,7 @@ class ProjectSource:
                 return Start(after, None)
         return Start(last, project)
 
-    async def read(self, after: int, limit: int) -> tuple[None, Sequence[ProjectEventRow]]:
+    async def read(self, after: int, limit: int) -> tuple[Project | None, Sequence[ProjectEventRow]]:
         """New events. Raises Permanent("project_not_found") once it is deleted."""
         return None, await self._projects.events(self._owner, self.topic, after=after, limit=limit)
 

@@ -125,6 +125,7 @@ async def test_problems(
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem.pop("title")
+    assert problem.pop("request_id") == answer.headers["x-request-id"]
     assert problem == {
         "type": f"urn:beatloom:problem:{code}",
         "status": status,

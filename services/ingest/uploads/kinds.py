@@ -10,7 +10,15 @@ import msgspec
 
 from libs.contracts.analysis import Notice
 from libs.media.guards import MAX_CLIP_BYTES, MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
-from libs.media.probe import probe_clip, probe_image, probe_lyrics, probe_song
+from libs.media.probe import (
+    ClipProbe,
+    ImageProbe,
+    SongProbe,
+    probe_clip,
+    probe_image,
+    probe_lyrics,
+    probe_song,
+)
 from libs.runtime.workers import WorkerPool
 
 Meta = msgspec.Meta
@@ -33,7 +41,9 @@ MEDIA_TYPES = MappingProxyType(
         "aiff": "audio/aiff",
     }
 )
-"""Media types of songs by the demuxer that opens them; for all others application/octet-stream."""
+"""Media types of songs by the demuxer that opens them."""
+
+OTHER = "application/octet-stream"
 
 CLIP_TYPES = MappingProxyType({"mov": "video/mp4", "matroska": "video/x-matroska", "avi": "video/x-msvideo"})
 """The same of clips."""
@@ -73,32 +83,18 @@ async def read_content(kind: UploadKind, path: Path, pool: WorkerPool) -> Conten
     match kind:
         case "audio":
             song = await probe_song(path, pool)
-            facts = FileFacts(
-                duration=song.duration,
-                container=song.container,
-                codec=song.codec,
-                channels=song.channels,
-                sample_rate=song.sample_rate,
-                silent=song.silent,
-                title=song.title,
-                notices=song.notices,
-            )
-            return Content(media_type=MEDIA_TYPES.get(song.container, "application/octet-stream"), facts=facts)
+            return _content(MEDIA_TYPES.get(song.container, OTHER), song)
         case "image":
             picture = await probe_image(path, pool)
-            facts = FileFacts(width=picture.width, height=picture.height, format=picture.format)
-            return Content(media_type=f"image/{picture.format}", facts=facts)
+            return _content(f"image/{picture.format}", picture)
         case "lyrics":
             facts = FileFacts(format=await probe_lyrics(path))
             return Content(media_type="text/plain; charset=utf-8", facts=facts)
         case "clip":
             clip = await probe_clip(path, pool)
-            facts = FileFacts(
-                duration=clip.duration,
-                container=clip.container,
-                codec=clip.codec,
-                width=clip.width,
-                height=clip.height,
-                frames=clip.frames,
-            )
-            return Content(media_type=CLIP_TYPES.get(clip.container, "application/octet-stream"), facts=facts)
+            return _content(CLIP_TYPES.get(clip.container, OTHER), clip)
+
+
+def _content(media_type: str, probe: SongProbe | ImageProbe | ClipProbe) -> Content:
+    """What a probe found under the same names."""
+    return Content(media_type=media_type, facts=msgspec.convert(probe, FileFacts, from_attributes=True))

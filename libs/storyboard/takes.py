@@ -47,6 +47,15 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     """Digests of the pictures that it is made with."""
     preview: bool = False
 
+    def same_frames(self, other: Form) -> bool:
+        """Whether clips of both are of the same size and rate."""
+        return (self.fps, self.width, self.height, self.preview) == (
+            other.fps,
+            other.width,
+            other.height,
+            other.preview,
+        )
+
 
 class Take(msgspec.Struct, frozen=True, kw_only=True):
     """A clip that was made or sent for a scene."""
@@ -100,7 +109,7 @@ def reasons(take: Take, shot: Shot, form: Form, then: Score | None, now: Score) 
     of its scene are.
     """
     found: list[Reason] = []
-    if clip_of(take, shot) is None:
+    if clip_of(take, shot, form) is None:
         found.append("span")
     if take.origin != "own":
         if take.shot is None or take.form is None or then is None:
@@ -126,12 +135,14 @@ def is_variation(seed: int, of: int) -> bool:
     return seed == of or any(seed == varied(of, number) for number in range(1, MOST_TAKES + 1))
 
 
-def clip_of(take: Take, shot: Shot) -> Clip | None:
-    """Where the take lies under its scene; None when it doesn't cover it.
+def clip_of(take: Take, shot: Shot, form: Form) -> Clip | None:
+    """Where the take lies under its scene; None when it doesn't cover it, or has frames of another size or rate.
 
     It stays where it is in the song. One that doesn't follow the music may also go along with its scene.
     """
     scene, clip = shot.scene, take.clip
+    if take.form is not None and not take.form.same_frames(form):
+        return None
     leads = [] if take.shot is None else [scene.start_frame - take.first]
     if take.origin != "drawn" or take.shot is None:
         leads += [clip.lead, shot.lead]

@@ -238,7 +238,7 @@ def takes_that_fit(
     found: dict[str, TakeRendered] = {}
     for shot in at.shots:
         row = shown.get(shot.scene.id)
-        clip = clip_of(row.take, shot) if row is not None else None
+        clip = clip_of(row.take, shot, at.form(shot)) if row is not None else None
         if row is not None and clip is not None and not (fresh and stale.get(row.id)):
             found[f"animate.{shot.scene.id}"] = TakeRendered(
                 clip=clip, backend=row.backend, seed=row.seed, workflow=row.workflow

@@ -124,7 +124,7 @@ class Takes:
     async def select(self, version: int, take_id: int) -> int:
         """Let the scene show this take; the project's new version. Raises Permanent("bad_edit") for a take that
         doesn't cover the scene."""
-        _, shot = await self._at(version)
+        at, shot = await self._at(version)
         editing = self._editing
 
         async def work(connection: AsyncConnection) -> int:
@@ -132,7 +132,7 @@ class Takes:
             news = [TakeChosen(at=now, scene_id=self._scene_id, take_id=take_id)]
             new = await bump(connection, editing.owner, editing.project_id, version, {}, now=now, news=news)
             row = await _row(connection, *self._this, take_id)
-            if clip_of(row.take, shot) is None:
+            if clip_of(row.take, shot, at.form(shot)) is None:
                 raise Permanent("bad_edit", "The take doesn't cover the scene.")
             c = t.scenes.c
             here = sa.update(t.scenes).where(c.project_id == editing.project_id, c.scene_id == self._scene_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,7 +89,7 @@ def test_a_clip_stays_where_it_is_in_the_song(place: int, by: int) -> None:
     moved = move_cut(BOARD, f"s{place:03d}", 150 * place + by, None)
     for shot in make_shots(moved.scenes):
         take = takes[shot.scene.id]
-        clip = clip_of(take, shot)
+        clip = clip_of(take, shot, FORM)
         if clip is not None:
             assert shot.scene.start_frame - clip.lead == take.first
             assert clip.lead >= shot.lead
@@ -103,7 +102,7 @@ def test_both_halves_of_a_scene_go_on_with_its_take() -> None:
     takes["s008"] = takes["s004"]
     assert stale(takes, board) == {}
     shots = {shot.scene.id: shot for shot in make_shots(board.scenes)}
-    clip = clip_of(takes["s008"], shots["s008"])
+    clip = clip_of(takes["s008"], shots["s008"], FORM)
     assert clip is not None
     assert clip.lead == 75
 
@@ -146,13 +145,17 @@ def test_scenes_that_change_places() -> None:
     assert stale(taken(origin="filmed"), moved) == {}
 
 
-@pytest.mark.parametrize("form", [
-    Form(fps="30", width=640, height=180), Form(fps="30", width=320, height=180, pictures=("f" * 64,)),
-])  # fmt: skip
-def test_another_form_is_another_picture(form: Form) -> None:
+def test_a_take_of_another_form_is_of_no_use_and_one_of_another_picture_is_stale() -> None:
     shot, score = make_shots(BOARD.scenes)[0], Score(SONG, RATE)
-    assert reasons(taken()["s000"], shot, form, score, score) == ("form",)
-    assert reasons(taken(origin="own")["s000"], shot, form, score, score) == ()
+    drawn, own = taken()["s000"], taken(origin="own")["s000"]
+    painted = msgspec.structs.replace(FORM, pictures=("f" * 64,))
+    assert reasons(drawn, shot, painted, score, score) == ("form",)
+    assert reasons(own, shot, painted, score, score) == ()
+    for name, value in {"width": 640, "height": 90, "fps": "25", "preview": True}.items():
+        other = msgspec.structs.replace(FORM, **{name: value})
+        assert clip_of(drawn, shot, other) is None
+        assert reasons(drawn, shot, other, score, score) == ("form", "span")
+        assert reasons(own, shot, other, score, score) == ("span",)
 
 
 def test_what_is_not_known_counts_as_stale() -> None:

@@ -28,7 +28,7 @@ from libs.runtime.workers import WorkerPool
 from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.comfyui.binding import MAX_SEED, Values
 from services.generator.comfyui.conform import ConformOrder, conform, last_frame
-from services.generator.comfyui.direction import suits, words_of
+from services.generator.comfyui.direction import by_part, suits, words_of
 from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.limits import fit_size
 from services.generator.comfyui.pieces import Cutting, cut_shot
@@ -119,7 +119,8 @@ class ComfyBackend:
             return await self._builtin.render(order, context)
         picture = order.still is not None or order.image is not None
         sound = order.song is not None
-        chain = [one for one in self._chain if one is None or suits(one, picture=picture, sound=sound)]
+        wanted = by_part(self._chain, performs=bool(order.shot.scene.performance))
+        chain = [one for one in wanted if one is None or suits(one, picture=picture, sound=sound)]
         if not order.fill and any(chain):
             chain = [one for one in chain if one is not None]
         clip = await self._first(chain, lambda workflow: self._clip(order, workflow, context))

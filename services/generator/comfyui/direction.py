@@ -68,6 +68,17 @@ def suits(workflow: Workflow, *, picture: bool, sound: bool = True) -> bool:
     return (picture or "image" not in workflow.needed) and (sound or "audio" not in workflow.needed)
 
 
+def by_part(chain: Sequence[Workflow | None], *, performs: bool) -> list[Workflow | None]:
+    """The chain for a scene in which the song is performed, or isn't: what is made for that first, then the rest.
+
+    What comes after the builtin renderer stays where it is.
+    """
+    end = chain.index(None) if None in chain else len(chain)
+    fits = [one for one in chain[:end] if one is not None and (one.task == "performance") == performs]
+    others = [one for one in chain[:end] if one is not None and (one.task == "performance") != performs]
+    return [*fits, *others, *chain[end:]]
+
+
 def words_of(scene: Scene | Still) -> dict[str, str]:
     """The texts by parameter."""
     return {"prompt": scene.prompt, "negative": scene.negative_prompt}

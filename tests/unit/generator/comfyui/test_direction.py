@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libs.contracts.errors import Permanent
-from services.generator.comfyui.direction import chain_of, stills_of, suits
+from services.generator.comfyui.direction import by_part, chain_of, stills_of, suits
 from services.generator.comfyui.library import load_library
 
 LIBRARY = load_library()
@@ -44,3 +44,19 @@ def test_performances_make_clips_where_there_are_a_picture_and_a_song() -> None:
     assert not suits(performance, picture=True, sound=False)
     with pytest.raises(Permanent):
         chain_of(LIBRARY, ["z-image-turbo"])
+
+
+@pytest.mark.parametrize(
+    ("names", "performs", "expected"),
+    [
+        (["wan22-5b", "wan22-s2v", "builtin"], True, ["wan22-s2v", "wan22-5b", "builtin"]),
+        (["wan22-s2v", "wan22-5b", "builtin"], False, ["wan22-5b", "wan22-s2v", "builtin"]),
+        (["wan22-s2v", "builtin"], False, ["wan22-s2v", "builtin"]),
+        (["builtin", "wan22-s2v"], True, ["builtin", "wan22-s2v"]),
+    ],
+)
+def test_what_sings_goes_first_where_somebody_performs(
+    names: list[str], performs: bool, expected: list[str]
+) -> None:
+    chain = by_part(chain_of(LIBRARY, names), performs=performs)
+    assert [one.name if one else "builtin" for one in chain] == expected

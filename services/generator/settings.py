@@ -35,8 +35,8 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             description="Workflows for clips, separated by commas, tried in this order; `builtin` draws on this "
-            "machine. Those that move to the sound go first in scenes that are performed, and last in others. Empty: "
-            "what we think best, `builtin` last."
+            "machine. Those that move to the sound go first in scenes that are performed, and last in others. "
+            "Empty: what we think best, `builtin` last."
         ),
     ] = ""
     imagine: Annotated[

@@ -34,6 +34,10 @@ class Flows:
     backend_port: int
     frontend_port: int
 
+    def start(self) -> None:
+        """Start n8n, and wait until every flow listens."""
+        self.n8n.start(*(f"beatloom/{name}" for name in PATHS))
+
     def hook(self, name: str) -> str:
         """The address of a flow."""
         return self.n8n.hook(f"beatloom/{name}")
@@ -54,9 +58,10 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flows]:
     (rendered / "create-and-wait-briefly.json").write_text(renamed(brief))
     (n8n.files / "beatloom-webhook-secret").write_text(SECRET + "\n")
     n8n.load(rendered, CREDENTIALS)
+    running = Flows(n8n, backend, frontend)
     try:
-        n8n.start(*(f"beatloom/{name}" for name in PATHS))
-        yield Flows(n8n, backend, frontend)
+        running.start()
+        yield running
     finally:
         n8n.kill()
 

@@ -31,7 +31,7 @@ CODES: dict[str, Code] = {
     "song_too_long": Code(422, "The song is longer than 15 minutes.", "Cut the song to 15 minutes or less."),
     "video_too_long": Code(422, "The clip is longer than 2 minutes.", "Cut the clip to what the scene shows."),
     "file_too_large": Code(
-        413, "The file is larger than allowed.", "Songs may have 200 MB, pictures 30 MB, lyrics 200 KB."
+        413, "The file is larger than allowed.", "Songs and clips may have 200 MB, pictures 30 MB, lyrics 200 KB."
     ),
     "bad_image": Code(422, "The picture can't be decoded.", "Send a JPEG, PNG or WebP picture."),
     "image_too_large": Code(

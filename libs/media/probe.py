@@ -112,11 +112,16 @@ async def probe_image(path: Path, pool: WorkerPool | None = None) -> ImageProbe:
 async def probe_clip(path: Path, pool: WorkerPool | None = None) -> ClipProbe:
     """What the clip shows, decoded to its end. Its sound is not looked at.
 
-    Raises `Permanent`: empty_file, file_too_large, unsafe_media, not_media, no_video_stream, image_too_large,
-    video_too_long.
+    Raises `Permanent`: empty_file, file_too_large, unsafe_media, no_video_stream, image_too_large, video_too_long.
     """
-    check_song_file(path, MAX_CLIP_BYTES)
-    return await _in_child(pool, probe_clip_here, path, CLIP_TIMEOUT_S, "not_media")
+    try:
+        check_song_file(path, MAX_CLIP_BYTES)
+        return await _in_child(pool, probe_clip_here, path, CLIP_TIMEOUT_S, "not_media")
+    except Permanent as error:
+        if error.code != "not_media":
+            raise
+        text, hint = "The file is no video that can be decoded.", "Send MP4, MOV, MKV or WebM."
+        raise Permanent("no_video_stream", text, hint=hint) from error
 
 
 async def probe_lyrics(path: Path) -> LyricsFormat:
@@ -313,7 +318,7 @@ def probe_clip_here(path: str) -> ClipProbe:
     except BeatloomError:
         raise
     except Exception as error:  # whatever a hostile file makes the decoder raise
-        raise Permanent("not_media", "The file is no video that can be decoded.") from error
+        raise Permanent("not_media") from error
 
 
 def _probe_clip(path: Path) -> ClipProbe:

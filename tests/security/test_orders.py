@@ -98,7 +98,7 @@ async def test_files_that_name_others_or_unpack_are_neither_songs_nor_pictures(a
     refused = {
         "audio": {"unsafe_media", "not_media"},
         "image": {"bad_image"},
-        "clip": {"unsafe_media", "not_media"},
+        "clip": {"unsafe_media", "no_video_stream"},
     }
     async with hosting(secret=answer(200, SONG)) as host:
         for name, data in listing(host).items():

@@ -304,7 +304,7 @@ async def test_clips_that_are_none(make: Make, pool: WorkerPool, tmp_path: Path)
     for path, code in (
         (make("sound.m4a", *sine(6)), "no_video_stream"),
         (covered, "no_video_stream"),
-        (cover, "not_media"),
+        (cover, "no_video_stream"),
         (text, "unsafe_media"),
         (empty, "empty_file"),
         (make("large.mkv", "-f", "lavfi", "-i", "testsrc=s=4098x16:r=1:d=1", "-c:v", "mpeg4"), "image_too_large"),

@@ -118,6 +118,9 @@ CODES: dict[str, Code] = {
     "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),
     "job_ended": Code(409, "The job has ended already.", "Nothing is left to cancel."),
     "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),
+    "job_outdated": Code(
+        409, "The project has changed too much since this job was ordered.", "Order it anew, as the project is now."
+    ),
     "conflict": Code(409, "Somebody else changed this at the same time.", "Read it again and repeat."),
     "no_video_stream": Code(422, "The file holds no moving picture.", "Give a video."),
     # What a GPU server is asked to run.

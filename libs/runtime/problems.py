@@ -50,7 +50,7 @@ def problem_of(error: BeatloomError) -> Problem:
 
 def exception_handlers() -> ExceptionHandlersMap:
     """How every exception becomes an answer."""
-    return {BeatloomError: _ours, HTTPException: _of_http, Exception: _unknown}
+    return {BeatloomError: _ours, HTTPException: _of_http, RecursionError: _too_deep, Exception: _unknown}
 
 
 def _ours(request: Request[Any, Any, Any], error: BeatloomError) -> Response[bytes]:
@@ -82,6 +82,12 @@ def _unknown(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     """Nothing of it reaches the client; all of it reaches the log."""
     _log.error("a request failed unexpectedly", exc_info=error, extra={"path": request.url.path})
     return _answer(_problem("unexpected", 500), {})
+
+
+def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
+    """JSON that is nested deeper than any that means something."""
+    _log.warning("a request went too deep", exc_info=error, extra={"path": request.url.path})
+    return _answer(_problem("bad_request", 400, detail="The body is nested too deep."), {})
 
 
 def _problem(

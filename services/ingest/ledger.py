@@ -23,6 +23,7 @@ from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.ids import new_id
+from services.ingest.projects.board import read_basis, refuse_outdated
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
 from services.ingest.rows import (
     Change,
@@ -175,7 +176,11 @@ class Ledger:
         await self._committed(job_id)
 
     async def retry(self, job_id: str) -> int:
-        """Open the next run of an ended job; its number. Raises `Permanent` job_not_found, job_running."""
+        """Open the next run of an ended job; its number.
+
+        Raises `Permanent`: job_not_found, job_running; project_busy, job_outdated when it would mix songs or undo
+        what people have edited since.
+        """
         run = await self._database.transact(lambda connection: self._next_run(connection, job_id))
         await self._committed(job_id)
         return run
@@ -293,6 +298,7 @@ class Ledger:
         job, state = await self._current(connection, job_id)
         if state.ending is None:
             raise Permanent("job_running")
+        await refuse_outdated(connection, job.project_id, state.brief)
         now, run = self._clock(), job.run + 1
         job = msgspec.structs.replace(job, run=run)
         await self._open_run(connection, job, state.brief, run, now, first=supersede(state, now))
@@ -344,14 +350,18 @@ class Ledger:
         await write_change(self._database, connection, job, change, now)
 
     async def _insert_job(self, connection: AsyncConnection, order: NewJob, job_id: str, now: datetime) -> None:
-        project_id = order.project_id or await self._insert_project(connection, order, now)
+        project_id, given = order.project_id, order.given
+        if project_id:
+            given = msgspec.structs.replace(given, basis=await read_basis(connection, project_id))
+        else:
+            project_id = await self._insert_project(connection, order, now)
         job = {
             "id": job_id,
             "project_id": project_id,
             "owner": order.owner,
             "kind": order.kind,
             "options": order.options,
-            "given": order.given,
+            "given": given,
             "caption": order.caption,
             "client_run": order.client_run,
             "notices": order.notices,

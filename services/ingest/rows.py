@@ -340,7 +340,7 @@ async def _choose_takes(
                 .values(chosen=c.attempt == number)
             )
             if number and change.after.run == job.run:
-                news += await offer_take(connection, job.project_id, change.after, key, number, now)
+                news += await offer_take(connection, job.project_id, change.after, key, attempt=number, now=now)
     return news
 
 

@@ -104,6 +104,8 @@ def blobs_in(value: object) -> Iterator[Blob]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from blobs_in(item)
+    elif isinstance(value, dict):
+        yield from blobs_in(tuple(value.values()))
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the scene is to show it at once, in place of what it shows."""
 
 
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the project had when the job was ordered."""
+
+    song: Blob | None = None
+    storyboard: Blob | None = None
+
+
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What a job begins with, besides its files."""
 
@@ -128,6 +137,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     characters: tuple[Character, ...] = ()
     source: Fetch | None = None
     """Where the files are to be had that were not sent."""
+    basis: Basis | None = None
+    """None: the job has made its project."""
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):

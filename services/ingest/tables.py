@@ -165,9 +165,10 @@ scenes = Table(
     Column("end_frame", Integer, nullable=False),
     Column("shot", Document[Shot](Shot), nullable=False),
     Column("take_id", BigInteger),
+    Column("chosen_at", Moment),
     PrimaryKeyConstraint("project_id", "scene_id"),
 )
-"""`take_id` is the take that was chosen."""
+"""`take_id` is the take that is shown; `chosen_at` is when a person has said so, at last."""
 
 takes = Table(
     "takes",

@@ -1,6 +1,8 @@
 """Jobs over a project, on SQLite and on a real PostgreSQL: old rows are kept, scenes know what they show."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from libs.contracts.errors import Permanent
 from libs.contracts.facts import StoryboardPlanned
+from libs.contracts.jobs import JobKind
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
 from services.ingest.database import MIGRATIONS, Database
@@ -145,3 +149,100 @@ async def test_what_a_person_has_edited_is_planned_anew_only_when_asked(ledger: 
         await ledger.apply(msgspec.structs.replace(fact("plan", planned), job_id=job_id))
         assert len(await rows(database, t.scenes)) == scenes
     assert [row.version for row in await rows(database, t.projects)] == [4]
+
+
+async def an_order(
+    ledger: Ledger, project: str, kind: JobKind = "takes", wanted: dict[str, Wanted] | None = None
+) -> str:
+    """A job over a project that has its storyboard."""
+    made = {key: result(key) for key in ("analyze", "plan")} if kind != "storyboard" else {}
+    given = Given(made=made, takes=wanted or {})
+    order = msgspec.structs.replace(new_job(), kind=kind, project_id=project, given=given)
+    return (await ledger.accept(order)).job_id
+
+
+async def shown(database: Database, scene_id: str) -> str | None:
+    """The job that has made what the scene shows."""
+    query = sa.select(t.takes.c.job_id).join(t.scenes, t.scenes.c.take_id == t.takes.c.id)
+    async with database.read() as connection:
+        row = (await connection.execute(query.where(t.scenes.c.scene_id == scene_id))).one_or_none()
+    return row.job_id if row is not None else None
+
+
+async def test_the_take_that_was_ordered_last_is_shown_whichever_comes_first(
+    ledger: Ledger, database: Database
+) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    project = (await ledger.snapshot(first)).project_id
+    wanted = {"animate.s002.1": Wanted(shot=shot(2), show=True)}
+    sooner = await an_order(ledger, project, wanted=wanted)
+    await asyncio.sleep(0.002)  # ids grow by the millisecond
+    later = await an_order(ledger, project, wanted=wanted)
+    await tell(ledger, later, *wanted)
+    await tell(ledger, sooner, *wanted)
+    assert await shown(database, "s002") == later
+
+
+@pytest.mark.parametrize("kind", ["takes", "full"])
+async def test_a_retry_leaves_what_was_chosen_since(ledger: Ledger, database: Database, kind: JobKind) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    project = (await ledger.snapshot(first)).project_id
+    key = "animate.s002.1" if kind == "takes" else "animate.s002"
+    second = await an_order(
+        ledger, project, kind, {key: Wanted(shot=shot(2), show=True)} if kind == "takes" else {}
+    )
+    await ledger.cancel(second)
+    async with database.write() as connection:
+        here = sa.update(t.scenes).where(t.scenes.c.scene_id == "s002")
+        await connection.execute(here.values(chosen_at=datetime.now(UTC)))
+    assert await ledger.retry(second) == 2
+    await ledger.apply(msgspec.structs.replace(done(key), job_id=second, run=2))
+    assert await shown(database, "s002") == first
+    assert len(await rows(database, t.takes)) == 4
+
+
+async def test_a_storyboard_is_not_planned_again_over_later_edits(ledger: Ledger, database: Database) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    project = (await ledger.snapshot(first)).project_id
+    second = await an_order(ledger, project, "storyboard")
+    await ledger.cancel(second)
+    assert await ledger.retry(second) == 2  # nothing was edited
+    other = await an_order(ledger, project, "storyboard")
+    await ledger.cancel(second)
+    with pytest.raises(Permanent, match="project_busy"):
+        await ledger.retry(second)
+    await ledger.cancel(other)
+    async with database.write() as connection:
+        await connection.execute(sa.update(t.projects).values(storyboard=blob("edited")))
+    with pytest.raises(Permanent, match="job_outdated"):
+        await ledger.retry(second)
+    assert [row.storyboard for row in await rows(database, t.projects)] == [blob("edited")]
+
+
+async def test_a_job_over_another_song_is_not_done_again(ledger: Ledger, database: Database) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    project = (await ledger.snapshot(first)).project_id
+    second = await an_order(ledger, project, "export")
+    await ledger.cancel(second)
+    async with database.write() as connection:
+        await connection.execute(sa.update(t.projects).values(song=blob("another"), storyboard=None))
+    with pytest.raises(Permanent, match="job_outdated"):
+        await ledger.retry(second)
+
+
+async def test_an_order_over_a_project_that_is_gone_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(Permanent, match="project_not_found"):
+        await an_order(ledger, "0" * 32)
+
+
+async def test_a_picture_that_a_take_is_made_of_is_kept(ledger: Ledger, database: Database) -> None:
+    first = (await ledger.accept(new_job())).job_id
+    await tell(ledger, first, *TASKS)
+    project = (await ledger.snapshot(first)).project_id
+    own = {"animate.s002.1": Wanted(shot=shot(2), image=blob("own picture"), show=True)}
+    await an_order(ledger, project, wanted=own)
+    assert blob("own picture").sha256 in {row.sha256 for row in await rows(database, t.references)}

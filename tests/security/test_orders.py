@@ -174,3 +174,11 @@ async def test_no_text_breaks_a_line_of_the_log(api: Api, caplog: pytest.LogCapt
         line = JsonFormatter("ingest").format(record)
         assert "\n" not in line
         assert json.loads(line)["level"] == record.levelname.lower()
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"options": ' + b'{"a":' * 10_000])
+async def test_json_that_never_ends_is_a_bad_request(api: Api, body: bytes) -> None:
+    for path in ("jobs", "projects", "orchestrate/start", "uploads/presign"):
+        headers = {"Content-Type": "application/json"}
+        answered = await api.http.post(f"/api/v1/{path}", content=body, headers=headers)
+        assert problem(answered) == (400, "bad_request"), path

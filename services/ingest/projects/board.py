@@ -10,13 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.contracts.errors import Permanent
 from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed
+from libs.contracts.jobs import State
 from libs.contracts.storyboard import Shot
 from libs.storyboard.people import pictures_of
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged, TakeChosen
-from services.ingest.state import RunState, scene_of
+from services.ingest.state import Basis, Brief, RunState, scene_of
 
 FIRST_VERSION = 1
 """Of a project that no person has changed yet."""
@@ -59,27 +61,64 @@ async def sum_up_project(
     return news
 
 
+async def read_basis(connection: AsyncConnection, project_id: str) -> Basis:
+    """What an order over the project is based on. Raises Permanent("project_not_found")."""
+    c = t.projects.c
+    row = (await connection.execute(sa.select(c.song, c.storyboard).where(c.id == project_id))).one_or_none()
+    if row is None:
+        raise Permanent("project_not_found")
+    return Basis(song=row.song, storyboard=row.storyboard)
+
+
+async def refuse_outdated(connection: AsyncConnection, project_id: str, brief: Brief) -> None:
+    """Raises Permanent("job_outdated") when doing a job again would mix songs, or undo what people have edited
+    since it was ordered; project_busy when the storyboard is being planned anew already."""
+    basis = brief.given.basis
+    if basis is None:
+        return
+    now = await read_basis(connection, project_id)
+    if brief.given.made and now.song != basis.song:
+        raise Permanent("job_outdated", "The project has another song by now.")
+    if brief.kind == "storyboard":
+        await refuse_planning(connection, project_id)
+        planned = sa.select(t.runs.c.storyboard).where(t.runs.c.job_id == brief.job_id)
+        own = (await connection.execute(planned)).scalars().all()
+        if now.storyboard not in (None, basis.storyboard, *own):
+            raise Permanent("job_outdated", "The storyboard has been edited since.")
+
+
+async def refuse_planning(connection: AsyncConnection, project_id: str) -> None:
+    """Raises Permanent("project_busy") while a job makes a storyboard that will take this one's place."""
+    c = t.jobs.c
+    running = c.state.not_in([state.value for state in State if state.ended])
+    query = sa.select(c.id).where(c.project_id == project_id, c.kind == "storyboard", running)
+    if (await connection.execute(query.limit(1))).first() is not None:
+        raise Permanent("project_busy", "The storyboard is being planned anew.")
+
+
 async def write_scenes(
     connection: AsyncConnection, project_id: str, shots: Sequence[Shot], *, parents: Mapping[str, str] = _NONE
 ) -> None:
     """The scenes of a storyboard instead of those that there are. A scene that stays keeps its take; a new one
     shows that of its parent, if it has one."""
     c = t.scenes.c
-    known = await connection.execute(sa.select(c.scene_id, c.take_id).where(c.project_id == project_id))
-    kept = {row.scene_id: row.take_id for row in known}
+    query = sa.select(c.scene_id, c.take_id, c.chosen_at).where(c.project_id == project_id)
+    kept = {row.scene_id: (row.take_id, row.chosen_at) for row in await connection.execute(query)}
     await connection.execute(sa.delete(t.scenes).where(c.project_id == project_id))
-    rows = [
-        {
+    rows = []
+    for position, shot in enumerate(shots):
+        take_id, chosen_at = kept.get(parents.get(shot.scene.id, shot.scene.id), (None, None))
+        row = {
             "project_id": project_id,
             "scene_id": shot.scene.id,
             "position": position,
             "start_frame": shot.scene.start_frame,
             "end_frame": shot.scene.end_frame,
             "shot": shot,
-            "take_id": kept.get(parents.get(shot.scene.id, shot.scene.id)),
+            "take_id": take_id,
+            "chosen_at": chosen_at,
         }
-        for position, shot in enumerate(shots)
-    ]
+        rows.append(row)
     if rows:
         await connection.execute(sa.insert(t.scenes), rows)
 
@@ -105,25 +144,37 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
 
 
 async def offer_take(
-    connection: AsyncConnection, project_id: str, state: RunState, key: str, attempt: int, now: datetime
+    connection: AsyncConnection, project_id: str, state: RunState, key: str, *, attempt: int, now: datetime
 ) -> list[ProjectEvent]:
-    """Let the scene show the new take: when it shows none, when that was wished, or when the whole video was
-    ordered and nothing newer than the order is shown. Returns what is to be told of it."""
+    """Let the scene show the new take: when it shows none; or when that was wished, or the whole video was ordered,
+    and what is shown is older than that order. Returns what is to be told of it."""
     c, s = t.takes.c, t.scenes.c
     made = sa.select(c.id).where(
         c.job_id == state.brief.job_id, c.run == state.run, c.task == key, c.attempt == attempt
     )
     this = (s.project_id == project_id) & (s.scene_id == scene_of(key))
-    shown = (
-        sa.select(s.take_id, c.created_at).select_from(t.scenes.outerjoin(t.takes, c.id == s.take_id)).where(this)
+    shown = sa.select(s.take_id, s.chosen_at, c.created_at, c.job_id).select_from(
+        t.scenes.outerjoin(t.takes, c.id == s.take_id)
     )
     take_id = (await connection.execute(made)).scalar_one_or_none()
-    scene = (await connection.execute(shown)).one_or_none()
+    scene = (await connection.execute(shown.where(this))).one_or_none()
     if take_id is None or scene is None or take_id == scene.take_id:
         return []
     wanted = state.brief.given.takes.get(key)
-    wished = wanted.show if wanted else scene.created_at is None or scene.created_at < state.opened_at
-    if scene.take_id is None or wished:
+    job_id = state.brief.job_id
+    if scene.take_id is None:
+        wished = True
+    else:
+        older = scene.job_id == job_id or scene.created_at < state.opened_at
+        wished = wanted.show if wanted is not None else older
+        wished = wished and scene.job_id <= job_id and not await _chosen_since(connection, job_id, scene.chosen_at)
+    if wished:
         await connection.execute(sa.update(t.scenes).where(this).values(take_id=take_id))
         return [TakeChosen(scene_id=scene_of(key), take_id=take_id, at=now)]
     return []
+
+
+async def _chosen_since(connection: AsyncConnection, job_id: str, chosen_at: datetime | None) -> bool:
+    """Whether a person has chosen what a scene shows after ordering this job."""
+    ordered = sa.select(t.jobs.c.created_at).where(t.jobs.c.id == job_id)
+    return chosen_at is not None and chosen_at > (await connection.execute(ordered)).scalar_one()

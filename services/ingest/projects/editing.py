@@ -12,22 +12,19 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.characters import Character
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import State
 from libs.contracts.storyboard import Storyboard
 from libs.storyboard.cuts import follow_grid
 from libs.storyboard.grid import Correction, correct
 from libs.storyboard.snap import grid_of
 from libs.storyboard.takes import Reason
-from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ledger import utc_now
-from services.ingest.projects.board import write_scenes
+from services.ingest.projects.board import refuse_planning, write_scenes
 from services.ingest.projects.characters import read_characters
 from services.ingest.projects.events import ScenesChanged
 from services.ingest.projects.opened import (
@@ -147,7 +144,7 @@ class Editing:
         blobs = {"storyboard": after.storyboard_blob, "analysis": after.analysis_blob}
         news = [ScenesChanged(at=now)]
         await bump(connection, self.owner, project_id, before.project.version, blobs, now=now, news=news)
-        await self._refuse_planning(connection)
+        await refuse_planning(connection, project_id)
         await refer(self.database, connection, project_id, tuple(blobs.values()), now)
         known = {scene.id for scene in before.board.scenes}
         new = [scene.id for scene in after.board.scenes if scene.id not in known]
@@ -159,13 +156,13 @@ class Editing:
         project = await read_project(connection, self.owner, self.project_id, lock=locks)
         if project.version != version:
             raise Permanent("version_conflict")
-        await self._refuse_planning(connection)
+        await refuse_planning(connection, self.project_id)
 
     async def plan_anew(self, connection: AsyncConnection, version: int) -> None:
         """Make a version for a storyboard that is about to be planned, within the transaction that orders it: who
         edits the old one is told. Raises Permanent: version_conflict, project_busy."""
         await bump(connection, self.owner, self.project_id, version, {}, now=self.clock())
-        await self._refuse_planning(connection)
+        await refuse_planning(connection, self.project_id)
 
     async def _changed(self, at: Opened, board: Storyboard, analysis: Analysis) -> Change:
         if board == at.board and analysis == at.analysis:
@@ -185,11 +182,3 @@ class Editing:
     async def _read(self, connection: AsyncConnection) -> tuple[Project, tuple[Character, ...]]:
         project = await read_project(connection, self.owner, self.project_id)
         return project, await read_characters(connection, self.project_id)
-
-    async def _refuse_planning(self, connection: AsyncConnection) -> None:
-        """Raises Permanent("project_busy") while a job makes a storyboard that will take this one's place."""
-        c = t.jobs.c
-        running = c.state.not_in([state.value for state in State if state.ended])
-        query = sa.select(c.id).where(c.project_id == self.project_id, c.kind == "storyboard", running)
-        if (await connection.execute(query.limit(1))).first() is not None:
-            raise Permanent("project_busy", "The storyboard is being planned anew.")

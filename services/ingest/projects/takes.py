@@ -136,7 +136,7 @@ class Takes:
                 raise Permanent("bad_edit", "The take doesn't cover the scene.")
             c = t.scenes.c
             here = sa.update(t.scenes).where(c.project_id == editing.project_id, c.scene_id == self._scene_id)
-            await connection.execute(here.values(take_id=take_id))
+            await connection.execute(here.values(take_id=take_id, chosen_at=now))
             return new
 
         return await self._database.transact(work)

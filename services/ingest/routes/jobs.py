@@ -151,7 +151,11 @@ async def cancel_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobA
     tags=[TAG],
     summary="Run an ended job again",
     description="Opens a new run of the same job; finished work is not done again.",
-    responses={**COMMON, 404: NO_JOB, 409: problem("The job is still running.")},
+    responses={
+        **COMMON,
+        404: NO_JOB,
+        409: problem("The job is still running, or its project has changed too much since."),
+    },
 )
 async def retry_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Run an ended job again."""

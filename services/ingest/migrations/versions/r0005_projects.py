@@ -24,6 +24,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("caption", sa.Text(), nullable=False, server_default=""))
     op.add_column("jobs", sa.Column("client_run", sa.String(length=255), nullable=False, server_default=""))
     op.add_column("scenes", sa.Column("take_id", sa.BigInteger(), nullable=True))
+    op.add_column("scenes", sa.Column("chosen_at", _MOMENT, nullable=True))
     for document in ("shot", "analysis", "form"):
         op.add_column("takes", sa.Column(document, sa.Text(), nullable=True))
     op.add_column("takes", sa.Column("own", sa.Boolean(), nullable=False, server_default=sa.false()))

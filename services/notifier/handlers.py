@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import httpx
@@ -19,6 +19,7 @@ from libs.contracts.tasks import Notify, Task, TaskKind
 from libs.outbound.targets import resolve_target
 from libs.outbound.urls import CALLBACK, check_url
 from libs.seal import Keyring
+from libs.seal.addresses import Addresses
 from libs.telemetry.metrics import DeliveryMetrics
 from services.notifier.answers import refusal
 from services.notifier.delivery import post
@@ -58,7 +59,7 @@ def make_handlers(settings: NotifierSettings, metrics: DeliveryMetrics) -> Mappi
 
 
 def _delivering(settings: NotifierSettings, signer: Signer) -> Deliver:
-    places = Places(settings.public_url, folder_of(settings.shared.artifacts_url))
+    folder, addresses = folder_of(settings.shared.artifacts_url), Addresses(Keyring(settings.shared.secret_key))
     lines = Lines(settings.per_host, settings.concurrency // 8)
     make_tls = cache(httpx.create_ssl_context)  # at the first delivery: it reads whom to trust
 
@@ -81,8 +82,10 @@ def _delivering(settings: NotifierSettings, signer: Signer) -> Deliver:
 
     async def send(task: Task, order: Notify, tls: ssl.SSLContext) -> DeliveryAttempted:
         target = await resolve_target(order.url, settings.allow_hosts, CALLBACK)
-        body = body_of(task, order, places)
-        answer = await post(target, body, signer.headers(order, body, datetime.now(UTC)), tls=tls)
+        now = datetime.now(UTC)
+        until = now + timedelta(seconds=settings.download_s)
+        body = body_of(task, order, Places(settings.public_url, folder, addresses, until))
+        answer = await post(target, body, signer.headers(order, body, now), tls=tls)
         log.info("webhook %s to %s: %d", order.webhook_id, target.url.masked, answer.status)
         problem = refusal(answer, datetime.now(UTC), strict=order.strict)
         if problem is not None:

@@ -1,4 +1,4 @@
-"""The body of a webhook. The same over all tries. Pure."""
+"""The body of a webhook: the same over all tries, but that its addresses are signed anew for each. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 
 from libs.contracts.artifacts import BLOBS, Blob
 from libs.contracts.tasks import Notify, Task
+from libs.seal.addresses import Addresses
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,16 +57,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Places:
     """Where receivers find what a job has made.
 
-    public_url: the API as receivers reach it. folder: that of the artifacts; None where they lie in S3.
+    public_url: the API as receivers reach it. folder: that of the artifacts; None where they lie in S3. addresses:
+    signs those of files, where the settings name a key: then they need no login. until: how long these are good.
     """
 
-    def __init__(self, public_url: str, folder: Path | None) -> None:
+    def __init__(self, public_url: str, folder: Path | None, addresses: Addresses, until: datetime) -> None:
         self._base = public_url.rstrip("/")
         self._folder = folder.absolute() if folder is not None else None
+        self._addresses = addresses
+        self._until = until
 
     def address(self, path: str) -> str:
-        """The address of a path on the API."""
-        return f"{self._base}/{path.lstrip('/')}"
+        """The address of a file on the API."""
+        return self._base + (self._addresses.sign(path, self._until) if self._addresses.signs else path)
 
     def of(self, path: str, blob: Blob) -> str:
         """Where a file is."""
@@ -73,7 +77,7 @@ class Places:
 
     def all_of(self, job_id: str) -> str:
         """Where all files of a job are."""
-        return self.address(f"/api/v1/jobs/{job_id}/files") if self._folder is None else str(self._folder / BLOBS)
+        return f"{self._base}/api/v1/jobs/{job_id}/files" if self._folder is None else str(self._folder / BLOBS)
 
 
 def body_of(task: Task, order: Notify, places: Places) -> bytes:

@@ -30,6 +30,10 @@ class NotifierSettings(Settings, frozen=True, kw_only=True):
     public_url: Annotated[
         str, Meta(description="Address of the API as receivers reach it, for the video's link.")
     ] = "http://127.0.0.1:8080"
+    download_s: Annotated[
+        float,
+        Meta(gt=0, le=604_800, description="Seconds for which the addresses of files in a webhook are good."),
+    ] = 3600.0
     allow_hosts: Annotated[
         tuple[str, ...],
         Meta(description="Hosts and addresses that may be called although they are private; `*` allows all."),

@@ -16,6 +16,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.errors import NotTaken, Permanent, Refused, Retryable
 from libs.contracts.tasks import Notify, Task, TellableFile
 from libs.seal import Keyring
+from libs.seal.addresses import Addresses
 from services.notifier.answers import Answer, refusal, retry_after
 from services.notifier.lines import Lines
 from services.notifier.message import Places, body_of
@@ -127,7 +128,8 @@ FILES = {
     "videos": (TellableFile(path="/api/v1/jobs/j1/files/clips/s001.mp4", blob=blob("b")),),
     "images": (TellableFile(path="/api/v1/jobs/j1/files/poster.jpg", blob=blob("c")),),
 }
-ADDRESSES = Places("https://video.example/base/", None)
+UNTIL = datetime(2026, 5, 4, 13, tzinfo=UTC)
+ADDRESSES = Places("https://video.example/base/", None, Addresses(Keyring([])), UNTIL)
 
 
 def told(order: tuple[Task, Notify], places: Places = ADDRESSES) -> dict[str, object]:
@@ -158,7 +160,9 @@ def test_a_finished_job_names_its_files() -> None:
 
 
 def test_paths_of_this_host_where_artifacts_lie_in_a_folder(tmp_path: Path) -> None:
-    data = told(task(**FILES, run_id="mine"), Places("https://video.example", tmp_path))
+    data = told(
+        task(**FILES, run_id="mine"), Places("https://video.example", tmp_path, Addresses(Keyring([])), UNTIL)
+    )
     assert data["video_url"] == "https://video.example/api/v1/jobs/j1/download"
     assert data["final_video_path"] == f"{tmp_path}/blob/{'a' * 64}"
     assert (data["video_files"], data["image_files"]) == (
@@ -166,6 +170,20 @@ def test_paths_of_this_host_where_artifacts_lie_in_a_folder(tmp_path: Path) -> N
         [f"{tmp_path}/blob/{'c' * 64}"],
     )
     assert (data["output_dir"], data["run_id"]) == (f"{tmp_path}/blob", "mine")
+
+
+def test_addresses_are_signed_where_there_is_a_key() -> None:
+    addresses = Addresses(KEYRING)
+    data = told(task(**FILES), Places("https://video.example", None, addresses, UNTIL))
+    (clip,) = msgspec.convert(data["video_files"], tuple[str, ...])
+    for url in (str(data["video_url"]), str(data["final_video_path"]), clip):
+        path, _, query = url.removeprefix("https://video.example").partition("?")
+        asked = dict(pair.split("=", 1) for pair in query.split("&"))
+        addresses.check(path, asked, UNTIL - timedelta(seconds=1))
+        with pytest.raises(Permanent) as caught:
+            addresses.check(path, asked, UNTIL)
+        assert caught.value.code == "link_expired"
+    assert data["output_dir"] == "https://video.example/api/v1/jobs/j1/files"
 
 
 def test_a_failed_job_says_why() -> None:

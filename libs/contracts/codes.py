@@ -42,7 +42,7 @@ CODES: dict[str, Code] = {
     "bad_callback_url": Code(
         422,
         "The callback URL is not allowed.",
-        "Use http or https; a host of your own network has to be named in BEATLOOM_NOTIFIER_ALLOW_HOSTS.",
+        "Use http or https; a host of your own network has to be named: see docs/webhooks.md.",
     ),
     "bad_source_url": Code(
         422,

@@ -20,6 +20,8 @@ MEDIA_TYPE = "application/problem+json"
 
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large"}
 
+NO_BODY = "Send a JSON object as the body; `{}` if there is nothing to say."
+
 _log = logging.getLogger(__name__)
 
 
@@ -69,13 +71,15 @@ def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
         return _unknown(request, error)
     code = _CODE_OF_STATUS.get(error.status_code, "bad_request")
     extra = error.extra if isinstance(error.extra, list) else []
-    errors = [
-        {"key": str(item.get("key", "")), "message": str(item.get("message", ""))}
-        for item in extra
-        if isinstance(item, dict)
-    ]
+    errors = [{"key": str(item.get("key", "")), "message": _told(item)} for item in extra if isinstance(item, dict)]
     detail = CODES[code].title if code != "bad_request" else error.detail
     return _answer(_problem(code, error.status_code, detail=detail, errors=errors), dict(error.headers or {}))
+
+
+def _told(item: dict[str, Any]) -> str:
+    """What is wrong with one part of a request. Of a missing body Litestar says its parameter's name, no more."""
+    message = str(item.get("message", ""))
+    return NO_BODY if message == "'data'" else message
 
 
 def _unknown(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -16,7 +16,7 @@ from services.ingest.parts import OWNER, Parts
 from services.ingest.projects.bodies import CharacterBody, CharacterList, CharacterView, file_ref
 from services.ingest.projects.changing import blob_of
 from services.ingest.projects.characters import Characters, Entry
-from services.ingest.routes.documents import COMMON, problem
+from services.ingest.routes.documents import COMMON, exemplified, problem
 from services.ingest.routes.projects import CHANGED, NO_PROJECT, ProjectId, project_id_of
 from services.ingest.routes.versions import IfMatch, etag, version_of
 from services.ingest.texts import check_text
@@ -54,6 +54,14 @@ def _view(entry: Entry) -> CharacterView:
     "/projects/{project_id:str}/characters",
     status_code=201,
     operation_id="createCharacter",
+    operation_class=exemplified(
+        {
+            "name": "Mira",
+            "description": "a driver",
+            "bible": {"face": "round face, grey eyes", "wardrobe_lock": "a red raincoat"},
+            "primary": True,
+        }
+    ),
     tags=[TAG],
     summary="Add a character",
     description="The bible goes into prompts, the picture to workflows that take references.",
@@ -110,6 +118,7 @@ async def get_character(
 @patch(
     "/projects/{project_id:str}/characters/{character_id:str}",
     operation_id="updateCharacter",
+    operation_class=exemplified({"bible": {"wardrobe_lock": "a yellow raincoat"}}),
     tags=[TAG],
     summary="Change a character",
     description="What is left out stays as it is. Takes in which the character is seen become stale.",

@@ -53,12 +53,12 @@ async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadVie
     status_code=202,
     operation_id="replayDeadLetter",
     tags=[TAG],
-    summary="Do it again",
+    summary="Replay a dead letter",
     description="Opens a new run of its job (a webhook is only sent again), and takes it off the list.",
     responses={**COMMON, 404: NONE, 409: problem("The job is running.")},
 )
 async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunOpened:
-    """Do it again."""
+    """Replay a dead letter."""
     letter = await parts.ledger.dead_letter(views.dead_id(token))
     run = await parts.ledger.replay(letter.id)
     snapshot = await parts.ledger.snapshot(letter.job_id)
@@ -71,12 +71,12 @@ async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunO
     "/dead/{token:str}",
     operation_id="dropDeadLetter",
     tags=[TAG],
-    summary="Take it off the list",
-    description="The job stays as it is.",
+    summary="Drop a dead letter",
+    description="Takes it off the list; the job stays as it is.",
     responses={**COMMON, 404: NONE},
 )
 async def drop_dead(token: Token, parts: NamedDependency[Parts]) -> None:
-    """Take it off the list."""
+    """Drop a dead letter."""
     await parts.ledger.drop(views.dead_id(token))
 
 

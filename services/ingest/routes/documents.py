@@ -18,6 +18,8 @@ from litestar.types import OperationIDCreator
 
 from libs.contracts.jobs import JobOptions
 from libs.runtime.problems import MEDIA_TYPE, Problem
+from services.ingest import views
+from services.ingest.routes.tags import ABOUT, TAGS
 
 
 def problem(description: str) -> ResponseSpec:
@@ -36,7 +38,8 @@ def openapi(version: str) -> OpenAPIConfig:
         title="Beatloom",
         version=version,
         summary="A song in, a finished beat-synced music video out.",
-        description="Errors are RFC 9457 problem details with a stable `code`; docs/errors.md has them all.",
+        description=ABOUT,
+        tags=TAGS,
         path="/schema",
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
     )
@@ -50,6 +53,7 @@ COMMON = MappingProxyType(
 )
 """What every route may answer."""
 
+KNOWN_JOB = ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before.")
 NO_JOB = problem("There is no such job.")
 SIGNED = problem("The address is signed, and altered, expired or made for something else.")
 

@@ -23,7 +23,7 @@ from services.ingest.parts import Parts
 from services.ingest.projects.bodies import Body, View
 from services.ingest.projects.orders import Wish
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature
-from services.ingest.routes.documents import COMMON, binary, file_answers, operation_name, problem
+from services.ingest.routes.documents import COMMON, binary, exemplified, file_answers, operation_name, problem
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import (
@@ -91,11 +91,16 @@ class ExportsOrdered(View, frozen=True, kw_only=True):
     "/projects/{project_id:str}/export",
     status_code=202,
     operation_id="exportProject",
+    operation_class=exemplified({"formats": ["mp4"], "includeSubtitles": True}),
     tags=[TAG],
     summary="Export what the scenes show",
-    description="Cuts the takes that were chosen, stale or not. Nothing that exists is made again.",
+    description=(
+        "Cuts the takes that scenes show, stale or not, and makes only what doesn't cover its scene. One MP4 in the"
+        " storyboard's shape; what else is asked for is refused with `export_unsupported`."
+    ),
     responses={
         **COMMON,
+        200: ResponseSpec(ExportsOrdered, description="The jobs that this Idempotency-Key opened before."),
         404: NO_PROJECT,
         409: problem("The project has no song or no storyboard yet."),
         422: problem("A format or an aspect ratio can't be made today, or an option is not valid."),

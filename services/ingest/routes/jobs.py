@@ -7,14 +7,13 @@ from typing import Annotated
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from libs.contracts.errors import Permanent
 from services.ingest import orders, submissions, views
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
-from services.ingest.routes.documents import COMMON, NO_JOB, order_body, problem, reads
+from services.ingest.routes.documents import COMMON, KNOWN_JOB, NO_JOB, order_body, problem, reads
 from services.ingest.uploads.receive import receive, receive_document
 
 TAG = "Jobs"
@@ -47,7 +46,7 @@ def job_id_of(text: str) -> str:
     " fetched by the job, which fails where that can't be.",
     responses={
         **COMMON,
-        200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
+        200: KNOWN_JOB,
         400: problem("The body can't be read, or holds no song."),
         404: problem("There is no such upload, or no more."),
         409: problem("An upload is not complete."),

@@ -19,7 +19,7 @@ from services.ingest.projects.bodies import Body
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.orders import Orders, Wish
 from services.ingest.records import Accepted
-from services.ingest.routes.documents import COMMON, problem
+from services.ingest.routes.documents import COMMON, KNOWN_JOB, exemplified, problem
 from services.ingest.routes.projects import CHANGED, NO_PROJECT, ProjectId, project_id_of
 from services.ingest.routes.versions import IfMatch, version_of
 from services.ingest.texts import check_text
@@ -89,6 +89,7 @@ def checked_url(parts: Parts, url: str) -> str:
     "/projects/{project_id:str}/storyboard",
     status_code=202,
     operation_id="generateStoryboard",
+    operation_class=exemplified({}),
     tags=["Storyboard"],
     summary="Plan the storyboard anew",
     description=(
@@ -98,6 +99,7 @@ def checked_url(parts: Parts, url: str) -> str:
     responses={
         **COMMON,
         **CHANGED,
+        200: KNOWN_JOB,
         404: NO_PROJECT,
         409: problem("The project has no song."),
         422: problem("An option is not valid, or the Idempotency-Key was used with another body."),
@@ -122,11 +124,13 @@ async def generate_storyboard(
     "/projects/{project_id:str}/video",
     status_code=202,
     operation_id="makeVideo",
+    operation_class=exemplified({"includeSubtitles": True, "caption": "Out now"}),
     tags=[TAG],
     summary="Make the project's video",
     description="Hears and plans what isn't yet; makes scenes without a take or with a stale one; others stay.",
     responses={
         **COMMON,
+        200: KNOWN_JOB,
         404: NO_PROJECT,
         409: problem("The project has no song."),
         422: problem("An option is not valid, or the Idempotency-Key was used with another body."),

@@ -19,7 +19,7 @@ from services.ingest.orders import check_key
 from services.ingest.parts import Parts, now
 from services.ingest.records import JobSnapshot
 from services.ingest.routes.bodies import AnyRequest
-from services.ingest.routes.documents import COMMON, NO_JOB, SIGNED, binary, operation_name, problem
+from services.ingest.routes.documents import COMMON, NO_JOB, SIGNED, binary, exemplified, operation_name, problem
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import JobId, job_id_of
 
@@ -76,6 +76,16 @@ def _video_url(parts: Parts, snapshot: JobSnapshot) -> str:
     "/orchestrate/start",
     status_code=202,
     operation_id="orchestrateStart",
+    operation_class=exemplified(
+        {
+            "audio_url": "https://example.com/song.mp3",
+            "caption": "Our new song",
+            "prompts": ["a night train"],
+            "run_id": "post-17",
+            "options": {"aspect": "9:16", "height": 720},
+            "callback_url": "https://example.com/hook",
+        }
+    ),
     tags=[TAG],
     summary="Start a video",
     description=(

@@ -13,7 +13,7 @@ from services.ingest.parts import OWNER, Parts
 from services.ingest.projects import changing
 from services.ingest.projects.bodies import ProjectBody, ProjectList, ProjectView, project_view
 from services.ingest.projects.store import Projects
-from services.ingest.routes.documents import COMMON, problem
+from services.ingest.routes.documents import COMMON, exemplified, problem
 from services.ingest.routes.jobs import ID, MAX_PAGE
 from services.ingest.routes.versions import IfMatch, etag, version_of
 
@@ -39,6 +39,15 @@ def _projects(parts: Parts) -> Projects:
     "/projects",
     status_code=201,
     operation_id="createProject",
+    operation_class=exemplified(
+        {
+            "title": "Night Drive",
+            "song": "01a1ffffaa2396aefcc4f7d87e409107",
+            "prompt": "a night train",
+            "format": "landscape",
+            "clipSeconds": 4,
+        }
+    ),
     tags=[TAG],
     summary="Make a project",
     description="It may get its song later. Files are named by the ids of their uploads.",
@@ -94,6 +103,7 @@ async def get_project(project_id: ProjectId, parts: NamedDependency[Parts]) -> R
 @patch(
     "/projects/{project_id:str}",
     operation_id="updateProject",
+    operation_class=exemplified({"prompt": "a night train in the rain", "style": "geometry"}),
     tags=[TAG],
     summary="Change a project",
     description=(

@@ -27,7 +27,7 @@ from services.ingest.projects.scene_bodies import (
 from services.ingest.projects.takes import Takes
 from services.ingest.records import Accepted
 from services.ingest.routes.bodies import AnyRequest
-from services.ingest.routes.documents import COMMON, binary, exemplified, operation_name, problem
+from services.ingest.routes.documents import COMMON, KNOWN_JOB, binary, exemplified, operation_name, problem
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import IdempotencyKey, answer, digest_of
@@ -43,7 +43,7 @@ NOT_NOW = problem("There is no storyboard or song yet, or the scene is locked or
 ORDERS = {
     **COMMON,
     **CHANGED,
-    200: ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before."),
+    200: KNOWN_JOB,
     404: NO_TAKE,
     409: NOT_NOW,
     422: problem("The Idempotency-Key was used with another body, or a text is not valid."),
@@ -150,6 +150,7 @@ async def remix_take(
     "/projects/{project_id:str}/scenes/{scene_id:str}/replace",
     status_code=202,
     operation_id="replaceTake",
+    operation_class=exemplified({"upload": "01a1ffffaa2396aefcc4f7d87e409107"}),
     tags=[TAG],
     summary="Show the user's own picture or clip",
     description="It becomes a take, which is shown when it is there, and which no word or beat makes stale.",

@@ -11,6 +11,7 @@ import pytest
 
 from libs.contracts.facts import StoryboardPlanned, TakeRendered, TrackAnalyzed
 from libs.contracts.storyboard import Clip
+from libs.runtime.problems import NO_BODY
 from libs.storyboard.shots import make_shots
 from tests.integration.ingest.flow import happened, order_id, put
 from tests.integration.ingest.server import Api, picture
@@ -215,3 +216,9 @@ async def test_what_is_not_there(api: Api, project: Project) -> None:
     for path in ("scenes/s001/versions/999", "scenes/s001/versions/999/clip"):
         answer = await api.http.get(f"{project.path}/{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "take_not_found"), path
+
+
+async def test_a_missing_body_is_told(project: Project) -> None:
+    answer = await project.api.http.post(f"{project.path}/video")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"key": "data", "message": NO_BODY}]

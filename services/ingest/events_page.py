@@ -49,13 +49,13 @@ A stage is named after the run's state: {", ".join(f"`{state}`" for state in Sta
 _OF_PROJECTS = """
 # Events of a project
 
-`GET /api/v1/projects/{id}/stream` answers what changes in a project for as long as it exists. Names of fields are in
-camel case, as everywhere in projects. It is resumed as the stream of a job is, with these differences:
+`GET /api/v1/projects/{id}/stream` answers what changes in a project for as long as it exists. Names of fields are
+in camel case, as everywhere in projects. It is resumed as the stream of a job is, with these differences:
 
 - **A newcomer** gets a `snapshot` of the project first, and then what happens; so does a client whose id is too old
   or none of ours.
-- **Every event** but a comment has an id, its number within the project, and the project's `version`: what an editor
-  sends as `If-Match` with its next write. Who holds an older version reads anew what the event names.
+- **Every event** has an id, its number within the project, and the project's `version`: what an editor sends as
+  `If-Match` with its next write. Who holds an older version reads anew what the event names.
 - **The end.** The stream closes when the project is deleted; a return then gets 404. Of each job over the project,
   `job_update` and `job_ended` say how it stands; its own stream says more.
 """
@@ -64,7 +64,7 @@ camel case, as everywhere in projects. It is resumed as the stream of a job is, 
 def events_page() -> str:
     """The whole page."""
     of_jobs = "".join(_section(name, struct) for name, struct in STRUCTS.items())
-    of_projects = {**EVENTS, "snapshot": ProjectSnapshot}
+    of_projects: dict[str, type[msgspec.Struct]] = {**EVENTS, "snapshot": ProjectSnapshot}
     return _INTRO + of_jobs + _OF_PROJECTS + "".join(_section(name, it) for name, it in of_projects.items())
 
 

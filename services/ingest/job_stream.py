@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from services.ingest.events import ProgressEvent
 from services.ingest.progress import ProgressBoard
 from services.ingest.records import EventRow, JobSnapshot
-from services.ingest.streams import PAGE, Chatter, Start, parse_event_id
+from services.ingest.streams import PAGE, Chatter, Start, frame, parse_event_id
 from services.ingest.views import Snapshot, job_view
 
 
@@ -44,7 +46,7 @@ class JobSource:
     def chatter(self, state: JobSnapshot) -> Chatter:
         """How far it is."""
         progress = progress_event(state, self._board, self._now())
-        return Chatter("progress", (progress.percent, progress.doing), progress)
+        return Chatter(frame("progress", msgspec.json.encode(progress), None), (progress.percent, progress.doing))
 
 
 async def find_start(rows: Rows, job_id: str, last_event_id: str) -> Start[JobSnapshot] | None:

@@ -228,8 +228,7 @@ class Ledger:
 
     async def snapshot(self, job_id: str) -> JobSnapshot:
         """The job as its current run stands. Raises `Permanent("job_not_found")`."""
-        async with self._database.read() as connection:
-            found = await queries.read_snapshot(connection, job_id)
+        found = await self._database.look(queries.read_snapshot, job_id)
         if found is None:
             raise Permanent("job_not_found")
         return found
@@ -241,15 +240,12 @@ class Ledger:
 
     async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]:
         """Events with a number above `after`, in order."""
-        async with self._database.read() as connection:
-            return await queries.read_events(connection, job_id, after=after, limit=limit)
+        return await self._database.look(queries.read_events, job_id, after=after, limit=limit)
 
     async def news(self, job_id: str, *, after: int, limit: int) -> tuple[JobSnapshot, list[EventRow]]:
         """The job, and its events with a number above `after`: at least those up to this state. Raises
         `Permanent("job_not_found")`."""
-        async with self._database.read() as connection:
-            found = await queries.read_snapshot(connection, job_id)
-            rows = await queries.read_events(connection, job_id, after=after, limit=limit)
+        found, rows = await self._database.look(queries.read_news, job_id, after=after, limit=limit)
         if found is None:
             raise Permanent("job_not_found")
         return found, rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,16 +55,44 @@ _SNAPSHOT = (
 )
 
 
-async def read_snapshot(connection: AsyncConnection, job_id: str) -> JobSnapshot | None:
+def _of_run(table: sa.Table, line: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
+    """Lines about the current run of a job, as one text: so that a snapshot is one question to the database."""
+    this = (table.c.job_id == t.jobs.c.id) & (table.c.run == t.jobs.c.run)
+    lines = sa.select(sa.func.aggregate_strings(line, "\n")).where(this, *where)
+    return lines.correlate(t.jobs).scalar_subquery()
+
+
+_WHOLE = _SNAPSHOT.add_columns(
+    _of_run(t.tasks, t.tasks.c.kind + " " + sa.cast(t.tasks.c.ordered_at, sa.Text)).label("ordered"),
+    _of_run(t.takes, t.takes.c.scene_id + " " + sa.cast(t.takes.c.clip, sa.Text), t.takes.c.chosen).label("shown"),
+).where(t.jobs.c.id == sa.bindparam("job_id"))
+
+
+def read_snapshot(connection: sa.Connection, job_id: str) -> JobSnapshot | None:
     """A job as its current run stands, with its clips."""
-    row = (await connection.execute(_SNAPSHOT.where(t.jobs.c.id == job_id))).mappings().one_or_none()
+    row = connection.execute(_WHOLE, {"job_id": job_id}).mappings().one_or_none()
     if row is None:
         return None
-    entered = await _entered(connection, [job_id])
-    c = t.takes.c
-    takes = sa.select(c.scene_id, c.clip).where(c.job_id == job_id, c.run == row["run"], c.chosen)
-    clips = {take.scene_id: take.clip for take in await connection.execute(takes.order_by(c.scene_id))}
-    return _snapshot(row, entered[job_id], clips)
+    entered: dict[State, datetime] = {}
+    for kind, moment in _pairs(row["ordered"]):
+        if kind in STAGE_OF:
+            at, stage = _moment(moment), STAGE_OF[kind]
+            entered[stage] = min(entered.get(stage, at), at)
+    clips = {scene: msgspec.json.decode(clip, type=Blob) for scene, clip in sorted(_pairs(row["shown"]))}
+    return _snapshot(row, entered, clips)
+
+
+def _pairs(lines: str | None) -> Iterable[tuple[str, str]]:
+    """The first word of each line, and the rest of it."""
+    for line in (lines or "").splitlines():
+        word, _, rest = line.partition(" ")
+        yield word, rest
+
+
+def _moment(text: str) -> datetime:
+    """A time as the database writes it: SQLite without the offset, which is that of UTC."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def read_snapshots(connection: AsyncConnection, *, limit: int, before: str | None) -> list[JobSnapshot]:
@@ -76,14 +105,28 @@ async def read_snapshots(connection: AsyncConnection, *, limit: int, before: str
     return [_snapshot(row, entered[row["id"]], {}) for row in rows]
 
 
-async def read_events(connection: AsyncConnection, job_id: str, *, after: int, limit: int) -> list[EventRow]:
+_EVENTS = (
+    sa.select(*(t.events.c[name] for name in EventRow.__struct_fields__))
+    .where(t.events.c.job_id == sa.bindparam("job_id"), t.events.c.number > sa.bindparam("after"))
+    .order_by(t.events.c.number)
+    .limit(sa.bindparam("most"))
+)
+
+
+def read_events(connection: sa.Connection, job_id: str, *, after: int, limit: int) -> list[EventRow]:
     """Events with a number above `after`, in order."""
-    c = t.events.c
-    query = sa.select(c.number, c.run, c.name, c.data, c.at).where(c.job_id == job_id, c.number > after)
-    rows = await connection.execute(query.order_by(c.number).limit(limit))
+    rows = connection.execute(_EVENTS, {"job_id": job_id, "after": after, "most": limit})
     return [
         EventRow(number=row.number, run=row.run, name=row.name, data=row.data.encode(), at=row.at) for row in rows
     ]
+
+
+def read_news(
+    connection: sa.Connection, job_id: str, *, after: int, limit: int
+) -> tuple[JobSnapshot | None, list[EventRow]]:
+    """The job, then its events with a number above `after`: at least those up to this state of it."""
+    snapshot = read_snapshot(connection, job_id)
+    return snapshot, read_events(connection, job_id, after=after, limit=limit)
 
 
 async def read_first_event(connection: AsyncConnection, job_id: str) -> int | None:

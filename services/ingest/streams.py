@@ -55,9 +55,8 @@ class Row(Protocol):
 class Chatter(NamedTuple):
     """What is told besides rows, when its `mark` is another than that of the last time."""
 
-    name: str
+    frame: bytes
     mark: object
-    body: msgspec.Struct
 
 
 class Source(Protocol[S]):
@@ -81,7 +80,7 @@ class Source(Protocol[S]):
         ...
 
     def chatter(self, state: S) -> Chatter | None:
-        """What can be said right now."""
+        """What can be said right now, with words from outside that `Hub.progressed` was told of."""
         ...
 
 
@@ -110,6 +109,7 @@ class Hub:
         self.board = board
         self._watches: dict[str, set[Watch]] = {}
         self._reads: dict[str, dict[int, asyncio.Future[Any]]] = {}
+        self._chatter: dict[str, tuple[object, Chatter | None]] = {}
         self._closing = False
 
     @contextmanager
@@ -126,6 +126,7 @@ class Hub:
             if not others:
                 del self._watches[topic]
                 self._reads.pop(topic, None)
+                self._chatter.pop(topic, None)
 
     async def read(self, source: Source[S], after: int) -> tuple[S, Sequence[Row]]:
         """What the source reads. Streams of one topic that ask for the same share the read, if nothing woke them
@@ -137,6 +138,14 @@ class Hub:
             read.add_done_callback(lambda done: _forget(under_way, after, done))
         return await asyncio.shield(read)
 
+    def chatter(self, source: Source[S], state: S) -> Chatter | None:
+        """What the source says of this state; once for all streams, until there is news."""
+        known, chatter = self._chatter.get(source.topic, (None, None))
+        if known is not state or known is None:
+            chatter = source.chatter(state)
+            self._chatter[source.topic] = (state, chatter)
+        return chatter
+
     def woken(self, topic: str) -> None:
         """The topic has new rows."""
         self._reads.pop(topic, None)
@@ -146,6 +155,7 @@ class Hub:
     def progressed(self, progress: Progress) -> None:
         """A task told how far it is."""
         self.board.take(progress)
+        self._chatter.pop(progress.job_id, None)
         for watch in self._watches.get(progress.job_id, ()):
             watch.any.set()
 
@@ -238,10 +248,10 @@ async def _told(hub: Hub, source: Source[S], watch: Watch) -> AsyncGenerator[byt
                 watch.rows.set()
             elif source.ended(state):
                 return
-        chatter = source.chatter(state)
+        chatter = hub.chatter(source, state)
         if chatter is not None and chatter.mark != shown:
             shown = chatter.mark
-            yield frame(chatter.name, msgspec.json.encode(chatter.body), None)
+            yield chatter.frame
             sent = time.monotonic()
             await _until(watch.rows, CHATTER_SECONDS)
         quiet = time.monotonic() - sent

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,14 @@ class Postgres:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The server. Its files are in a folder of its own and go with it."""
+    """The server of all tests of the session."""
+    with running_postgres(fsync="off", shared_buffers="16MB") as server:
+        yield server
+
+
+@contextmanager
+def running_postgres(**options: str) -> Iterator[Postgres]:
+    """A server with these settings. Its files are in a folder of its own and go with it."""
     binaries = _binaries()
     # Not pytest's folder: only its owner may enter that, and the server may have to be another user.
     # A socket's path may have 107 bytes, so it is short.
@@ -54,15 +62,14 @@ def postgres() -> Iterator[Postgres]:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(folder),
-            "fsync": "off",
-            "shared_buffers": "16MB",
             "max_connections": "60",
             "deadlock_timeout": "200ms",
+            **options,
         }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [str(binaries / "postgres"), "-D", str(data), *options],
+                [str(binaries / "postgres"), "-D", str(data), *given],
                 stdout=log,
                 stderr=log,
                 user=uid,

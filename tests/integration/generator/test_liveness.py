@@ -206,12 +206,13 @@ async def test_a_prompt_that_nobody_wants_any_more_is_stopped_when_its_server_is
         for server in made.pool.roster.servers.values():
             monkeypatch.setattr(server.gateway, "_quick_s", 1.0)
         for double in doubles:
-            double.next_prompt(step_s=4.0)
+            double.set(step_s=4.0)
         taking = asyncio.create_task(made.take(await made.order(shot(frames=20))))
         await until(lambda: any(double.state["running"] for double in doubles))
         silent = next(double for double in doubles if double.state["running"])
         silent.set(answer_s=3.0, socket="silent")
         other = next(double for double in doubles if double is not silent)
+        other.set(step_s=0.01)
         await until(lambda: accepted(other) == 1)
         assert silent.state["running"]
         silent.set(answer_s=0.0)

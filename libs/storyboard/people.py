@@ -13,6 +13,10 @@ import msgspec
 from libs.contracts.characters import Character
 from libs.contracts.storyboard import Scene, Shot
 
+MOST_WORDS = 1600
+"""Letters of a prompt that say who is seen, of all of them together: models read little more than the beginning,
+and what is asked of the scene itself comes after."""
+
 
 def with_people(scenes: Sequence[Scene], characters: Sequence[Character], density: float) -> tuple[Scene, ...]:
     """The scenes with the characters who are seen in them.
@@ -46,12 +50,13 @@ def directed(shot: Shot, characters: Iterable[Character]) -> Shot:
     """The shot as it is sent to a model: its words say who is seen, and how."""
     known = {character.id: character for character in characters}
     people = [known[name] for name in shot.scene.characters or () if name in known]
-    who = ", and ".join(words_of(character) for character in people)
+    each = MOST_WORDS // max(len(people), 1)
+    who = ", and ".join(words_of(character, each) for character in people)
     if shot.scene.performance:
         who = f"{who or 'a singer'}, singing to the camera"
     if not who:
         return shot
-    never = [dont for character in people for dont in character.bible.donts]
+    never = [_within(", ".join(character.bible.donts), each) for character in people if character.bible.donts]
     scene = msgspec.structs.replace(
         shot.scene,
         prompt=f"{who}, {shot.scene.prompt}",
@@ -67,9 +72,14 @@ def pictures_of(scene: Scene, characters: Iterable[Character]) -> tuple[str, ...
     return tuple(picture.sha256 for picture in pictures if picture is not None)
 
 
-def words_of(character: Character) -> str:
-    """A character as a prompt says it."""
+def words_of(character: Character, most: int = MOST_WORDS) -> str:
+    """A character as a prompt says it, in so many letters at most."""
     bible = character.bible
     wears = f"wearing {bible.wardrobe_lock}" if bible.wardrobe_lock else ""
     said = (character.name, character.description, bible.face, bible.signature, wears, *bible.dos)
-    return ", ".join(part.strip().rstrip(".,") for part in said if part.strip())
+    return _within(", ".join(part.strip().rstrip(".,") for part in said if part.strip()), most)
+
+
+def _within(text: str, most: int) -> str:
+    """The text, or its first words."""
+    return text if len(text) <= most else text[: most + 1].rpartition(" ")[0].rstrip(" ,.") or text[:most]

@@ -55,7 +55,7 @@ def fit_clip(order: OwnClip) -> int:
             try:
                 filled = filling(picture, encoding.width, encoding.height)
             except Faulty as error:
-                raise Permanent("not_media", str(error)) from error
+                raise Permanent("no_video_stream", str(error)) from error
             writer.write(filled, min(times, frames - writer.frames))
             if writer.frames % REPORT_EVERY < times:
                 report(writer.frames / frames, "fitting the clip")
@@ -99,4 +99,4 @@ def _pictures(path: Path) -> Iterator[tuple[Frame, float]]:
     except BeatloomError:
         raise
     except Exception as error:  # whatever a hostile file makes the decoder raise
-        raise Permanent("not_media", "The clip can't be decoded.") from error
+        raise Permanent("no_video_stream", "The clip can't be decoded.") from error

@@ -139,12 +139,16 @@ class ProjectList(View, frozen=True, kw_only=True):
     next: Annotated[str | None, Meta(description="Path of the next page; null on the last.")] = None
 
 
+class BibleBody(Bible, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a character always looks like. It goes into the prompts."""
+
+
 class CharacterBody(Body, frozen=True, kw_only=True):
     """A character, or what is to be changed of one: what is left out stays as it is."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     description: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
-    bible: Bible | UnsetType = UNSET
+    bible: BibleBody | UnsetType = UNSET
     picture: Annotated[
         UploadId | UnsetType | None, Meta(description="An upload of the kind image; null: none.")
     ] = UNSET

@@ -177,11 +177,12 @@ def scene_view(found: Scenes, position: int) -> SceneView:
     board = found.at.board
     scene = board.scenes[position]
     row = found.shown.get(scene.id)
+    there = {character.id for character in found.at.characters}
     same = {name: getattr(scene, name) for name in SceneView.__struct_fields__ if name in scene.__struct_fields__}
     return SceneView(
         **{
             **same,
-            "characters": scene.characters or (),
+            "characters": tuple(each for each in scene.characters or () if each in there),
             "performance": bool(scene.performance),
             "position": position,
             "locked": scene.id in (board.locked or ()),

@@ -10,10 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET
 
-from libs.contracts.characters import Bible
 from libs.contracts.errors import Permanent
 from services.ingest.parts import OWNER, Parts
-from services.ingest.projects.bodies import CharacterBody, CharacterList, CharacterView, file_ref
+from services.ingest.projects.bodies import BibleBody, CharacterBody, CharacterList, CharacterView, file_ref
 from services.ingest.projects.changing import blob_of
 from services.ingest.projects.characters import Characters, Entry
 from services.ingest.routes.documents import COMMON, exemplified, problem
@@ -37,7 +36,7 @@ async def _values(parts: Parts, body: CharacterBody) -> dict[str, Any]:
     values = {name: value for name, value in values.items() if value is not UNSET}
     for name in ("name", "description"):
         check_text(name, values.get(name, ""))
-    if isinstance(body.bible, Bible):
+    if isinstance(body.bible, BibleBody):
         bible = msgspec.structs.asdict(body.bible)
         for name, said in bible.items():
             check_text(f"bible.{name}", said if isinstance(said, str) else "".join(said))

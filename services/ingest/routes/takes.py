@@ -10,10 +10,10 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from libs.contracts.errors import Permanent
 from services.ingest import views
 from services.ingest.orders import check_key
 from services.ingest.parts import OWNER, Parts
-from services.ingest.projects.changing import blob_of
 from services.ingest.projects.scene_bodies import (
     SCORES,
     GenerateBody,
@@ -172,7 +172,10 @@ async def replace_take(
     order = await known(parts, key, digest)
     if order is None:
         upload = await find(parts.desk, OWNER, data.upload)
-        image = None if upload.kind == "clip" else (await blob_of(parts.desk, OWNER, "image", data.upload))
+        if upload.kind not in {"image", "clip"}:
+            told = f"The upload is of the kind `{upload.kind}`, not `image` or `clip`."
+            raise Permanent("bad_request", told, hint="Upload the file as the part `image` or `clip`.")
+        image = upload.blob if upload.kind == "image" else None
         clip = upload.blob if upload.kind == "clip" else None
         order = await takes.replace(version, image=image, clip=clip, key=key, digest=digest)
     return await answer(parts, order)

@@ -222,3 +222,23 @@ async def test_a_missing_body_is_told(project: Project) -> None:
     answer = await project.api.http.post(f"{project.path}/video")
     assert answer.status_code == 400
     assert answer.json()["errors"] == [{"key": "data", "message": NO_BODY}]
+
+
+async def test_who_is_gone_is_in_no_scene_and_a_misspelt_bible_is_told(project: Project) -> None:
+    misspelt = {"name": "Ada", "bible": {"wardrobeLock": "a red coat"}}
+    assert await project.code("POST", "characters", misspelt) == (400, "bad_request")
+    ada = (await project.done("POST", "characters", {"name": "Ada", "bible": {"wardrobe_lock": "a red coat"}}))[
+        "id"
+    ]
+    seen = {"characters": [ada]}
+    assert (await project.done("PATCH", "scenes/s001", seen))["characters"] == [ada]
+    assert (await project.send("DELETE", f"characters/{ada}")).status_code == 204
+    assert (await project.get("scenes/s001"))["characters"] == []
+
+
+async def test_only_pictures_and_clips_take_a_takes_place(project: Project) -> None:
+    files = {"lyrics": ("words.txt", b"la la la")}
+    (words,) = (await project.api.http.post("/api/v1/uploads", files=files)).json()["uploads"]
+    replaced = await project.send("POST", "scenes/s001/replace", {"upload": words["upload_id"]})
+    assert replaced.status_code == 400
+    assert "`image` or `clip`" in replaced.json()["detail"]

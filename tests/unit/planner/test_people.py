@@ -15,7 +15,8 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Bible, Character
 from libs.contracts.jobs import JobOptions
 from libs.contracts.tasks import Plan
-from libs.storyboard.people import lead_of, words_of
+from libs.storyboard.people import MOST_WORDS, directed, lead_of, words_of
+from libs.storyboard.shots import make_shots
 from services.planner.cuts import find_cuts
 from services.planner.handlers import plan_key
 from services.planner.plan import Gpu, plan
@@ -105,3 +106,17 @@ def test_wishes_are_part_of_the_key() -> None:
         msgspec.structs.replace(order, options=JobOptions(performance_density=0.5)),
     ]
     assert len({plan_key("ann", each) for each in [order, *others]}) == 5
+
+
+@pytest.mark.parametrize("letter", ["wor d", "字"])
+def test_prompts_stay_short_however_much_is_said_of_people(letter: str) -> None:
+    most = (letter * 500)[:500]
+    bible = Bible(face=most, signature=most, wardrobe_lock=most, dos=(most,) * 20, donts=(most,) * 20)
+    people = tuple(Character(id=f"c{n}", name=f"Name{n}", description=most, bible=bible) for n in range(8))
+    board, _ = plan(heard(), JobOptions(), 5)
+    scene = msgspec.structs.replace(board.scenes[0], characters=tuple(one.id for one in people), prompt="rain")
+    (shot,) = make_shots([scene])
+    said = directed(shot, people).scene
+    assert all(one.name in said.prompt for one in people)
+    assert said.prompt.endswith(", rain")
+    assert max(len(said.prompt), len(said.negative_prompt) - len(scene.negative_prompt)) < MOST_WORDS + 100

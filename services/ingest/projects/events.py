@@ -41,34 +41,34 @@ class CharactersChanged(ProjectEvent, frozen=True, kw_only=True):
 class TakeReady(ProjectEvent, frozen=True, kw_only=True):
     """A take was made."""
 
-    scene_id: str
-    take_id: int
+    scene_id: Annotated[str, Meta(description="The scene.")]
+    take_id: Annotated[int, Meta(description="The take, as its URL names it.")]
     job_id: Annotated[str, Meta(description="The job that made it.")]
 
 
 class TakeChosen(ProjectEvent, frozen=True, kw_only=True):
     """A scene shows another take."""
 
-    scene_id: str
-    take_id: int
+    scene_id: Annotated[str, Meta(description="The scene.")]
+    take_id: Annotated[int, Meta(description="The take, as its URL names it.")]
 
 
 class JobUpdate(ProjectEvent, frozen=True, kw_only=True):
     """A job over the project entered a stage, or has one more scene."""
 
-    job_id: str
-    kind: JobKind
+    job_id: Annotated[str, Meta(description="The job.")]
+    kind: Annotated[JobKind, Meta(description="What the job makes.")]
     run: Annotated[int, Meta(description="Number of the run, from 1.")]
     status: Annotated[State, Meta(description="The stage in work.")]
-    scenes_done: int
+    scenes_done: Annotated[int, Meta(description="Scenes of the job that have their take.")]
     scenes_total: Annotated[int, Meta(description="0 until the storyboard is planned.")]
 
 
 class JobEnded(ProjectEvent, frozen=True, kw_only=True):
     """A job over the project has ended."""
 
-    job_id: str
-    kind: JobKind
+    job_id: Annotated[str, Meta(description="The job.")]
+    kind: Annotated[JobKind, Meta(description="What the job makes.")]
     run: Annotated[int, Meta(description="Number of the run, from 1.")]
     status: Annotated[State, Meta(description="`completed`, `failed` or `cancelled`.")]
     code: Annotated[str, Meta(description="A stable slug of `docs/errors.md`; empty when it ended well.")] = ""
@@ -77,8 +77,8 @@ class JobEnded(ProjectEvent, frozen=True, kw_only=True):
 class ExportReady(ProjectEvent, frozen=True, kw_only=True):
     """A video of the project was finished."""
 
-    export_id: int
-    job_id: str
+    export_id: Annotated[int, Meta(description="The export, as its URL names it.")]
+    job_id: Annotated[str, Meta(description="The job.")]
 
 
 class ProjectSnapshot(View, frozen=True, kw_only=True):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -106,6 +109,14 @@ class N8n:
     def log(self) -> str:
         """What it has said so far."""
         return self._log.read_text()
+
+    def is_waiting(self, callback: str) -> bool:
+        """True once the execution that gave out this address has reached its Wait, and that is on the disk."""
+        execution = int(urlsplit(callback).path.rpartition("/")[2])
+        file = self.files.parent / ".n8n" / "database.sqlite"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as database:
+            row = database.execute("SELECT status FROM execution_entity WHERE id = ?", (execution,)).fetchone()
+        return row is not None and row[0] == "waiting"
 
     def records(self) -> list[Path]:
         """The files of its database and its event log."""

@@ -38,7 +38,7 @@ help: ## This help
 	@echo 'make test-songs   every song with known truth becomes a video: long'
 	@echo 'make test-n8n     the flows of n8n-flows in a real n8n: needs npm, 3 GB and 15 minutes the first time'
 	@echo 'make docs         writes the pages that come from the code'
-	@echo 'make bench        what drawing and whole videos cost, beside a bare encode: 15 minutes'
+	@echo 'make bench        what drawing, whole videos and the API cost: 20 minutes'
 	@echo 'make gallery      draws every look for docs/looks.md'
 	@echo 'make lock         the locks anew after a change of dependencies (ARGS=--upgrade: newest versions)'
 	@echo 'make clean        removes what tests and builds leave behind (.venv stays)'
@@ -101,6 +101,7 @@ docs: setup
 bench: setup
 	@$(BIN)/python benchmarks/looks.py
 	@$(BIN)/python benchmarks/pool.py
+	@$(BIN)/python -m benchmarks.api --json
 	@$(BIN)/python benchmarks/render.py --json $(ARGS)
 
 gallery: setup

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from libs.contracts.errors import Retryable
+from services.ingest.sqlite_thread import connect
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -227,7 +228,7 @@ def _translated(error: BaseException) -> BaseException:
 
 
 def _sqlite_engine(url: sa.URL, on_connect: Callable[[DBAPIConnection, ConnectionPoolEntry], None]) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "async_creator_fn": connect})
     sa.event.listen(engine.sync_engine, "connect", on_connect)
     sa.event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
     return engine

@@ -260,10 +260,11 @@ class Ledger:
         async with self._database.read() as connection:
             return await queries.read_first_event(connection, job_id)
 
-    async def dead_letters(self, *, limit: int = 200) -> list[DeadRow]:
-        """Dead letters that nobody has replayed or dropped, newest first."""
+    async def dead_letters(self, *, limit: int = 200, before: str | None = None) -> list[DeadRow]:
+        """Dead letters that nobody has replayed or dropped, newest first; `before` is the last id of the page
+        before."""
         async with self._database.read() as connection:
-            return await queries.read_letters(connection, limit=limit)
+            return await queries.read_letters(connection, limit=limit, before=before)
 
     async def dead_letter(self, letter_id: str) -> DeadRow:
         """One with its error history. Raises `Permanent("dead_letter_not_found")`."""

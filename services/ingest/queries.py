@@ -145,10 +145,14 @@ async def read_last_events(connection: AsyncConnection, ids: Sequence[str]) -> d
     return found
 
 
-async def read_letters(connection: AsyncConnection, *, limit: int) -> list[DeadRow]:
-    """Open dead letters, newest first, without their history."""
+async def read_letters(connection: AsyncConnection, *, limit: int, before: str | None) -> list[DeadRow]:
+    """Open dead letters, newest first, without their history; `before` is the last id of the page before."""
     c = t.dead_letters.c
     query = sa.select(t.dead_letters).where(c.closed_at.is_(None)).order_by(c.at.desc(), c.id).limit(limit)
+    if before is not None:
+        last = t.dead_letters.alias()
+        at = sa.select(last.c.at).where(last.c.id == before).scalar_subquery()
+        query = query.where((c.at < at) | ((c.at == at) & (c.id > before)))
     return [_letter(row, ()) for row in (await connection.execute(query)).mappings()]
 
 

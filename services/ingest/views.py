@@ -171,6 +171,7 @@ class DeadList(msgspec.Struct, frozen=True, kw_only=True):
     """Dead letters, the newest first."""
 
     letters: tuple[DeadView, ...]
+    next: Annotated[str | None, Meta(description="Path of the next page; null on the last.")] = None
 
 
 def links(job_id: str, state: State, kind: JobKind = "full") -> Links:

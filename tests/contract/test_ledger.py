@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -417,6 +418,57 @@ async def test_giving_up_ends_the_run_and_keeps_the_history(books: Books) -> Non
     assert [(it.state, it.ended_run) for it in books.wire.controls] == [("failed", 1)]
     assert b"broke" not in msgspec.json.encode(books.wire.letters)
     assert [name for name, _ in await books.events(job_id)][-1] == "error"
+
+
+async def test_dead_letters_are_paged(books: Books) -> None:
+    ids = []
+    for number in range(5):
+        job_id = await books.accept()
+        await books.tell(job_id, broke("analyze", retryable=False))
+        ids.append(job_id)
+        books.clock.forward(seconds=number % 2)
+    whole = await books.ledger.dead_letters()
+    assert sorted(letter.job_id for letter in whole) == sorted(ids)
+    paged, before = [], None
+    while page := await books.ledger.dead_letters(limit=2, before=before):
+        paged += page
+        before = page[-1].id
+        await books.ledger.drop(before)
+    assert paged == whole, "each once, also those of the same moment, whatever is dropped meanwhile"
+    assert await books.ledger.dead_letters(before="none such") == []
+
+
+async def test_streams_learn_what_they_missed(books: Books) -> None:
+    job_id, other = await books.accept(), await books.accept()
+    project_id = (await books.ledger.snapshot(job_id)).project_id
+    before = await books.ledger.last_events([job_id, project_id, other, "gone"])
+    await books.tell(job_id, done("analyze"))
+    after = await books.ledger.last_events([job_id, project_id, other, "gone"])
+    assert before.keys() == after.keys() == {job_id, project_id, other}
+    assert after[job_id] > before[job_id]
+    assert after[project_id] > before[project_id]
+    assert after[other] == before[other]
+    snapshot, rows = await books.ledger.news(job_id, after=before[job_id], limit=100)
+    assert [row.number for row in rows] == list(range(before[job_id] + 1, after[job_id] + 1))
+    assert snapshot == await books.ledger.snapshot(job_id)
+    with pytest.raises(Permanent):
+        await books.ledger.news("gone", after=0, limit=1)
+
+
+async def test_a_file_that_is_locked_is_waited_for(books: Books, database_url: str) -> None:
+    if "sqlite" not in database_url:
+        pytest.skip("only files are locked")
+    job_id = await books.accept()
+    path = database_url.partition(":///")[2]
+    await books.database.close()  # alone with the file, one may lock it whole
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("PRAGMA locking_mode=EXCLUSIVE")
+    lock.execute("BEGIN EXCLUSIVE")
+    read = asyncio.create_task(books.ledger.snapshot(job_id))
+    await asyncio.sleep(0.3)
+    assert not read.done()
+    lock.close()
+    assert (await read).job_id == job_id
 
 
 async def test_cancel_takes_back_what_has_not_gone_out(books: Books) -> None:

@@ -23,16 +23,21 @@ Token = Annotated[str, PathParameter(description="The dead letter's id in base64
     operation_id="listDeadLetters",
     tags=[TAG],
     summary="List the dead letters",
-    description="Work that was given up, and that nobody has replayed or dropped; the newest first.",
-    responses={**COMMON},
+    description="Work that was given up, and that nobody has replayed or dropped; the newest first."
+    " `next` leads to the older ones.",
+    responses={**COMMON, 404: NONE},
 )
 async def list_dead(
     parts: NamedDependency[Parts],
-    limit: Annotated[int, QueryParameter(ge=1, le=1000, description="Letters at most.")] = 200,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000, description="Letters on a page.")] = 200,
+    before: Annotated[
+        str, QueryParameter(description="The last letter of the page before, as in its `link`.")
+    ] = "",
 ) -> views.DeadList:
     """List the dead letters."""
-    rows = await parts.ledger.dead_letters(limit=limit)
-    return views.DeadList(letters=tuple(views.dead_view(row) for row in rows))
+    rows = await parts.ledger.dead_letters(limit=limit, before=views.dead_id(before) if before else None)
+    more = f"/api/v1/dead?limit={limit}&before={views.dead_token(rows[-1].id)}" if len(rows) == limit else None
+    return views.DeadList(letters=tuple(views.dead_view(row) for row in rows), next=more)
 
 
 @get(

@@ -118,7 +118,7 @@ async def test_a_delivery_shows_its_tries_and_is_sent_again(api: Api) -> None:
     assert (listed["last_try"]["status"], listed["last_try"]["answer"]) == (410, "gone")
     again = await api.http.post(listed["links"]["redeliver"])
     assert (again.status_code, again.json()["status"]) == (202, "pending")
-    assert (await api.http.get("/api/v1/dead")).json() == {"letters": []}
+    assert (await api.http.get("/api/v1/dead")).json()["letters"] == []
     await api.ledger.apply(
         msgspec.structs.replace(fact, attempt=2, body=DeliveryAttempted(webhook_id="m", status=200, answer="ok"))
     )

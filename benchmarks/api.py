@@ -51,7 +51,7 @@ def main() -> None:
         "--ledger", type=int, default=1_000_000, help="ended jobs in the full ledger; 0: none is filled"
     )
     parser.add_argument("--queued", type=int, default=10_000, help="jobs that wait in the full ledger")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     chosen = parser.parse_args()
     found: dict[str, dict[str, float]] = {}
     for kind in chosen.databases.split(","):

@@ -13,6 +13,8 @@ from services.ingest.ledger import Ledger
 from tests.unit.ingest.story import TASKS, done, new_job
 
 FIRST = 100_000_000
+CHUNK = 20_000
+"""Jobs in one transaction: SQLite reads slowly while a large one is in its log."""
 
 
 async def seed(database: Database, *, ended: int, queued: int, prefix: str) -> list[str]:
@@ -27,23 +29,28 @@ async def seed(database: Database, *, ended: int, queued: int, prefix: str) -> l
     waiting = (await ledger.accept(new_job())).job_id
     async with database.write() as connection:
         now = datetime.now(UTC)
-        for task in (t.outbox, t.tasks):
-            stamp = "sent_at" if task is t.outbox else "published_at"
-            await connection.execute(sa.update(task).values({stamp: now}))
-        await _copy(connection, over, f"00{prefix}e", ended)
-        await _copy(connection, waiting, f"00{prefix}q", queued)
-    async with database.write() as connection:
-        await connection.execute(sa.text("ANALYZE"))
+        await connection.execute(sa.update(t.outbox).values(sent_at=now))
+        await connection.execute(sa.update(t.tasks).values(published_at=now))
+    await _copy(database, over, f"00{prefix}e", ended)
+    await _copy(database, waiting, f"00{prefix}q", queued)
+    if database.locks_rows:
+        async with database.write() as connection:
+            await connection.execute(sa.text("ANALYZE"))
     return [f"00{prefix}q{FIRST + number}" for number in range(min(queued, 1000))]
 
 
-async def _copy(connection: AsyncConnection, job_id: str, prefix: str, count: int) -> None:
-    if not count:
-        return
-    project_id = (
-        await connection.execute(sa.select(t.jobs.c.project_id).where(t.jobs.c.id == job_id))
-    ).scalar_one()
-    new = {job_id: prefix, project_id: f"{prefix}p"}
+async def _copy(database: Database, job_id: str, prefix: str, count: int) -> None:
+    for begin in range(0, count, CHUNK):
+        async with database.write() as connection:
+            await _copy_some(connection, job_id, prefix, FIRST + begin, FIRST + min(begin + CHUNK, count))
+
+
+async def _copy_some(connection: AsyncConnection, job_id: str, prefix: str, begin: int, end: int) -> None:
+    c = t.jobs.c
+    project_id = (await connection.execute(sa.select(c.project_id).where(c.id == job_id))).scalar_one()
+    job, project = prefix, f"{prefix}p"
+    first = sa.select(sa.literal(begin, sa.Integer).label("i")).cte("numbers", recursive=True)
+    numbers = first.union_all(sa.select(first.c.i + 1).where(first.c.i < end - 1))
     for table, mine in (
         (t.projects, t.projects.c.id == project_id),
         (t.jobs, t.jobs.c.id == job_id),
@@ -52,14 +59,8 @@ async def _copy(connection: AsyncConnection, job_id: str, prefix: str, count: in
         (t.facts, (t.facts.c.job_id == job_id) & (t.facts.c.task == "analyze")),
         (t.events, (t.events.c.job_id == job_id) & (t.events.c.number == 1)),
     ):
-        first = sa.select(sa.literal(FIRST, sa.Integer).label("i")).cte("numbers", recursive=True)
-        numbers = first.union_all(sa.select(first.c.i + 1).where(first.c.i < FIRST + count - 1))
+        ids = {"id": project if table is t.projects else job, "job_id": job, "project_id": project}
         columns = [column for column in table.columns if not (column.name == "id" and table is t.facts)]
-        ids = {
-            "id": new[project_id if table is t.projects else job_id],
-            "job_id": new[job_id],
-            "project_id": new[project_id],
-        }
         values = [
             sa.literal(ids[column.name]) + sa.cast(numbers.c.i, sa.String)
             if column.name in ids

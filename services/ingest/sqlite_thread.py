@@ -74,7 +74,8 @@ class WholeConnection(Connection):
 
     async def in_thread(self, function: Any, *args: Any) -> Any:
         """What the function returns, called in the connection's thread."""
-        return await self._execute(function, *args)
+        execute: Any = self._execute
+        return await execute(function, *args)
 
 
 def connect(database: str, **options: Any) -> WholeConnection:

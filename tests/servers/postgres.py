@@ -81,7 +81,7 @@ def running_postgres(**options: str) -> Iterator[Postgres]:
             yield Postgres(folder, binaries)
         finally:
             server.send_signal(signal.SIGQUIT)  # at once: nothing here is worth keeping
-            server.wait(10)
+            server.wait(60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -67,7 +67,9 @@ CODES: dict[str, Code] = {
     "not_found": Code(404, "There is no such thing.", "Check the address."),
     "method_not_allowed": Code(405, "The address does not take this method.", "See the API at /schema."),
     "project_not_found": Code(404, "There is no such project.", "GET /api/v1/projects lists the projects."),
-    "character_not_found": Code(404, "There is no such character.", "The project's characters are listed there."),
+    "character_not_found": Code(
+        404, "There is no such character.", "GET .../characters lists the project's characters."
+    ),
     "too_many_characters": Code(409, "The project has 20 characters.", "Delete one that is not needed."),
     "song_differs": Code(
         422,
@@ -82,14 +84,14 @@ CODES: dict[str, Code] = {
         428, "The request doesn't say which version it is based on.", 'Send If-Match: "N", as the ETag says it.'
     ),
     "export_unsupported": Code(
-        422, "The video can't be exported so.", "See `exports` in docs/projects.md for what can be made today."
+        422, "The video can't be exported so.", "docs/projects.md says what can be exported today."
     ),
     "no_song": Code(409, "The project has no song yet.", "Give it one: PATCH the project with `song`."),
     "no_storyboard": Code(
         409, "The project has no storyboard yet.", "Order one first: POST /api/v1/projects/{id}/storyboard."
     ),
     "job_not_found": Code(404, "There is no such job.", "Check the id; GET /api/v1/jobs lists the jobs."),
-    "scene_not_found": Code(404, "There is no such scene.", "The project's storyboard lists its scenes."),
+    "scene_not_found": Code(404, "There is no such scene.", "GET .../scenes lists the project's scenes."),
     "take_not_found": Code(404, "The scene has no such take.", "GET .../scenes/{id}/takes lists its takes."),
     "too_many_takes": Code(409, "The scene has 200 takes.", "Choose one of them, or split the scene."),
     "scene_locked": Code(409, "The scene is locked.", "Unlock it first: PATCH it with `locked` false."),

@@ -1,6 +1,7 @@
 """Fixtures for all tests: real servers, each its own on a free port, and the songs with known truth."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ pytest_plugins = [
     "tests.servers.redis",
     "tests.servers.s3",
 ]
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell has those ignore SIGINT that it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

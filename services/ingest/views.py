@@ -296,7 +296,10 @@ def dead_id(token: str) -> str:
     try:
         if not token.isascii() or len(token) > 2000:
             raise Permanent("dead_letter_not_found")
-        return base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+        found = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+        if "\0" in found:  # PostgreSQL takes none
+            raise Permanent("dead_letter_not_found")
+        return found
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Permanent("dead_letter_not_found") from error
 

@@ -71,7 +71,6 @@ async def reach(point: str, rig: Rig, double: ComfyDouble, number: int, what: st
         pytest.param("generator", "scene", QUICK, id="generator-quick"),
         pytest.param("generator", "scene", POINTS, id="generator", marks=pytest.mark.matrix),
         pytest.param("nats-server", "scene", POINTS, id="nats-server", marks=pytest.mark.matrix),
-        pytest.param("generator", "still", QUICK[:1], id="generator-still-quick"),
         pytest.param("generator", "still", POINTS, id="generator-still", marks=pytest.mark.matrix),
         pytest.param("nats-server", "still", POINTS, id="nats-server-still", marks=pytest.mark.matrix),
     ],

@@ -63,7 +63,7 @@ async def test_a_killed_notifier_sends_again_and_nobody_reads_a_secret(
                 order = await api.post("/api/v1/jobs", files={"song": ("a.wav", song())}, data={"options": options})
                 job_id = order.json()["job_id"]
                 await api.post(f"/api/v1/jobs/{job_id}/cancel")
-                await until(lambda: len(receiver.got) == 2)
+                await until(lambda: len(receiver.got) == 2, seconds=60)
                 notifier.kill()  # it has sent both and heard of neither
                 logs += notifier.log()
                 receiver.wait_s = 0.0

@@ -116,14 +116,17 @@ class Projects:
             cost=round(sum(one.cost for one in used), 6),
         )
 
-    async def remove(self, owner: str, project_id: str) -> None:
+    async def remove(self, owner: str, project_id: str, version: int | None = None) -> None:
         """Take it out of the ledger with its jobs, scenes and takes; the sweeper takes the files.
 
-        Raises Permanent("project_busy") while a job over it runs.
+        version: None for whichever it has by now. Raises Permanent: version_conflict; project_busy while a job over
+        it runs.
         """
 
         async def work(connection: AsyncConnection) -> None:
             project = await read_project(connection, owner, project_id, lock=self._database.locks_rows)
+            if version is not None and project.version != version:
+                raise Permanent("version_conflict")
             if await busy(connection, project.id):
                 raise Permanent("project_busy")
             await _remove_rows(connection, project.id)

@@ -133,12 +133,21 @@ async def update_project(
     operation_id="deleteProject",
     tags=[TAG],
     summary="Delete a project",
-    description="With its jobs, scenes, takes and exports; their files go a day later.",
-    responses={**COMMON, 404: NO_PROJECT, 409: problem("A job over the project is running.")},
+    description=(
+        "With its jobs, scenes, takes and exports; their files go a day later. With If-Match only if nobody has"
+        " changed it since."
+    ),
+    responses={
+        **COMMON,
+        404: NO_PROJECT,
+        409: problem("A job over the project is running."),
+        412: problem("Somebody has changed it meanwhile."),
+    },
 )
-async def delete_project(project_id: ProjectId, parts: NamedDependency[Parts]) -> None:
+async def delete_project(project_id: ProjectId, parts: NamedDependency[Parts], if_match: IfMatch = "") -> None:
     """Delete a project."""
-    await _projects(parts).remove(OWNER, project_id_of(project_id))
+    version = version_of(if_match) if if_match.strip() else None
+    await _projects(parts).remove(OWNER, project_id_of(project_id), version)
 
 
 HANDLERS = (create_project, list_projects, get_project, update_project, delete_project)

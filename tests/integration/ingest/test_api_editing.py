@@ -242,3 +242,11 @@ async def test_only_pictures_and_clips_take_a_takes_place(project: Project) -> N
     replaced = await project.send("POST", "scenes/s001/replace", {"upload": words["upload_id"]})
     assert replaced.status_code == 400
     assert "`image` or `clip`" in replaced.json()["detail"]
+
+
+async def test_a_project_that_somebody_has_changed_meanwhile_is_not_deleted(project: Project) -> None:
+    api = project.api.http
+    await project.api.ledger.cancel((await api.get(project.path)).json()["jobId"])
+    await project.done("PATCH", "scenes/s001", {"prompt": "rain"})
+    assert (await api.delete(project.path, headers={"If-Match": '"1"'})).status_code == 412
+    assert (await api.delete(project.path, headers={"If-Match": f'"{project.version}"'})).status_code == 204

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from libs.artifacts import ArtifactStore, open_store
@@ -12,9 +13,17 @@ from libs.artifacts.results import Made, find_or_make, keep_blob
 from libs.artifacts.store import StoredObject
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.facts import TrackAnalyzed, Usage
+from libs.contracts.projects import BrandKit, ProjectSettings
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ledger import Ledger
+from services.ingest.projects.characters import Characters
+from services.ingest.projects.records import NewProject
+from services.ingest.projects.store import Projects
+from services.ingest.state import Given, Wanted
+from services.ingest.uploads import records
+from services.ingest.uploads.records import Upload
+from tests.storyboards import shot
 from tests.unit.ingest.story import broke, new_job
 
 NOW = datetime.now(UTC)
@@ -138,3 +147,45 @@ async def test_a_result_whose_bytes_are_cut_short_is_made_again(store: ArtifactS
     assert made == 2
     async with store.local(fact.analysis) as path:
         assert path.read_bytes() == b"an analysis"
+
+
+async def test_whatever_a_project_names_is_kept_however_old(
+    database: Database, store: ArtifactStore, age: Callable[..., None]
+) -> None:
+    names = ("logo", "theme", "face", "own picture", "own clip", "sent", "expired")
+    files = {name: await store.put_bytes(name.encode(), "image/png") for name in names}
+    for blob in files.values():
+        age(blob.key, days=30)
+    projects = Projects(database, clock=lambda: NOW - timedelta(days=30))
+    settings = ProjectSettings(brand_kit=BrandKit(logo=files["logo"]))
+    project = await projects.create(NewProject(owner="local", title="", settings=settings, image=files["theme"]))
+    values = {"name": "Ada", "picture": files["face"]}
+    await Characters(database, "local", project.id).add(1, values)
+    wanted = {
+        "animate.s001.1": Wanted(shot=shot(1), image=files["own picture"]),
+        "animate.s001.2": Wanted(shot=shot(1), clip=files["own clip"]),
+    }
+    order = msgspec.structs.replace(new_job(), kind="takes", project_id=project.id, given=Given(takes=wanted))
+    job_id = (await Ledger(database, clock=lambda: NOW - timedelta(days=30)).accept(order)).job_id
+    await Ledger(database).cancel(job_id)
+    for name, until in (("sent", NOW + timedelta(hours=1)), ("expired", NOW - timedelta(days=2))):
+        upload = Upload(
+            id=name,
+            owner="local",
+            kind="image",
+            status="ready",
+            name=name,
+            size=files[name].size,
+            media_type="image/png",
+            sha256=files[name].sha256,
+            created_at=NOW,
+            expires_at=until,
+        )
+        await records.insert(database, upload)
+    await database.transact(lambda connection: records.remove_expired(connection, NOW))
+    await remove_garbage(database, store, NOW)
+    kept = {name for name, blob in files.items() if await store.stat(blob.key) is not None}
+    assert kept == {*files} - {"expired"}
+    await projects.remove("local", project.id)
+    await remove_garbage(database, store, NOW)
+    assert {name for name, blob in files.items() if await store.stat(blob.key) is not None} == {"sent"}

@@ -115,7 +115,7 @@ def test_prompts_stay_short_however_much_is_said_of_people(letter: str) -> None:
     people = tuple(Character(id=f"c{n}", name=f"Name{n}", description=most, bible=bible) for n in range(8))
     board, _ = plan(heard(), JobOptions(), 5)
     scene = msgspec.structs.replace(board.scenes[0], characters=tuple(one.id for one in people), prompt="rain")
-    (shot,) = make_shots([scene])
+    (shot,) = make_shots((scene,))
     said = directed(shot, people).scene
     assert all(one.name in said.prompt for one in people)
     assert said.prompt.endswith(", rain")

@@ -13,7 +13,7 @@ from libs.contracts.facts import Fact
 from libs.contracts.messages import Progress
 from tests.unit.ingest.story import fact, result
 
-SCENES = 60
+SCENES = 24
 SCENE_S = 3.0
 
 

@@ -172,7 +172,8 @@ def _wanted(state: RunState, board: StoryboardPlanned) -> dict[str, Wanted]:
     if state.brief.kind == "takes":
         return state.brief.given.takes
     shots = sorted(board.shots, key=lambda shot: -shot.frames)
-    return {f"animate.{shot.scene.id}": Wanted(shot=shot) for shot in shots}
+    usual = {f"animate.{shot.scene.id}": Wanted(shot=shot) for shot in shots}
+    return usual | {key: take for key, take in state.brief.given.takes.items() if key in usual}
 
 
 def _animate(state: RunState, track: TrackAnalyzed, board: StoryboardPlanned, take: Wanted) -> Animate:

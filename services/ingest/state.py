@@ -133,7 +133,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     made: dict[str, WorkFact] = {}
     """Task key to what came of it before: analyze, plan, animate.s003. Such a task is done."""
     takes: dict[str, Wanted] = {}
-    """Task key to the take that is to be made; its key is `animate.<scene>.<number>`."""
+    """Task key to the take that is to be made in a way of its own: `animate.<scene>.<number>` for one that was
+    asked for by itself, `animate.<scene>` for the one that a video needs."""
     characters: tuple[Character, ...] = ()
     source: Fetch | None = None
     """Where the files are to be had that were not sent."""
@@ -311,7 +312,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     def scenes(self) -> tuple[int, int]:
         """Finished scenes and all scenes; (0, 0) until the storyboard is planned. A job for takes counts these."""
         wanted = self.brief.given.takes
-        if wanted:
+        if self.brief.kind == "takes":
             return sum(self.result(key, TakeRendered) is not None for key in wanted), len(wanted)
         board = self.result("plan", StoryboardPlanned)
         if board is None:

@@ -285,6 +285,36 @@ async def test_the_users_own_picture_and_clip_are_never_stale_by_words(desk: Des
     assert [order.clip for order in (await desk.due(job_id)).values()] == [clip]
 
 
+@pytest.mark.parametrize("kind", ["video", "export"])
+async def test_the_users_own_is_fitted_again_when_its_scene_grows(desk: Desk, kind: str) -> None:
+    own = await desk.store.put_bytes(b"picture", "image/png")
+    clip = Blob(sha256="c" * 64, size=4, media_type="video/mp4")
+    for scene in ("s003", "s005"):
+        takes = desk.takes(scene)
+        job_id = (await (takes.replace(1, image=own) if scene == "s003" else takes.replace(1, clip=clip))).job_id
+        (order,) = (await desk.due(job_id)).values()
+        await desk.render(job_id, f"animate.{scene}.1", order)
+    shown = await desk.shown()
+    await desk.editing.change(1, lambda at: move_cut(at.board, "s003", 440, None))
+    await desk.editing.change(2, lambda at: move_cut(at.board, "s005", 740, None))
+    orders = Orders(desk.editing, desk.ledger)
+    for again in (1, 2):
+        accepted = await (orders.video(Wish()) if kind == "video" else orders.export(Wish()))
+        due = await desk.due(accepted.job_id)
+        if again == 2:
+            assert due == {}
+            break
+        assert set(due) == {"animate.s003", "animate.s005"}
+        assert (due["animate.s003"].image, due["animate.s003"].shot.scene.look) == (own, "film")
+        assert due["animate.s005"].clip == clip
+        assert {order.shot.frames for order in due.values()} == {160}
+        for name, order in due.items():
+            await desk.render(accepted.job_id, name, order)
+    now = await desk.shown()
+    assert {scene for scene in now if now[scene] != shown[scene]} == {"s003", "s005"}
+    assert [row.own for row in await desk.rows(t.takes) if row.id in (now["s003"], now["s005"])] == [True, True]
+
+
 async def test_who_is_seen_and_how_makes_a_take_stale(desk: Desk) -> None:
     people = Characters(desk.database, "local", desk.project_id)
     ann, _ = await people.add(1, {"name": "Ann"})

@@ -5,11 +5,12 @@ What is there is not made again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from fractions import Fraction
 from typing import get_args
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.analysis import Analysis
@@ -19,14 +20,15 @@ from libs.contracts.facts import TrackAnalyzed, WorkFact
 from libs.contracts.jobs import ASPECTS, Aspect, JobKind, JobOptions, check_means
 from libs.contracts.projects import ASPECT_OF
 from libs.contracts.storyboard import Storyboard
+from services.ingest import tables as t
 from services.ingest.ledger import Ledger
 from services.ingest.projects.characters import read_characters
 from services.ingest.projects.editing import Editing
-from services.ingest.projects.opened import takes_that_fit
+from services.ingest.projects.opened import Opened, TakeRow, takes_that_fit
 from services.ingest.projects.records import Project
 from services.ingest.projects.store import read_project
 from services.ingest.records import Accepted, NewJob
-from services.ingest.state import Given
+from services.ingest.state import Given, Wanted
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,9 +110,12 @@ class Orders:
             return await self._accept(project, kind, await self._heard(project), wish, key=key, digest=digest)
         scenes = await self._editing.scenes()
         fit = takes_that_fit(scenes.at, scenes.shown, scenes.stale, fresh=kind == "full")
-        made = {**scenes.at.made, **fit}
         at = scenes.at
-        return await self._accept(at.project, kind, made, wish, board=at.board, key=key, digest=digest)
+        made = {**at.made, **fit}
+        missing = [scene for scene in scenes.shown if f"animate.{scene}" not in fit]
+        async with self._editing.database.read() as connection:
+            own = await own_again(connection, at, [scenes.shown[scene] for scene in missing])
+        return await self._accept(at.project, kind, made, wish, board=at.board, takes=own, key=key, digest=digest)
 
     async def _heard(self, project: Project) -> dict[str, WorkFact]:
         """What was heard of the song, corrected beats included, if anything was yet."""
@@ -127,6 +132,7 @@ class Orders:
         wish: Wish,
         *,
         board: Storyboard | None = None,
+        takes: dict[str, Wanted] | None = None,
         first: Callable[[AsyncConnection], Awaitable[None]] | None = None,
         key: str,
         digest: str,
@@ -151,7 +157,7 @@ class Orders:
             duration=project.duration,
             kind=kind,
             project_id=project.id,
-            given=Given(made=made, characters=characters),
+            given=Given(made=made, takes=takes or {}, characters=characters),
             caption=wish.caption,
             client_run=wish.client_run,
         )
@@ -175,6 +181,26 @@ def as_planned(options: JobOptions, board: Storyboard) -> JobOptions:
     shape = Fraction(board.width, board.height)
     aspect = min(get_args(Aspect), key=lambda name: abs(ASPECTS[name] - shape))
     return msgspec.structs.replace(options, fps=board.fps, height=height, aspect=aspect, seed=board.seed)
+
+
+async def own_again(connection: AsyncConnection, at: Opened, rows: Sequence[TakeRow]) -> dict[str, Wanted]:
+    """The person's own pictures and clips, of takes that cover their scenes no more: they are fitted again."""
+    shots = {shot.scene.id: shot for shot in at.shots}
+    own = {row.id: row for row in rows if row.own and row.scene_id in shots}
+    query = (
+        sa.select(t.takes.c.id, t.takes.c.task, t.jobs.c.given)
+        .join(t.jobs, t.jobs.c.id == t.takes.c.job_id)
+        .where(t.takes.c.id.in_(own))
+    )
+    found: dict[str, Wanted] = {}
+    for take_id, task, given in await connection.execute(query):
+        before: Wanted | None = given.takes.get(task)
+        if before is not None:
+            shot = shots[own[take_id].scene_id]
+            scene = msgspec.structs.replace(shot.scene, look=before.shot.scene.look)
+            again = msgspec.structs.replace(before, shot=msgspec.structs.replace(shot, scene=scene), show=True)
+            found[f"animate.{scene.id}"] = again
+    return found
 
 
 def options_of(project: Project, wish: Wish) -> JobOptions:

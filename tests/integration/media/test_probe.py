@@ -196,7 +196,7 @@ async def test_refused(make: Make, pool: WorkerPool, tmp_path: Path, kind: str) 
     with pytest.raises(Permanent) as refused:
         await probe_song(path, pool)
     assert refused.value.code == code
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -32,4 +32,5 @@ def test_what_is_installed_from_a_wheel_runs_anywhere(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert {line.split()[0] for line in listed.stdout.splitlines()[1:]} == set(load_library().workflows)
+    table, _, _ = listed.stdout.partition("\n\n")
+    assert {line.split()[0] for line in table.splitlines()[1:]} == set(load_library().workflows)

@@ -64,7 +64,7 @@ async def test_generators_together_keep_to_two_prompts_a_server(
         assert max(most(doubles)) == 2
 
 
-@pytest.mark.parametrize("point", ["posting", pytest.param("running", marks=pytest.mark.matrix)])
+@pytest.mark.parametrize("point", [pytest.param("posting", marks=pytest.mark.matrix), "running"])
 async def test_a_generator_that_slept_disturbs_nobody(
     nats_server: MakeNats, comfyui: ComfyDouble, tmp_path: Path, point: str
 ) -> None:

@@ -89,8 +89,9 @@ async def test_a_generator_that_slept_disturbs_nobody(
         send(sleeper, signal.SIGCONT)
         others = [await rig.order(number) for number in (2, 3, 4)]
         await rig.told(task, *others)
-        assert rig.count("accepted") <= 4 + (point == "posting"), "one is wasted at most"
-        assert most([comfyui])[0] <= 2
+        wasted = int(point == "posting")  # what was on its way to the server, and is sent again, has no slot
+        assert rig.count("accepted") <= 4 + wasted
+        assert most([comfyui])[0] <= 2 + wasted
 
 
 @pytest.mark.matrix

@@ -154,10 +154,10 @@ class Outbox:
     async def _note(self, connection: AsyncConnection, sent: list[Any]) -> None:
         if not sent:
             return
-        now = self._clock()
-        ids = [row.id for row in sent]
-        await connection.execute(sa.update(t.outbox).where(t.outbox.c.id.in_(ids)).values(sent_at=now))
-        c = t.tasks.c
+        now, o, c = self._clock(), t.outbox.c, t.tasks.c
+        # By what they say, too: SQLite gives the number of a row that was withdrawn meanwhile to another one.
+        these = sa.tuple_(o.id, o.message).in_([(row.id, row.message) for row in sent])
+        await connection.execute(sa.update(t.outbox).where(these).values(sent_at=now))
         for row in sent:
             if row.kind == "task":
                 await connection.execute(

@@ -488,6 +488,23 @@ async def test_cancel_takes_back_what_has_not_gone_out(books: Books) -> None:
         await books.ledger.cancel("nobody")
 
 
+async def test_a_cancel_while_tasks_go_out_loses_no_message(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    if books.database.locks_rows:
+        return  # there the end waits until they have gone out
+    job_id = await books.accept(URL)
+    publish = books.wire.publish_task
+
+    async def meanwhile(task: Task) -> None:
+        await publish(task)
+        if task.task == FIRST[-1]:
+            await books.ledger.cancel(job_id)
+
+    monkeypatch.setattr(books.wire, "publish_task", meanwhile)
+    await books.flush()
+    await books.flush()
+    assert [task.task for task in books.wire.tasks] == [*FIRST, "notify"]
+
+
 async def test_two_who_cancel_at_once_end_it_once(books: Books) -> None:
     job_id = await books.accept()
     results = await asyncio.gather(*(books.ledger.cancel(job_id) for _ in range(4)), return_exceptions=True)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from tests.ports import free_port
+from tests.ports import free_ports
 from tests.waiting import wait_until
 
 SERVICES = ("ingest", "analyzer", "planner", "generator", "composer", "notifier")
@@ -127,7 +127,7 @@ class Fleet:
         self.folder = folder
         self.artifacts = folder / "artifacts"
         self.database = folder / "ledger.sqlite3"
-        self.ports = {name: free_port() for name in SERVICES}
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self.client = Client(f"http://127.0.0.1:{self.ports['ingest']}")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environ = {

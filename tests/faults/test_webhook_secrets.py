@@ -33,8 +33,10 @@ async def overheard(server: NatsServer) -> AsyncIterator[list[bytes]]:
         heard.append(message.data)
 
     await client.subscribe("beatloom.>", cb=listen)
-    yield heard
-    await client.close()
+    try:
+        yield heard
+    finally:
+        await client.close()
 
 
 async def all_delivered(api: httpx.AsyncClient, count: int) -> bool:
@@ -63,7 +65,11 @@ async def test_a_killed_notifier_sends_again_and_nobody_reads_a_secret(
                 order = await api.post("/api/v1/jobs", files={"song": ("a.wav", song())}, data={"options": options})
                 job_id = order.json()["job_id"]
                 await api.post(f"/api/v1/jobs/{job_id}/cancel")
-                await until(lambda: len(receiver.got) == 2, seconds=60)
+                await notifier.url()
+                try:
+                    await until(lambda: len(receiver.got) == 2, seconds=40)
+                except AssertionError as error:
+                    raise AssertionError(f"{len(receiver.got)} came\n{ingest.log()}\n{notifier.log()}") from error
                 notifier.kill()  # it has sent both and heard of neither
                 logs += notifier.log()
                 receiver.wait_s = 0.0

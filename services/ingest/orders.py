@@ -18,10 +18,10 @@ from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from libs.outbound.urls import ANY_HOST, MAX_URL_CHARS, check_url
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, NewJob
+from services.ingest.texts import check_text
 from services.ingest.uploads.desk import Source, look, stored
 from services.ingest.uploads.sink import Received
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 Meta = msgspec.Meta
@@ -48,8 +48,7 @@ def read_options(data: bytes, callback_allow: Collection[str] = (ANY_HOST,)) -> 
         raise Permanent("bad_options", f"The options are not valid: {error}") from error
     options = JobOptions(**msgspec.structs.asdict(submitted))
     for name in ("prompt", "title"):
-        if _CONTROLS.search(getattr(options, name)):
-            raise Permanent("bad_options", f"`{name}` holds control characters.")
+        check_text(name, getattr(options, name))
     check_style(options.style)
     parse_fps(options.fps)
     if options.callback_url:

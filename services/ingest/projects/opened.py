@@ -70,6 +70,17 @@ class TakeRow(NamedTuple):
 TAKE = sa.select(*(t.takes.c[name] for name in TakeRow._fields))
 
 
+def track_of(blob: Blob, heard: Analysis) -> TrackAnalyzed:
+    """An analysis as the fact that it was made."""
+    return TrackAnalyzed(
+        analysis=blob,
+        duration=heard.duration,
+        bpm=heard.tempo.bpm,
+        sections=len(heard.sections),
+        notices=heard.notices,
+    )
+
+
 class Opened(NamedTuple):
     """A project with its documents."""
 
@@ -109,13 +120,6 @@ class Opened(NamedTuple):
     def made(self) -> dict[str, WorkFact]:
         """What a job over the project begins with: what was heard, and what is planned."""
         heard, board = self.analysis, self.board
-        track = TrackAnalyzed(
-            analysis=self.analysis_blob,
-            duration=heard.duration,
-            bpm=heard.tempo.bpm,
-            sections=len(heard.sections),
-            notices=heard.notices,
-        )
         planned = StoryboardPlanned(
             storyboard=self.storyboard_blob,
             fps=board.fps,
@@ -125,7 +129,7 @@ class Opened(NamedTuple):
             shots=self.shots,
             stills=board.stills or (),
         )
-        return {"analyze": track, "plan": planned}
+        return {"analyze": track_of(self.analysis_blob, heard), "plan": planned}
 
 
 class Documents:

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.analysis import Analysis
-from libs.contracts.artifacts import Blob
 from libs.contracts.errors import Permanent
-from libs.contracts.facts import TrackAnalyzed, WorkFact
+from libs.contracts.facts import WorkFact
 from libs.contracts.jobs import ASPECTS, Aspect, JobKind, JobOptions, check_means
 from libs.contracts.projects import ASPECT_OF
 from libs.contracts.storyboard import Storyboard
@@ -24,7 +23,7 @@ from services.ingest import tables as t
 from services.ingest.ledger import Ledger
 from services.ingest.projects.characters import read_characters
 from services.ingest.projects.editing import Editing
-from services.ingest.projects.opened import Opened, TakeRow, takes_that_fit
+from services.ingest.projects.opened import Opened, TakeRow, takes_that_fit, track_of
 from services.ingest.projects.records import Project
 from services.ingest.projects.store import read_project
 from services.ingest.records import Accepted, NewJob
@@ -162,17 +161,6 @@ class Orders:
             client_run=wish.client_run,
         )
         return await self._ledger.accept(order, key=key, body_digest=digest, first=first)
-
-
-def track_of(blob: Blob, heard: Analysis) -> TrackAnalyzed:
-    """An analysis as the fact that it was made."""
-    return TrackAnalyzed(
-        analysis=blob,
-        duration=heard.duration,
-        bpm=heard.tempo.bpm,
-        sections=len(heard.sections),
-        notices=heard.notices,
-    )
 
 
 def as_planned(options: JobOptions, board: Storyboard) -> JobOptions:

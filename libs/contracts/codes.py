@@ -38,6 +38,19 @@ CODES: dict[str, Code] = {
         422, "The picture has too many pixels.", "Send a picture of at most 50 megapixels, 16,384 on a side."
     ),
     "bad_lyrics": Code(422, "The lyrics can't be read.", "Send UTF-8 text: plain, .lrc or .srt, at most 200 KB."),
+    "bad_script": Code(422, "The script can't be read.", "Send UTF-8 text of at most 200,000 characters."),
+    "script_empty": Code(422, "The script has nothing that can be said.", "Send at least one word."),
+    "script_too_long": Code(
+        422,
+        "The script takes longer than 15 minutes to say.",
+        "Cut it to about 2,000 words, or make several videos of it.",
+    ),
+    "voice_unknown": Code(422, "There is no voice of this name.", "The message lists the voices that there are."),
+    "voice_cannot_say": Code(
+        422,
+        "The voice can't say any word of the script.",
+        "Choose a voice of the script's language: see docs/scripts.md.",
+    ),
     "bad_options": Code(422, "The options are not valid.", "See the options of POST /api/v1/jobs at /schema."),
     "bad_callback_url": Code(
         422,
@@ -113,8 +126,10 @@ CODES: dict[str, Code] = {
     "no_secret_key": Code(
         503, "The server has no key to seal secrets with.", "Set BEATLOOM_SECRET_KEY, the same for every service."
     ),
-    "script_unsupported": Code(
-        422, "Videos of a script alone can't be made yet.", "Give `audio_url`: a song to make the video of."
+    "narrated": Code(
+        409,
+        "A narrated video's cuts and beats follow its voice.",
+        "Change the script instead: order it anew; what is the same is not made again.",
     ),
     "gone": Code(410, "The video was removed.", "Run the job again: POST /api/v1/jobs/{id}/retry."),
     "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),
@@ -144,6 +159,10 @@ CODES: dict[str, Code] = {
     ),
     # What happened during the work.
     "input_missing": Code(500, "An input of the work is gone.", "It is made again; no action is needed."),
+    "voice_unavailable": Code(
+        503, "No voice can be had now.", "Look at the generator's log; it is tried again by itself."
+    ),
+    "voice_failed": Code(500, "The voice made no sound of a sentence.", "The message says which; retry the job."),
     "media_tool_failed": Code(500, "ffmpeg failed.", "The details are in the job's error."),
     "timeout": Code(504, "The work took longer than its limit.", "Retry the job; raise the limit if it repeats."),
     "worker_lost": Code(500, "The worker died again and again on this work.", "Look at its log, then replay."),

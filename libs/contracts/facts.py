@@ -36,6 +36,26 @@ class TrackAnalyzed(msgspec.Struct, frozen=True, kw_only=True, tag="track.analyz
     notices: tuple[Notice, ...] = ()
 
 
+class VoiceRendered(msgspec.Struct, frozen=True, kw_only=True, tag="voice.rendered"):
+    """The script has been spoken."""
+
+    sound: Blob
+    """FLAC, 48 kHz, mono, -16 LUFS: what is heard, pauses included."""
+    voiceover: Blob
+    """The same as MP3."""
+    narration: Blob
+    """When each word is heard: a `Narration` as JSON."""
+    analysis: Blob
+    """The same as an `Analysis`: words, energy, paragraphs as sections; no beats."""
+    duration: float
+    sentences: int
+    made: int
+    """Of these, how many the voice was asked for; the others had been spoken before."""
+    voice: str
+    backend: str
+    notices: tuple[Notice, ...] = ()
+
+
 class StoryboardPlanned(msgspec.Struct, frozen=True, kw_only=True, tag="storyboard.planned"):
     """The video has been directed; each shot is to be made."""
 
@@ -95,6 +115,13 @@ class SceneConformed(msgspec.Struct, frozen=True, kw_only=True, tag="scene.confo
     """How many of them are files of their own; the others lie in the clip."""
 
 
+class SceneImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame of a scene, as a JPEG."""
+
+    scene_id: str
+    blob: Blob
+
+
 class VideoComposed(msgspec.Struct, frozen=True, kw_only=True, tag="video.composed"):
     """The file is finished and has passed its checks."""
 
@@ -105,6 +132,10 @@ class VideoComposed(msgspec.Struct, frozen=True, kw_only=True, tag="video.compos
     duration: float
     sheet: Blob | None = None
     """The contact sheet."""
+    manifest: Blob | None = None
+    """Of a narrated video: what is told, shown and heard in each scene, as JSON."""
+    images: tuple[SceneImage, ...] = ()
+    """Of a narrated video: one of each scene."""
 
 
 class DeliveryAttempted(msgspec.Struct, frozen=True, kw_only=True, tag="delivery.attempted"):
@@ -161,6 +192,7 @@ class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job.cancelled
 WorkFact = (
     SourceFetched
     | TrackAnalyzed
+    | VoiceRendered
     | StoryboardPlanned
     | StillRendered
     | TakeRendered
@@ -174,6 +206,7 @@ WorkFact = (
 FactBody = (
     SourceFetched
     | TrackAnalyzed
+    | VoiceRendered
     | StoryboardPlanned
     | StillRendered
     | TakeRendered

@@ -141,6 +141,10 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     lossless_audio: bool = False
     """Copy a FLAC song into the video as it is, instead of AAC."""
     title: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    voice: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    """Of a script: the voice that speaks it, by its name; empty: that of the settings."""
+    speed: Annotated[float, msgspec.Meta(ge=0.5, le=2)] = 1.0
+    """Of a script: how fast it is spoken; 1 is the voice's own pace."""
     callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
 
 

@@ -9,12 +9,14 @@ import msgspec
 from libs.contracts.analysis import Analysis
 from libs.contracts.check import Check
 from libs.contracts.report import Report
+from libs.contracts.scripts import Narration
 from libs.contracts.storyboard import Storyboard
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "analysis": Analysis,
     "storyboard": Storyboard,
     "report": Report,
+    "narration": Narration,
     "check": Check,
 }
 

@@ -35,14 +35,31 @@ class Analyze(msgspec.Struct, frozen=True, kw_only=True, tag="analyze"):
     lyrics: Blob | None = None
 
 
+class Voice(msgspec.Struct, frozen=True, kw_only=True, tag="voice"):
+    """Speak a script. Done: `voice.rendered`."""
+
+    script: Blob
+    """A `Script` as JSON."""
+    options: JobOptions
+    """Of these, what the sound depends on: voice, speed, fps, and whether a title needs time before the first
+    word."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan"):
     """Direct the video. Done: `storyboard.planned`."""
 
     analysis: Blob
+    """Of the song, or of the narration."""
     options: JobOptions
     seed: int
     image: Blob | None = None
     characters: tuple[Character, ...] = ()
+    narration: Blob | None = None
+    """What is said, as JSON; None: nothing is narrated."""
+    script: Blob | None = None
+    """What was sent to be said, with the prompts of scenes."""
+    bed: Blob | None = None
+    """The analysis of the music under the voice."""
 
 
 class Imagine(msgspec.Struct, frozen=True, kw_only=True, tag="imagine"):
@@ -77,6 +94,9 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
     clip: Blob | None = None
     """The person's own clip: it is fitted to the shot, and nothing is drawn."""
+    own_clock: bool = False
+    """Time begins with the clip: what it shows does not depend on where in the video it lies. So are the scenes of
+    a narrated video."""
 
 
 class Takes(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +127,16 @@ class StageUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Of the stage that makes them."""
 
 
+class Narrated(msgspec.Struct, frozen=True, kw_only=True):
+    """What a narrated video has besides its voice."""
+
+    narration: Blob
+    voiceover: Blob
+    """The voice as MP3."""
+    bed: Blob | None = None
+    """The music under the voice."""
+
+
 class Compose(msgspec.Struct, frozen=True, kw_only=True, tag="compose"):
     """Cut the clips to the song. Done: `video.composed`."""
 
@@ -118,6 +148,8 @@ class Compose(msgspec.Struct, frozen=True, kw_only=True, tag="compose"):
     usage: tuple[StageUsage, ...] = ()
     """For the report; does not change the picture and is no part of the result's key. That of `composing` is what
     was done ahead."""
+    narrated: Narrated | None = None
+    """Then `song` is the voice."""
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True, tag="mix"):
@@ -125,6 +157,8 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, tag="mix"):
 
     song: Blob
     options: JobOptions
+    narrated: Narrated | None = None
+    """Then `song` is the voice."""
 
 
 class Conform(msgspec.Struct, frozen=True, kw_only=True, tag="conform"):
@@ -177,11 +211,12 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     """That of the job."""
 
 
-TaskBody = Fetch | Analyze | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
-TaskKind = Literal["fetch", "analyze", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"]
+TaskBody = Fetch | Analyze | Voice | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
+TaskKind = Literal["fetch", "analyze", "voice", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"]
 TASK_KINDS: tuple[TaskKind, ...] = (
     "fetch",
     "analyze",
+    "voice",
     "plan",
     "imagine",
     "animate",
@@ -204,7 +239,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: fetch, analyze, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of
+    """Natural key within the run: fetch, analyze, voice, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of
     several takes), conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""

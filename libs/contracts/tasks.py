@@ -239,8 +239,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: fetch, analyze, voice, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for one of
-    several takes), conform.s003, compose, notify."""
+    """Natural key within the run: fetch, analyze, voice, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for
+    one of several takes), conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""
     owner: str

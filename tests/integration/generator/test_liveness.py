@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ from tests.unit.generator.scenes import shot
 from tests.waiting import until
 
 SEED = 7
+ACK_WAIT_S = 3.0
+"""Long beside what a busy machine is late by."""
+SILENCE_S = 40.0
 WORKFLOW = "wan22-5b"
 
 
@@ -287,39 +290,41 @@ async def test_servers_that_fall_silent_leave_deliveries_for_workers_that_die(
     workers: WorkerPool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(following, "LIFE_S", 1.6)
-    monkeypatch.setattr(following, "AWAY_S", 5.6)
+    monkeypatch.setattr(following, "LIFE_S", 3.0)
+    monkeypatch.setattr(following, "AWAY_S", 3.0 + 2 * ACK_WAIT_S)
     nats = nats_server()
-    bus = await Bus.connect(nats.url, nats.token, name="test", ack_wait_s=1.0)
-    await bus.ensure_topology()
     doubles = [comfyui_servers(step_s=0.3) for _ in range(3)]
-    async with generator(bus, tmp_path, [double.url for double in doubles], workers=workers) as made:
+    async with AsyncExitStack() as ends:
+        bus = await Bus.connect(nats.url, nats.token, name="test", ack_wait_s=ACK_WAIT_S)
+        ends.push_async_callback(bus.close)
+        await bus.ensure_topology()
+        urls = [double.url for double in doubles]
+        made = await ends.enter_async_context(generator(bus, tmp_path, urls, workers=workers))
         await able(made, 3)
         for server in made.pool.roster.servers.values():
             monkeypatch.setattr(server.gateway, "_quick_s", 0.2)
         handlers: Mapping[Any, Callable[..., Any]] = {"animate": lambda task, context: one(made, task, context)}
         worker = Worker(bus, handlers, concurrency=4)
+        ends.push_async_callback(worker.stop)
         await worker.start()
         await bus.publish_task(await made.order(shot(frames=20)))
         for number in range(2):
-            await until(lambda count=number + 1: sum(map(accepted, doubles)) == count)
+            await until(lambda count=number + 1: sum(map(accepted, doubles)) == count, seconds=SILENCE_S)
             for double in doubles:
                 double.set(answer_s=1.0 if double.state["running"] else 0.0)
-        await until(lambda: sum(map(accepted, doubles)) == 3)
+        await until(lambda: sum(map(accepted, doubles)) == 3, seconds=SILENCE_S)
         for double in doubles:
             double.set(answer_s=0.0)
 
         async def done() -> bool:
             return await waiting(bus) == 0
 
-        await until(done)
+        await until(done, seconds=SILENCE_S)
         told = [fact.body for fact in await facts(bus)]
         assert len(told) == 1
         assert isinstance(told[0], TakeRendered)
         assert sum(map(accepted, doubles)) == 3
         assert await deliveries(bus) <= 3, "one, and one for each silence"
-        await worker.stop()
-    await bus.close()
 
 
 async def one(made: Generator, task: Task, context: TaskContext) -> list[Any]:

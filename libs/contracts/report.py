@@ -98,6 +98,27 @@ class Following(msgspec.Struct, frozen=True, kw_only=True):
     """How late the picture answers the beats, or else the onsets."""
 
 
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """How a narrated video goes with its voice."""
+
+    words: int
+    """Of the narration."""
+    words_shown: int
+    """That light up in captions; 0 without captions."""
+    word_worst_ms: float | None
+    """The farthest that a word lights up from where it is heard; None without captions."""
+    cuts_in_pauses: float | None
+    """Share of the cuts that lie where nobody speaks, 0..1; None without cuts."""
+    cut_worst_ms: float | None
+    """The farthest that a cut lies inside of speech; 0 when all lie in pauses."""
+    voice_lufs: float | None
+    """The voice alone, as loud as it is in the sound."""
+    bed_below_lu: float | None
+    """How far the music stays below it where it is loudest while somebody speaks; None without music."""
+    clicks: int
+    """Joins of sentences at which a click is heard."""
+
+
 class BitRate(msgspec.Struct, frozen=True, kw_only=True):
     """Megabits a second of one stream."""
 
@@ -140,8 +161,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     light_follows: Following | None = None
     picture_rate: BitRate | None = None
     sound_rate: BitRate | None = None
+    telling: Telling | None = None
+    """Of a narrated video."""
     warnings: tuple[Notice, ...] = ()
-    """What a person should know of: flashes, red_flashes, still, clipping. The file is delivered all the same."""
+    """What a person should know of: flashes, red_flashes, still, clipping; of narrated
+    videos also clicks, cut_in_speech and loud_bed. The file is delivered all the same."""
     problems: tuple[str, ...] = ()
     """What keeps the file from being delivered; empty in a good one."""
     preview: bool = False

@@ -8,6 +8,7 @@ import msgspec
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.check import Check
+from libs.contracts.manifest import Manifest
 from libs.contracts.report import Report
 from libs.contracts.scripts import Narration
 from libs.contracts.storyboard import Storyboard
@@ -17,6 +18,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "storyboard": Storyboard,
     "report": Report,
     "narration": Narration,
+    "manifest": Manifest,
     "check": Check,
 }
 

@@ -18,7 +18,8 @@ Priority = Literal["high", "low"]
 class Fetch(msgspec.Struct, frozen=True, kw_only=True, tag="fetch"):
     """Get the files that an order names by their address. Done: `source.fetched`."""
 
-    audio_url: str
+    audio_url: str = ""
+    """Empty: there is no song, or it was sent."""
     image_url: str = ""
     options: JobOptions = JobOptions()
     """What has to fit to the files."""
@@ -135,6 +136,8 @@ class Narrated(msgspec.Struct, frozen=True, kw_only=True):
     """The voice as MP3."""
     bed: Blob | None = None
     """The music under the voice."""
+    bed_analysis: Blob | None = None
+    """What is heard in it, so that it is repeated from bar to bar; None: as a whole."""
 
 
 class Compose(msgspec.Struct, frozen=True, kw_only=True, tag="compose"):
@@ -173,6 +176,8 @@ class Conform(msgspec.Struct, frozen=True, kw_only=True, tag="conform"):
     clips: tuple[Clip, ...]
     """The scene's own, and that of the scene before when the two crossfade."""
     options: JobOptions
+    narrated: Narrated | None = None
+    """Then captions light up with the voice, and the scene's picture is kept."""
 
 
 class TellableFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +208,9 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     videos: tuple[TellableFile, ...] = ()
     """The clips, in order of their scenes."""
     images: tuple[TellableFile, ...] = ()
+    """Of a narrated video those of its scenes, else poster and contact sheet."""
+    voiceover: TellableFile | None = None
+    """Of a narrated video."""
     secrets: tuple[str, ...] = ()
     """Sealed with the key of the settings; each of them signs. Empty: the notifier's own secret signs."""
     strict: bool = False

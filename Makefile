@@ -11,7 +11,8 @@ ARGS ?=
 
 # What a person names may hold quotes, `$` and spaces: it goes by the environment, never through make's
 # own expansion or the shell's.
-VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS LYRICS_STYLE TITLE STYLE ASPECT HEIGHT FPS SEED OUT PREVIEW
+VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS LYRICS_STYLE TITLE STYLE ASPECT HEIGHT FPS SEED OUT PREVIEW \
+	SCRIPT MUSIC PROMPTS VOICE SPEED LANGUAGE
 unexport $(VIDEO_VARIABLES)
 $(foreach name,$(VIDEO_VARIABLES),$(eval export VIDEO_$(name) := $$(value $(name))))
 
@@ -29,6 +30,8 @@ help: ## This help
 	@echo '           IMAGE= TITLE= LYRICS= STYLE= ASPECT= PROMPT= LYRICS_STYLE= HEIGHT= FPS= SEED= OUT=   if wanted'
 	@echo '           PREVIEW=1: a small one first, in seconds; it names the seed'
 	@echo '           without SONG: a short sample song'
+	@echo 'make video SCRIPT=path/to/text.txt the same of a text that a voice speaks'
+	@echo '           MUSIC= PROMPTS= VOICE= SPEED= LANGUAGE= and what is named above, if wanted'
 	@echo 'make test                          sets everything up, passes the tests, makes a video of the sample'
 	@echo
 	@echo 'make setup        .venv from the locks, nothing else'
@@ -60,12 +63,20 @@ set --; \
 [ -z "$$VIDEO_FPS" ] || set -- "$$@" "--fps=$$VIDEO_FPS"; \
 [ -z "$$VIDEO_SEED" ] || set -- "$$@" "--seed=$$VIDEO_SEED"; \
 [ -z "$$VIDEO_OUT" ] || set -- "$$@" "--output=$$VIDEO_OUT"; \
-[ -z "$$VIDEO_PREVIEW" ] || set -- "$$@" --preview
+[ -z "$$VIDEO_PREVIEW" ] || set -- "$$@" --preview; \
+[ -z "$$VIDEO_MUSIC" ] || set -- "$$@" "--music=$$VIDEO_MUSIC"; \
+[ -z "$$VIDEO_PROMPTS" ] || set -- "$$@" "--prompts=$$VIDEO_PROMPTS"; \
+[ -z "$$VIDEO_VOICE" ] || set -- "$$@" "--voice=$$VIDEO_VOICE"; \
+[ -z "$$VIDEO_SPEED" ] || set -- "$$@" "--speed=$$VIDEO_SPEED"; \
+[ -z "$$VIDEO_LANGUAGE" ] || set -- "$$@" "--language=$$VIDEO_LANGUAGE"
 endef
 
 video:
 	$(call install,standalone)
 	@$(video_options); \
+	if [ -n "$$VIDEO_SCRIPT" ]; then \
+		exec $(BIN)/beatloom render "$$@" "--script=$$VIDEO_SCRIPT" $${VIDEO_SONG:+-- "$$VIDEO_SONG"}; \
+	fi; \
 	[ -n "$$VIDEO_SONG" ] || $(BIN)/python examples/make_sample.py build/sample.wav; \
 	exec $(BIN)/beatloom render "$$@" -- "$${VIDEO_SONG:-build/sample.wav}"
 

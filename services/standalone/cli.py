@@ -123,14 +123,14 @@ def _workflows(arguments: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(
-        prog="beatloom", description="A song in, a finished music video out, cut on the beat."
-    )
+    top = argparse.ArgumentParser(prog="beatloom", description="A song or a script in, a finished video out.")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    render = commands.add_parser("render", help="make a video of a song")
+    render = commands.add_parser("render", help="make a video of a song, or of a script")
     render.set_defaults(command=_render)
-    render.add_argument("song", type=Path, metavar="SONG", help="MP3, M4A, WAV, FLAC, OGG, or the sound of a video")
+    render.add_argument(
+        "song", type=Path, nargs="?", metavar="SONG", help="MP3, M4A, WAV, FLAC, OGG, or the sound of a video"
+    )
     render.add_argument("--image", type=Path, metavar="F", help="theme picture: JPEG, PNG or WebP")
     render.add_argument("--prompt", default="", metavar="TEXT", help="what the video should look like")
     render.add_argument("--lyrics", type=Path, metavar="F", help="lyrics as .lrc, .srt or plain text")
@@ -144,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
         "--preview", action="store_true", help="a small, quick one of the same video: SONG.preview.mp4"
     )
     render.add_argument("--json", action="store_true", help="one object on stdout; progress goes to stderr")
+    _add_script(render)
     _add_options(render)
     _add_backends(render)
 
@@ -204,6 +205,24 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         default="auto",
         choices=get_args(LyricsStyle),
         help="how lyrics are shown: as captions, as type in the picture (line, stack, sweep), or not at all",
+    )
+
+
+def _add_script(command: argparse.ArgumentParser) -> None:
+    told = command.add_argument_group("narrated videos", "In place of a song: a text that a voice speaks.")
+    told.add_argument(
+        "--script", type=Path, metavar="F.txt", help="what is said: UTF-8 text, paragraph by paragraph"
+    )
+    told.add_argument("--music", type=Path, metavar="F", help="music under the voice")
+    told.add_argument(
+        "--prompts", type=Path, metavar="F.txt", help="what the scenes show, a line for each, in their order"
+    )
+    told.add_argument("--voice", default="", metavar="NAME", help="who speaks (default: BEATLOOM_GENERATOR_VOICE)")
+    told.add_argument(
+        "--speed", type=float, metavar="N", help="how fast: 0.5 to 2 (default 1, the voice's own pace)"
+    )
+    told.add_argument(
+        "--language", default="", metavar="CODE", help="of the script, as in de (default: the voice's own)"
     )
 
 

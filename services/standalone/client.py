@@ -17,6 +17,7 @@ import msgspec
 
 from libs.contracts.codes import CODES
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.contracts.scripts import Script
 from services.standalone.sse import Event, EventParser
 
 CONNECT_S = 5.0
@@ -58,15 +59,27 @@ class ApiClient:
         return msgspec.json.decode(answer.content) if answer.content else None
 
     async def order(
-        self, song: Path, options: dict[str, Any], *, image: Path | None = None, lyrics: Path | None = None
+        self,
+        song: Path | None,
+        options: dict[str, Any],
+        *,
+        image: Path | None = None,
+        lyrics: Path | None = None,
+        script: Script | None = None,
     ) -> str:
-        """Send a job; its id."""
+        """Send a job; its id. Of a script, the song is the music under the voice."""
         sent = {"song": song, "image": image, "lyrics": lyrics}
         files = {name: path.open("rb") for name, path in sent.items() if path is not None}
         try:
-            parts = {name: (sent_name(path), files[name]) for name, path in sent.items() if path is not None}
-            form = {"options": msgspec.json.encode(options).decode()}
-            accepted = await self.request("POST", f"{API}/jobs", files=parts, data=form)
+            parts: dict[str, Any] = {"options": (None, msgspec.json.encode(options))}
+            if script is not None:
+                parts["script"] = (None, script.text.encode(errors="replace"))
+                if script.prompts:
+                    parts["prompts"] = (None, msgspec.json.encode(script.prompts))
+                if script.language:
+                    parts["language"] = (None, script.language)
+            parts |= {name: (sent_name(path), files[name]) for name, path in sent.items() if path is not None}
+            accepted = await self.request("POST", f"{API}/jobs", files=parts)
         finally:
             for file in files.values():
                 file.close()

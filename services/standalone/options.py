@@ -20,6 +20,9 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
     given: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     given["preview"] = getattr(arguments, "preview", False)
     given["fill"] = getattr(arguments, "fill", True)
+    given["voice"] = getattr(arguments, "voice", "")
+    speed = getattr(arguments, "speed", None)
+    given["speed"] = 1.0 if speed is None else speed
     hint = "See `beatloom render --help`."
     for option, check, value in (("fps", parse_fps, arguments.fps), ("style", check_style, arguments.style)):
         try:

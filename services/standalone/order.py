@@ -14,14 +14,17 @@ from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions, check_means
 from services.standalone.backends import Backends, chosen_backends
 from services.standalone.options import existing_file, job_options
+from services.standalone.script_file import ScriptFile, read_script_file
 
 MAX_STEM_BYTES = 200
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Files are absolute paths; the song, the picture and the lyrics exist and can be read."""
+    """Files are absolute paths; the song, the script, the picture and the lyrics exist and can be read."""
 
-    song: Path
+    song: Path | None
+    """With a script: the music under the voice, if any."""
+    script: ScriptFile | None
     image: Path | None
     lyrics: Path | None
     options: JobOptions
@@ -34,22 +37,27 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_order(arguments: argparse.Namespace) -> Order:
-    """Raises `Permanent`: not_found, bad_options, and what settings raise."""
-    song = existing_file(arguments.song, "song")
+    """Raises `Permanent`: not_found, bad_script, bad_options, and what settings raise."""
+    _check_sources(arguments)
+    script = read_script_file(arguments)
+    song = _song(arguments)
     image = existing_file(arguments.image, "picture") if arguments.image else None
     lyrics = existing_file(arguments.lyrics, "lyrics file") if arguments.lyrics else None
     options = job_options(arguments)
     backends = chosen_backends(arguments, os.environ)
-    out = (arguments.output or Path(default_name(song, preview=options.preview))).absolute()
+    named_after = script.path if script else arguments.song
+    out = (arguments.output or Path(default_name(named_after, preview=options.preview))).absolute()
     report, sheet = report_path(out), sheet_path(out)
-    _check_out(out, {song, image, lyrics} - {None})
+    _check_out(out, {song, image, lyrics, *((script.path, script.prompts) if script else ())} - {None})
     keep = arguments.keep.absolute() if arguments.keep else None
     if keep is not None:
         _check_keep(keep)
     # A title may still come from the song's tags: ingest reads them.
-    check_means(options.style, picture=image is not None, title=True, lyrics=lyrics is not None)
+    words = lyrics is not None or script is not None
+    check_means(options.style, picture=image is not None, title=True, lyrics=words)
     return Order(
         song=song,
+        script=script,
         image=image,
         lyrics=lyrics,
         options=options,
@@ -59,6 +67,27 @@ def read_order(arguments: argparse.Namespace) -> Order:
         sheet=sheet,
         keep=keep,
     )
+
+
+def _check_sources(arguments: argparse.Namespace) -> None:
+    """A song or a script, and with each only what goes with it."""
+    hint = "See `beatloom render --help`."
+    if arguments.script is None:
+        if arguments.song is None:
+            raise Permanent("bad_options", "Neither a song nor a script was named.", hint=hint)
+        for name in ("music", "prompts", "voice", "speed", "language"):
+            if getattr(arguments, name) not in (None, ""):
+                raise Permanent("bad_options", f"--{name} goes with --script.", hint=hint)
+    elif arguments.song is not None:
+        raise Permanent("bad_options", f"A song and a script: --music={arguments.song} puts it under the voice.")
+    elif arguments.lyrics is not None:
+        raise Permanent("bad_options", "--lyrics goes with a song: a script is its own captions.", hint=hint)
+
+
+def _song(arguments: argparse.Namespace) -> Path | None:
+    if arguments.script is None:
+        return existing_file(arguments.song, "song")
+    return existing_file(arguments.music, "music") if arguments.music else None
 
 
 def default_name(song: Path, *, preview: bool = False) -> str:

@@ -30,6 +30,10 @@ STAGE_WORDS = {
 }
 
 
+SPEAKING = {"analyzing": "Speaking"}
+"""What else a stage is called where a script is told."""
+
+
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown at a moment."""
 
@@ -37,6 +41,13 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     percent: float = 0.0
     doing: str = ""
     seconds_left: float | None = None
+    narrated: bool = False
+
+    @property
+    def words(self) -> str:
+        """The stage, for people."""
+        told = STAGE_WORDS | SPEAKING if self.narrated else STAGE_WORDS
+        return told.get(self.stage, self.stage)
 
 
 def advance(
@@ -53,6 +64,7 @@ def advance(
         percent=max(before.percent, min(percent, 100.0)) if percent is not None else before.percent,
         doing=doing,
         seconds_left=seconds_left,
+        narrated=before.narrated,
     )
 
 
@@ -66,9 +78,8 @@ def clock(seconds: float | None) -> str:
 
 def plain_line(shown: Shown) -> str:
     """One line for a log: ` 42 %  Drawing scenes: scene 7 of 15, about 1:05 left`."""
-    words = STAGE_WORDS.get(shown.stage, shown.stage)
     rest = ", ".join(part for part in (shown.doing, clock(shown.seconds_left)) if part)
-    return f"{shown.percent:3.0f} %  {words}{': ' if rest else ''}{rest}"
+    return f"{shown.percent:3.0f} %  {shown.words}{': ' if rest else ''}{rest}"
 
 
 class Display(Protocol):
@@ -98,10 +109,9 @@ class BarDisplay:
 
     def show(self, shown: Shown) -> None:
         """Draw this moment."""
-        words = STAGE_WORDS.get(shown.stage, shown.stage)
         self._progress.update(
             self._task,
-            description=words,
+            description=shown.words,
             completed=shown.percent,
             doing=shown.doing,
             left=clock(shown.seconds_left),

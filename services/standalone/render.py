@@ -65,7 +65,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 def render(arguments: argparse.Namespace) -> int:
-    """`beatloom render SONG ...`. Returns 0 done, 2 bad input, 3 failed, 130 cancelled."""
+    """`beatloom render SONG ...`, or `--script F`. Returns 0 done, 2 bad input, 3 failed, 130 cancelled."""
     outcome = Outcome()
     began = time.monotonic()
     code = DONE
@@ -138,7 +138,8 @@ async def _render(
 
 async def _probe(order: Order, pool: WorkerPool) -> None:
     """Before anything starts, so that a bad file is refused at once. Raises `Permanent`."""
-    await probe_song(order.song, pool)
+    if order.song is not None:
+        await probe_song(order.song, pool)
     if order.image is not None:
         await probe_image(order.image, pool)
     if order.lyrics is not None:
@@ -154,10 +155,11 @@ async def _servers(backends: Backends, order: Order) -> list[str]:
 
 async def _make(order: Order, client: ApiClient, display: Display, outcome: Outcome) -> None:
     options: dict[str, Any] = msgspec.to_builtins(order.options)
-    job_id = await client.order(order.song, options, image=order.image, lyrics=order.lyrics)
+    script = order.script.said if order.script else None
+    job_id = await client.order(order.song, options, image=order.image, lyrics=order.lyrics, script=script)
     outcome.job_id = job_id
     try:
-        shown = Shown()
+        shown = Shown(narrated=script is not None)
         async for event in client.follow(job_id):
             shown = show_event(event, shown, display)
         job = await client.job(job_id)

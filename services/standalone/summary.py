@@ -49,12 +49,18 @@ def _made(takes: Takes) -> str:
 def whole_command(order: Order, seed: int) -> str:
     """The command that renders in full what was seen in a preview."""
     words = ["beatloom", "render"]
-    words += [f"--{name}={path}" for name, path in (("image", order.image), ("lyrics", order.lyrics)) if path]
+    script = order.script
+    files = {"image": order.image, "lyrics": order.lyrics}
+    if script is not None:
+        files |= {"script": script.path, "music": order.song, "prompts": script.prompts}
+    words += [f"--{name}={path}" for name, path in files.items() if path]
+    words += [f"--language={script.said.language}"] if script and script.said.language else []
     usual = JobOptions()
-    for name in ("prompt", "title", "style", "lyrics_style", "aspect", "height", "fps"):
+    for name in ("prompt", "title", "style", "lyrics_style", "aspect", "height", "fps", "voice", "speed"):
         value = getattr(order.options, name)
         if value != getattr(usual, name):
             words.append(f"--{name.replace('_', '-')}={value}")
     words += order.backends.words
     words += [] if order.options.fill else ["--no-fill"]
-    return shlex.join([*words, f"--seed={seed}", "--", str(order.song)])
+    words.append(f"--seed={seed}")
+    return shlex.join(words if script else [*words, "--", str(order.song)])

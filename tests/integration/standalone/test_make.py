@@ -110,6 +110,18 @@ def test_without_a_song_the_sample_is_made_and_used(checkout: Path) -> None:
     assert told(done) == [["examples/make_sample.py", "build/sample.wav"], ["render", "--", "build/sample.wav"]]
 
 
+def test_a_script_takes_the_place_of_the_song(checkout: Path) -> None:
+    assert told(make(checkout, "video", f"SCRIPT={NASTY}")) == [["render", f"--script={NASTY}"]]
+    options = {"MUSIC": "-a b.mp3", "PROMPTS": "p $x.txt", "VOICE": "joe", "SPEED": "1.1", "LANGUAGE": "de"}
+    words = [f"--{name.lower()}={value}" for name, value in options.items()]
+    done = make(checkout, "video", SCRIPT="t.txt", TITLE="A", **options)
+    assert told(done) == [["render", "--title=A", *words, "--script=t.txt"]]
+
+
+def test_a_song_beside_a_script_is_told_of_by_the_command_line(checkout: Path) -> None:
+    assert told(make(checkout, "video", "SCRIPT=t", f"SONG={NASTY}")) == [["render", "--script=t", "--", NASTY]]
+
+
 def test_a_failed_render_fails_make(checkout: Path) -> None:
     (checkout / "bin" / "beatloom").write_text("#!/bin/sh\nexit 3\n")
     assert make(checkout, "video", "SONG=x").returncode != 0

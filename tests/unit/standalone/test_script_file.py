@@ -39,8 +39,8 @@ def test_the_video_is_named_after_the_script(script: Path, tmp_path: Path) -> No
 
 
 def test_all_that_goes_with_a_script(script: Path, tmp_path: Path) -> None:
-    words = ["--script", script, "--music", "bed.mp3", "--prompts", "prompts.txt", "--voice", "de_DE-x"]
-    order = order_of(*words, "--speed", "1.25", "--language", "de")
+    words = ["--music", "bed.mp3", "--prompts", "prompts.txt", "--voice", "de_DE-x"]
+    order = order_of("--script", script, *words, "--speed", "1.25", "--language", "de")
     assert order.song == tmp_path / "bed.mp3"
     assert order.script is not None
     assert order.script.said.prompts == ("a sea", "", "a pier at night")

@@ -1,0 +1,1 @@
+"""Scripts as they are read aloud: sentences, words, captions, scenes, and about how long it all takes. Pure."""

@@ -9,7 +9,7 @@ import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions
-from libs.contracts.report import Report
+from libs.contracts.report import Report, Telling
 from libs.contracts.tasks import Takes
 from services.standalone.order import Order
 
@@ -24,12 +24,22 @@ def summary(order: Order, seconds: float, seed: int | None) -> str:
     except (OSError, msgspec.DecodeError) as error:
         raise Permanent("unexpected", f"The report {order.report} can't be read.") from error
     made = f"{report.width} x {report.height}, {report.duration:.1f} s, made in {seconds:.0f} s"
-    beats = report.cut_beat_median_ms
-    found = f", {len(report.cuts)} cuts" + (f", {beats:.0f} ms from the beat (median)" if beats is not None else "")
-    lines = "\n".join((f"{order.out}\n{made}{found}; report: {order.report.name}", *_takes(report, order)))
+    found = _told(report.telling) if report.telling else _on_beat(report.cut_beat_median_ms)
+    cuts = f", {len(report.cuts)} cuts{found}"
+    lines = "\n".join((f"{order.out}\n{made}{cuts}; report: {order.report.name}", *_takes(report, order)))
     if not report.preview or seed is None:
         return lines
     return f"{lines}\nthis was a preview of seed {seed}; the whole video: {whole_command(order, seed)}"
+
+
+def _on_beat(median_ms: float | None) -> str:
+    return "" if median_ms is None else f", {median_ms:.0f} ms from the beat (median)"
+
+
+def _told(telling: Telling) -> str:
+    pauses = "" if telling.cuts_in_pauses is None else f", {telling.cuts_in_pauses:.0%} of them in pauses"
+    shown = "" if telling.word_worst_ms is None else f", shown within {telling.word_worst_ms:.0f} ms"
+    return f"{pauses}, {telling.words} words{shown}"
 
 
 def _takes(report: Report, order: Order) -> Iterator[str]:

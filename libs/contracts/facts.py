@@ -15,11 +15,12 @@ from libs.contracts.storyboard import Clip, Shot, Still
 class SourceFetched(msgspec.Struct, frozen=True, kw_only=True, tag="source.fetched"):
     """The files that the order named by their address are in the store, and can be used."""
 
-    song: Blob
-    song_name: str
+    song: Blob | None = None
+    """None: only a picture was to be fetched."""
+    song_name: str = ""
     """As its address ends; for display."""
-    duration: float
-    """Seconds, as probed."""
+    duration: float = 0.0
+    """Seconds, as probed; 0 without a song."""
     title: str = ""
     """By the file's tags."""
     image: Blob | None = None
@@ -173,6 +174,10 @@ class JobCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="job.completed
     report: Blob | None = None
     poster: Blob | None = None
     sheet: Blob | None = None
+    voiceover: Blob | None = None
+    """Of a narrated video, as are the next two; the voice as MP3."""
+    manifest: Blob | None = None
+    images: tuple[SceneImage, ...] = ()
 
 
 class JobFailed(msgspec.Struct, frozen=True, kw_only=True, tag="job.failed"):

@@ -1,13 +1,14 @@
-"""decide: what is due now. The whole pipeline, its fan-out and fan-in, its retries and its ends.
+"""decide: what is due now: the next tries of the pipeline's tasks, and its ends.
 
 A job begins with what its project has already, and ends where its kind ends: `storyboard` with the plan, `takes`
 with the takes that were asked for, `full` and `export` with the video.
 
 (fetch ─▶)
-song ─▶ analyze ─▶ plan ─▶ imagine × stills ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
-  └───▶ mix                                      └─▶ conform × scenes
-             (a task that can't be tried again) ─▶ failed ─────────────────────────────────▲
-             (somebody ends it)                 ─▶ cancelled ──────────────────────────────┘
+script ─▶ voice ─┐ (a song with it is the music under the voice)
+song ─▶ analyze ─┴▶ plan ─▶ imagine × stills ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
+  └───▶ mix                                       └─▶ conform × scenes
+             (a task that can't be tried again) ─▶ failed ──────────────────────────────────▲
+             (somebody ends it)                 ─▶ cancelled ───────────────────────────────┘
 
 A shot waits for the still that it names, and for no other. A still that can't be made fails nothing: its shots go
 on without it.
@@ -17,44 +18,30 @@ once: compose finds what they made and makes the rest, and fails by itself if it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from libs.contracts.artifacts import Blob
 from libs.contracts.codes import CODES
 from libs.contracts.facts import (
     Fact,
     JobCancelled,
     JobCompleted,
     JobFailed,
-    StillRendered,
     StoryboardPlanned,
     TaskAttemptFailed,
-    TrackAnalyzed,
     VideoComposed,
+    VoiceRendered,
 )
 from libs.contracts.jobs import COMPOSING
 from libs.contracts.messages import Control, DeadLetter
-from libs.contracts.storyboard import Scene
-from libs.contracts.tasks import (
-    AHEAD,
-    Analyze,
-    Animate,
-    Compose,
-    Imagine,
-    Mix,
-    Plan,
-    Task,
-    TaskBody,
-)
-from services.ingest.ahead import conforms
+from libs.contracts.tasks import AHEAD, Task, TaskBody
 from services.ingest.apply import apply, next_seq, record_given_up, record_order
+from services.ingest.pipeline import pipeline
 from services.ingest.retries import Hopeless, Remake, Try, verdict
-from services.ingest.state import Ordered, RunState, Wanted, kind_of, letter_of
-from services.ingest.usage import usage_of
+from services.ingest.state import Ordered, RunState, kind_of, letter_of
 from services.ingest.webhooks.telling import order_of
 
 LEAST_WANTED = 3
@@ -87,7 +74,7 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
     elif lacking := _lacking(state):
         return _end(state, lacking, "failed", now)
     else:
-        tasks = dict(_pipeline(state, now))
+        tasks = dict(pipeline(state, now))
     decisions: list[Decision] = []
     for key in tasks:
         decisions += _next_step(state, tasks, key, now)
@@ -108,94 +95,16 @@ def _completed(state: RunState) -> JobCompleted | None:
             video = state.result("compose", VideoComposed)
             if video is None:
                 return None
-            return JobCompleted(video=video.video, report=video.report, poster=video.poster, sheet=video.sheet)
-
-
-def _pipeline(state: RunState, now: datetime) -> Iterator[tuple[str, TaskBody]]:
-    """Every task whose inputs are there, in order."""
-    brief = state.order
-    if brief.song is None:
-        if brief.given.source is not None:
-            yield "fetch", brief.given.source
-        return
-    yield "analyze", Analyze(song=brief.song, lyrics=brief.lyrics)
-    if brief.kind in COMPOSING:
-        yield "mix", Mix(song=brief.song, options=brief.options)
-    track = state.result("analyze", TrackAnalyzed)
-    if track is None:
-        return
-    seed = brief.options.seed or 0
-    people = brief.given.characters
-    yield (
-        "plan",
-        Plan(analysis=track.analysis, options=brief.options, seed=seed, image=brief.image, characters=people),
-    )
-    board = state.result("plan", StoryboardPlanned)
-    if board is None:
-        return
-    if brief.kind == "storyboard":
-        return
-    wanted = _wanted(state, board)
-    named = {take.shot.scene.still for key, take in wanted.items() if key not in brief.given.made}
-    stills = () if brief.options.preview else tuple(still for still in board.stills if still.id in named)
-    for still in stills:
-        pictures = {character.id: character.picture for character in people}
-        yield f"imagine.{still.id}", Imagine(still=still, image=pictures.get(still.character or "") or brief.image)
-    awaited = {still.id for still in stills if not state.concluded(f"imagine.{still.id}")}
-    for key, take in wanted.items():
-        if take.shot.scene.still not in awaited:
-            yield key, _animate(state, track, board, take)
-    if brief.kind not in COMPOSING:
-        return
-    takes = state.takes
-    if any(shot.scene.id not in takes for shot in board.shots):
-        yield from conforms(brief, track, board, takes)
-    else:
-        yield (
-            "compose",
-            Compose(
-                song=brief.song,
-                analysis=track.analysis,
-                storyboard=board.storyboard,
-                clips=tuple(takes[shot.scene.id].clip for shot in board.shots),
-                options=brief.options,
-                usage=usage_of(state, now),
-            ),
-        )
-
-
-def _wanted(state: RunState, board: StoryboardPlanned) -> dict[str, Wanted]:
-    """The takes to be made, by task: those that were asked for, or one of each shot.
-
-    The longest first, so that no worker has a long one left at the end while the others wait for it.
-    """
-    if state.brief.kind == "takes":
-        return state.brief.given.takes
-    shots = sorted(board.shots, key=lambda shot: -shot.frames)
-    usual = {f"animate.{shot.scene.id}": Wanted(shot=shot) for shot in shots}
-    return usual | {key: take for key, take in state.brief.given.takes.items() if key in usual}
-
-
-def _animate(state: RunState, track: TrackAnalyzed, board: StoryboardPlanned, take: Wanted) -> Animate:
-    brief = state.order
-    return Animate(
-        shot=take.shot,
-        analysis=track.analysis,
-        fps=board.fps,
-        width=board.width,
-        height=board.height,
-        image=take.image or brief.image,
-        preview=brief.options.preview,
-        still=_still_of(state, take.shot.scene),
-        song=brief.song,
-        fill=brief.options.fill,
-        clip=take.clip,
-    )
-
-
-def _still_of(state: RunState, scene: Scene) -> Blob | None:
-    made = state.result(f"imagine.{scene.still}", StillRendered) if scene.still else None
-    return made.blob if made is not None else None
+            voice = state.result("voice", VoiceRendered)
+            return JobCompleted(
+                video=video.video,
+                report=video.report,
+                poster=video.poster,
+                sheet=video.sheet,
+                voiceover=voice.voiceover if voice is not None else None,
+                manifest=video.manifest,
+                images=video.images,
+            )
 
 
 def _lacking(state: RunState) -> JobFailed | None:

@@ -34,7 +34,7 @@ from services.ingest.rows import (
     refer,
     write_change,
 )
-from services.ingest.state import Brief, RunState
+from services.ingest.state import Brief, RunState, Told
 from services.ingest.webhooks.pings import note_ping
 from services.ingest.webhooks.records import Delivery, Standing
 from services.ingest.webhooks.rows import open_again, open_deliveries
@@ -374,6 +374,8 @@ class Ledger:
 
     async def _insert_project(self, connection: AsyncConnection, order: NewJob, now: datetime) -> str:
         """The project of a job that is not about one: it lasts as well, and can be edited later."""
+        script, options = order.given.script, order.options
+        told = Told(script=script, voice=options.voice, speed=options.speed) if script is not None else None
         project = {
             "id": new_id(),
             "owner": order.owner,
@@ -382,6 +384,7 @@ class Ledger:
             "lyrics": order.lyrics,
             "image": order.image,
             "duration": order.duration,
+            "told": told,
             "created_at": now,
             "updated_at": now,
         }

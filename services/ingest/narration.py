@@ -16,6 +16,7 @@ from services.ingest.state import RunState
 _WORK = {
     "fetch": "Fetching the files",
     "analyze": "Hearing the song",
+    "voice": "Speaking the script",
     "plan": "Planning the video",
     "compose": "Putting the video together",
 }

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Retryable
-from libs.contracts.facts import Fact, JobCompleted, StoryboardPlanned, TakeRendered, TrackAnalyzed, VideoComposed
+from libs.contracts.facts import Fact, JobCompleted, StoryboardPlanned, TakeRendered, VideoComposed, VoiceRendered
 from libs.contracts.messages import Control, DeadLetter, decode, encode
 from libs.contracts.tasks import RUN_INDEPENDENT, Task
 from services.ingest import tables as t
@@ -22,7 +22,7 @@ from services.ingest.narration import narrate
 from services.ingest.projects.board import made_of, offer_take, sum_up_project
 from services.ingest.projects.events import ExportReady, ProjectEvent, TakeReady, job_news
 from services.ingest.projects.telling import tell
-from services.ingest.state import Brief, Given, Ordered, RunState, blobs_in, kind_of, scene_of
+from services.ingest.state import Brief, Given, NarratedFiles, Ordered, RunState, blobs_in, kind_of, scene_of
 from services.ingest.webhooks.rows import load_targets
 from services.ingest.webhooks.tries import note_tries
 
@@ -346,7 +346,7 @@ async def _choose_takes(
 
 async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
     """The run's row, for reading."""
-    track = state.result("analyze", TrackAnalyzed)
+    heard = state.heard
     board = state.result("plan", StoryboardPlanned)
     # What was delivered stays what it is, whatever a late fact says.
     completed = state.ending.body if state.ending and isinstance(state.ending.body, JobCompleted) else None
@@ -366,14 +366,28 @@ async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
             notices=state.notices,
             scenes_total=total,
             scenes_done=done,
-            analysis=track.analysis if track else None,
+            analysis=heard.analysis if heard else None,
             storyboard=board.storyboard if board else None,
             video=video.video if video else None,
             report=video.report if video else None,
             poster=video.poster if video else None,
             sheet=video.sheet if video else None,
+            narrated=_narrated(state, video),
         )
     )
+
+
+def _narrated(state: RunState, video: JobCompleted | VideoComposed | None) -> NarratedFiles | None:
+    """The files that only narrated videos have; None for others."""
+    if state.brief.given.script is None:
+        return None
+    voice = state.result("voice", VoiceRendered)
+    voiceover = voice.voiceover if voice is not None else None
+    if isinstance(video, JobCompleted):
+        voiceover = video.voiceover
+    if video is None:
+        return NarratedFiles(voiceover=voiceover)
+    return NarratedFiles(voiceover=voiceover, manifest=video.manifest, images=video.images)
 
 
 OUTBOX_KINDS: dict[type, str] = {Task: "task", Fact: "fact", Control: "control", DeadLetter: "dead"}

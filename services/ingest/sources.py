@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from libs.bus.handler import Handler, TaskContext
-from libs.contracts.errors import Permanent
 from libs.contracts.facts import SourceFetched, WorkFact
 from libs.contracts.jobs import check_means
 from libs.contracts.tasks import Fetch, Task, TaskKind
@@ -39,21 +38,22 @@ async def fetched(desk: Desk, order: Fetch) -> SourceFetched:
         sound, picture = await together(
             _looked(desk, order.audio_url, "audio", folder), _looked(desk, order.image_url, "image", folder)
         )
-        if sound is None:
-            raise Permanent("song_missing")
-        title = order.options.title or sound.facts.title
+        title = order.options.title or (sound.facts.title if sound is not None else "")
         check_means(
             order.options.style,
             picture=order.picture or picture is not None,
             title=bool(title),
             lyrics=order.lyrics,
         )
+        image = await stored(desk, picture) if picture is not None else None
+        if sound is None:
+            return SourceFetched(image=image)
         return SourceFetched(
             song=await stored(desk, sound),
             song_name=sound.name,
             duration=sound.facts.duration or 0.0,
             title=sound.facts.title,
-            image=await stored(desk, picture) if picture is not None else None,
+            image=image,
             notices=sound.facts.notices,
         )
 

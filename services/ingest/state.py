@@ -23,6 +23,7 @@ from libs.contracts.facts import (
     JobCompleted,
     JobFailed,
     SceneConformed,
+    SceneImage,
     SoundtrackMixed,
     SourceFetched,
     StillRendered,
@@ -31,16 +32,18 @@ from libs.contracts.facts import (
     TaskAttemptFailed,
     TrackAnalyzed,
     VideoComposed,
+    VoiceRendered,
     WorkFact,
 )
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.storyboard import Clip, Shot
-from libs.contracts.tasks import AHEAD, Fetch
+from libs.contracts.tasks import AHEAD, Fetch, Narrated
 from services.ingest.webhooks.records import Target
 
 DONE_BY: dict[str, type[WorkFact]] = {
     "fetch": SourceFetched,
     "analyze": TrackAnalyzed,
+    "voice": VoiceRendered,
     "plan": StoryboardPlanned,
     "imagine": StillRendered,
     "animate": TakeRendered,
@@ -53,6 +56,7 @@ DONE_BY: dict[str, type[WorkFact]] = {
 
 STAGE_OF: dict[str, State] = {
     "analyze": State.ANALYZING,
+    "voice": State.ANALYZING,
     "plan": State.PLANNING,
     "imagine": State.GENERATING,
     "animate": State.GENERATING,
@@ -71,6 +75,7 @@ W = TypeVar(
     "W",
     SourceFetched,
     TrackAnalyzed,
+    VoiceRendered,
     StoryboardPlanned,
     StillRendered,
     TakeRendered,
@@ -120,6 +125,28 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the scene is to show it at once, in place of what it shows."""
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a narrated project tells, and how."""
+
+    script: Blob
+    """A `Script` as JSON."""
+    voice: str = ""
+    """As it was asked for; so is `speed`."""
+    speed: float = 1.0
+    spoken: VoiceRendered | None = None
+    """What its storyboard follows."""
+    music: TrackAnalyzed | None = None
+    """What is heard in the music under the voice."""
+
+
+class NarratedFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has made that only narrated videos have."""
+
+    voiceover: Blob | None = None
+    manifest: Blob | None = None
+    images: tuple[SceneImage, ...] = ()
+
+
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """What the project had when the job was ordered."""
 
@@ -131,13 +158,15 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What a job begins with, besides its files."""
 
     made: dict[str, WorkFact] = {}
-    """Task key to what came of it before: analyze, plan, animate.s003. Such a task is done."""
+    """Task key to what came of it before: analyze, voice, plan, animate.s003. Such a task is done."""
     takes: dict[str, Wanted] = {}
     """Task key to the take that is to be made in a way of its own: `animate.<scene>.<number>` for one that was
     asked for by itself, `animate.<scene>` for the one that a video needs."""
     characters: tuple[Character, ...] = ()
     source: Fetch | None = None
     """Where the files are to be had that were not sent."""
+    script: Blob | None = None
+    """What is to be narrated: a `Script` as JSON. The song is the music under the voice then, if there is one."""
     basis: Basis | None = None
     """None: the job has made its project."""
 
@@ -151,7 +180,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     options: JobOptions
     given: Given = Given()
     song: Blob | None
-    """None: to be fetched."""
+    """None: to be fetched, or there is only a script."""
     lyrics: Blob | None = None
     image: Blob | None = None
     duration: float
@@ -160,11 +189,21 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def uploads(self) -> frozenset[str]:
         """Digests of what the user sent or has edited: nobody can make it again."""
-        own = (self.song, self.lyrics, self.image)
-        edited = (self.given.made.get("analyze"), self.given.made.get("plan"))
+        own = (self.song, self.lyrics, self.image, self.given.script)
+        heard = self.given.made.get("analyze") if self.given.script is None else None
+        edited = (heard, self.given.made.get("plan"))
         sent = (one for take in self.given.takes.values() for one in (take.image, take.clip))
         people = (character.picture for character in self.given.characters)
         return frozenset(blob.sha256 for each in (*own, *edited, *sent, *people) for blob in blobs_in(each))
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pictures follow: a song, or the voice that reads a script."""
+
+    sound: Blob
+    analysis: Blob
+    narrated: Narrated | None = None
+    """Set for a voice."""
 
 
 class Ordered(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,11 +314,11 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def order(self) -> Brief:
-        """The brief, with the files once they are fetched."""
+        """The brief, with the files once they are fetched. The title of a song under a voice is not the video's."""
         brief, fetched = self.brief, self.result("fetch", SourceFetched)
         if fetched is None:
             return brief
-        title = brief.options.title or fetched.title
+        title = brief.options.title or ("" if brief.given.script else fetched.title)
         return msgspec.structs.replace(
             brief,
             song=brief.song or fetched.song,
@@ -287,6 +326,23 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
             duration=brief.duration or fetched.duration,
             options=msgspec.structs.replace(brief.options, title=title),
         )
+
+    @property
+    def heard(self) -> Heard | None:
+        """The song once it is analyzed; or the voice once it has spoken, and the music under it is analyzed."""
+        song, track = self.order.song, self.result("analyze", TrackAnalyzed)
+        if self.brief.given.script is None:
+            return Heard(sound=song, analysis=track.analysis) if track is not None and song is not None else None
+        voice = self.result("voice", VoiceRendered)
+        if voice is None or (song is not None and track is None):
+            return None
+        narrated = Narrated(
+            narration=voice.narration,
+            voiceover=voice.voiceover,
+            bed=song,
+            bed_analysis=track.analysis if track is not None else None,
+        )
+        return Heard(sound=voice.sound, analysis=voice.analysis, narrated=narrated)
 
     def shot(self, key: str) -> Shot | None:
         """What was asked for with an animate task; None while the storyboard is not known."""
@@ -322,16 +378,15 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Those of the order and its files, then those of the analysis and of the plan, each once."""
-        fetched = self.result("fetch", SourceFetched)
-        track = self.result("analyze", TrackAnalyzed)
-        board = self.result("plan", StoryboardPlanned)
+        """Those of the order and its files, then those of the analysis, the voice and the plan, each once."""
         made = (
-            (fetched.notices if fetched else ())
-            + (track.notices if track else ())
-            + (board.notices if board else ())
+            self.result("fetch", SourceFetched),
+            self.result("analyze", TrackAnalyzed),
+            self.result("voice", VoiceRendered),
+            self.result("plan", StoryboardPlanned),
         )
-        return tuple(dict.fromkeys(self.brief.notices + made))
+        told = (notice for one in made if one is not None for notice in one.notices)
+        return tuple(dict.fromkeys((*self.brief.notices, *told)))
 
     @property
     def failures(self) -> Iterator[tuple[str, int, TaskAttemptFailed]]:

@@ -31,7 +31,7 @@ from libs.contracts.projects import ProjectSettings
 from libs.contracts.storyboard import Shot
 from libs.storyboard.takes import Form
 from services.ingest.columns import BIG_ID, DIGEST, JOB, KEY, SHORT, Document, Moment
-from services.ingest.state import Given
+from services.ingest.state import Given, NarratedFiles, Told
 
 metadata = MetaData(
     naming_convention={
@@ -60,6 +60,7 @@ projects = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("updated_at", Moment),
     Column("last_event", Integer, nullable=False, server_default="0"),
+    Column("told", Document[Told](Told)),
 )
 """Until there is a song its name is "" and its duration 0. The version counts what people change: a client that
 writes says which one it has seen."""
@@ -106,6 +107,7 @@ runs = Table(
     Column("report", Document[Blob](Blob)),
     Column("poster", Document[Blob](Blob)),
     Column("sheet", Document[Blob](Blob)),
+    Column("narrated", Document[NarratedFiles](NarratedFiles)),
     PrimaryKeyConstraint("job_id", "run"),
 )
 

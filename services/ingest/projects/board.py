@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Permanent
-from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed
+from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed, VoiceRendered
 from libs.contracts.jobs import State
 from libs.contracts.storyboard import Shot
 from libs.storyboard.people import pictures_of
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged, TakeChosen
-from services.ingest.state import Basis, Brief, RunState, scene_of
+from services.ingest.state import Basis, Brief, RunState, Told, scene_of
 
 FIRST_VERSION = 1
 """Of a project that no person has changed yet."""
@@ -28,22 +28,22 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 async def sum_up_project(
     connection: AsyncConnection, project_id: str, before: RunState | None, after: RunState, now: datetime
 ) -> list[ProjectEvent]:
-    """Write the analysis and the storyboard that a run has come to, when they are news; what is to be told of it.
+    """Write what was heard and the storyboard that a run has come to, when they are news; what is to be told of it.
 
     A storyboard that may have been edited is overwritten only by a job that was ordered to plan anew.
     """
-    track = after.result("analyze", TrackAnalyzed)
-    board = after.result("plan", StoryboardPlanned)
-    had_track = before.result("analyze", TrackAnalyzed) if before else after.brief.given.made.get("analyze")
-    had_board = before.result("plan", StoryboardPlanned) if before else after.brief.given.made.get("plan")
+    before = before or RunState(brief=after.brief, run=after.run, opened_at=after.opened_at)
     values: dict[str, Any] = {}
     fetched = after.result("fetch", SourceFetched)
-    if fetched is not None and (before is None or before.result("fetch", SourceFetched) is None):
-        values = {"song": fetched.song, "song_name": fetched.song_name, "duration": fetched.duration}
-        values |= {"image": fetched.image} if fetched.image is not None else {}
-    if track is not None and track != had_track:
-        values["analysis"] = track.analysis
-    if board is not None and board != had_board:
+    if fetched is not None and before.result("fetch", SourceFetched) is None:
+        values = _files(after, fetched)
+    heard, board = after.heard, after.result("plan", StoryboardPlanned)
+    if heard is not None and (before.heard is None or heard.analysis != before.heard.analysis):
+        values["analysis"] = heard.analysis
+    told = _told(after)
+    if told is not None and told.spoken is not None and told != _told(before):
+        values |= {"told": told, "duration": told.spoken.duration}
+    if board is not None and board != before.result("plan", StoryboardPlanned):
         values["storyboard"] = board.storyboard
     if not values:
         return []
@@ -59,6 +59,29 @@ async def sum_up_project(
         await write_scenes(connection, project_id, board.shots)
         news.append(ScenesChanged(at=now))
     return news
+
+
+def _files(state: RunState, fetched: SourceFetched) -> dict[str, Any]:
+    """What was fetched, as columns. Music under a voice gives the project neither its name nor its length."""
+    found = {"song": fetched.song, "image": fetched.image}
+    values: dict[str, Any] = {name: blob for name, blob in found.items() if blob is not None}
+    if fetched.song is not None and state.brief.given.script is None:
+        values |= {"song_name": fetched.song_name, "duration": fetched.duration}
+    return values
+
+
+def _told(state: RunState) -> Told | None:
+    """What is narrated, as the run knows it; None for the video of a song."""
+    given, options = state.brief.given, state.brief.options
+    if given.script is None:
+        return None
+    return Told(
+        script=given.script,
+        voice=options.voice,
+        speed=options.speed,
+        spoken=state.result("voice", VoiceRendered),
+        music=state.result("analyze", TrackAnalyzed),
+    )
 
 
 async def read_basis(connection: AsyncConnection, project_id: str) -> Basis:
@@ -125,7 +148,7 @@ async def write_scenes(
 
 def made_of(state: RunState, key: str) -> dict[str, Any]:
     """What determines the take of an animate task, as columns of its row."""
-    track, board = state.result("analyze", TrackAnalyzed), state.result("plan", StoryboardPlanned)
+    heard, board = state.heard, state.result("plan", StoryboardPlanned)
     wanted = state.brief.given.takes.get(key)
     image = (wanted.image if wanted else None) or state.order.image
     form, shot = None, state.shot(key)
@@ -140,7 +163,7 @@ def made_of(state: RunState, key: str) -> dict[str, Any]:
             preview=state.brief.options.preview,
         )
     own = wanted is not None and (wanted.image is not None or wanted.clip is not None)
-    return {"shot": shot, "analysis": track.analysis if track else None, "form": form, "own": own}
+    return {"shot": shot, "analysis": heard.analysis if heard else None, "form": form, "own": own}
 
 
 async def offer_take(

@@ -20,6 +20,7 @@ from libs.contracts.facts import (
     TrackAnalyzed,
     Usage,
     VideoComposed,
+    VoiceRendered,
     WorkFact,
 )
 from libs.contracts.jobs import JobOptions
@@ -74,7 +75,7 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
             return StoryboardPlanned(
                 storyboard=blob("board" + make), fps="30", frames=30 * scenes, width=320, height=180, shots=shots
             )
-        case "imagine" | "animate":
+        case "voice" | "imagine" | "animate":
             return _rendered(kind, scene, make)
         case "mix" | "conform":
             return SoundtrackMixed(copied=False) if kind == "mix" else SceneConformed(scene_id=scene, encoded=1)
@@ -91,7 +92,25 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
             return DeliveryAttempted(webhook_id="w", status=204)
 
 
+def spoken(make: str = "") -> VoiceRendered:
+    """What a script comes to."""
+    return VoiceRendered(
+        sound=blob("voice" + make),
+        voiceover=blob("voiceover" + make),
+        narration=blob("narration" + make),
+        analysis=blob("heard voice" + make),
+        duration=12.0,
+        sentences=4,
+        made=4,
+        voice="a voice",
+        backend="piper",
+        notices=(Notice(code="words_unspoken", message="2 words."),),
+    )
+
+
 def _rendered(kind: str, name: str, make: str) -> WorkFact:
+    if kind == "voice":
+        return spoken(make)
     if kind == "imagine":
         return StillRendered(still_id=name, blob=blob(f"still {name}{make}"), backend="comfyui", seed=1)
     clip = Clip(scene_id=name, lead=0, frames=30, blob=blob(f"clip {name}{make}"))

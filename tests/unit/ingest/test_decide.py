@@ -105,8 +105,8 @@ def test_a_finished_video_completes_the_run() -> None:
     state, decided = after(*(done(task) for task in TASKS))
     (fact_,) = decided
     assert isinstance(fact_, Fact)
-    made = {name: blob(name) for name in ("video", "report", "poster", "sheet")}
-    assert fact_.body == JobCompleted(**made)
+    video, report, poster, sheet = (blob(name) for name in ("video", "report", "poster", "sheet"))
+    assert fact_.body == JobCompleted(video=video, report=report, poster=poster, sheet=sheet)
     assert (fact_.task, fact_.attempt, fact_.run) == ("", 0, 1)
     assert state.stage is State.COMPLETED
 

@@ -127,6 +127,40 @@ def test_a_song_becomes_a_video_that_n8n_saves(
     assert (again.status_code, again.json()["job_id"]) == (200, job_id)
 
 
+SCRIPT = "The first tram leaves at five. It carries bakers, nurses and one sleepy dog."
+
+
+def test_a_script_becomes_a_narrated_video_that_n8n_saves(flows: Flows, stack: Client, events: Came) -> None:
+    body = {
+        "script": SCRIPT,
+        "caption": "Night shift",
+        "prompts": ["a tram"],
+        "run_id": "told-1",
+        "options": OPTIONS,
+    }
+    answer = httpx.post(flows.hook("create-video"), json=body, timeout=60)
+    assert answer.status_code == 202, answer.text
+    job_id = answer.json()["job_id"]
+    waiting = httpx.post(flows.hook("create-and-wait"), json=body, timeout=60)
+    assert (waiting.status_code, waiting.json()["job_id"]) == (200, job_id), "the run's name finds the job"
+
+    path = flows.n8n.files / f"{job_id}.mp4"
+    wait_until(path.is_file, seconds=MADE_S, what="the video")
+    truth = httpx.get(f"{stack.url}/api/v1/orchestrate/video/{job_id}", timeout=60, follow_redirects=True).content
+    wait_until(lambda: path.read_bytes() == truth, seconds=30, what="the whole video")
+    seen = see(path)
+    assert (seen.width, seen.height, seen.even) == (320, 180, True)
+
+    wait_until(lambda: bool(told_of(events, job_id)), seconds=60, what="the event at the frontend")
+    (event,) = told_of(events, job_id)
+    data = event["data"]
+    assert (event["event"], data["status"], data["run_id"]) == ("job_completed", "completed", "told-1")
+    assert Path(data["final_video_path"]).read_bytes() == truth
+    assert Path(data["voiceover_path"]).is_file()
+    assert len(data["video_files"]) == len(data["image_files"]) > 0
+    assert all(Path(file).is_file() for file in (*data["video_files"], *data["image_files"]))
+
+
 def test_a_song_that_is_uploaded_becomes_a_video(flows: Flows, stack: Client, song: Song, events: Came) -> None:
     files = {"song": ("Ein Lied.mp3", song.path.read_bytes(), "application/octet-stream")}
     data = {"options": '{"height": 180, "fps": "24", "seed": 8}'}
@@ -139,7 +173,8 @@ def test_a_song_that_is_uploaded_becomes_a_video(flows: Flows, stack: Client, so
 
 REFUSALS: dict[str, dict[str, object]] = {
     "an option that is none": {"options": {"height": "tall"}},
-    "a script, which nothing speaks yet": {"audio_url": None, "script": "Once upon a time"},
+    "a script that nobody can say": {"audio_url": None, "script": "🎉"},
+    "a script without an end": {"audio_url": None, "script": "It was a long story. " * 2000},
     "an address that leads inside": {"audio_url": "http://169.254.169.254/song.wav"},
 }
 

@@ -103,6 +103,23 @@ def assert_video_of(song: Song, path: Path) -> None:
     assert abs(seen.seconds - song.seconds) <= 1 / seen.rate
 
 
+SCRIPT = "The first tram leaves at five. It carries bakers, nurses and one sleepy dog."
+
+
+def narrated(run_id: str) -> dict[str, object]:
+    return {"script": SCRIPT, "caption": "Night shift", "prompts": ["a tram"], "run_id": run_id, "options": OPTIONS}
+
+
+def saved(flows: Flows, stack: Client, job_id: str) -> Path:
+    """The whole video, as n8n has saved it."""
+    path = flows.n8n.files / f"{job_id}.mp4"
+    wait_until(path.is_file, seconds=MADE_S, what="the video")
+    video = f"{stack.url}/api/v1/orchestrate/video/{job_id}"
+    truth = httpx.get(video, timeout=60, follow_redirects=True).content
+    wait_until(lambda: path.read_bytes() == truth, seconds=30, what="the whole video")
+    return path
+
+
 def test_a_song_becomes_a_video_that_n8n_saves(
     flows: Flows, stack: Client, song: Song, song_url: str, events: Came
 ) -> None:
@@ -112,12 +129,7 @@ def test_a_song_becomes_a_video_that_n8n_saves(
     assert (accepted["status"], accepted["run_id"]) == ("queued", "of-n8n-1")
     job_id = accepted["job_id"]
 
-    path = flows.n8n.files / f"{job_id}.mp4"
-    video = f"{stack.url}/api/v1/orchestrate/video/{job_id}"
-    wait_until(path.is_file, seconds=MADE_S, what="the video")
-    truth = httpx.get(video, timeout=60, follow_redirects=True).content
-    wait_until(lambda: path.read_bytes() == truth, seconds=30, what="the whole video")
-    assert_video_of(song, path)
+    assert_video_of(song, saved(flows, stack, job_id))
 
     wait_until(lambda: bool(told_of(events, job_id)), seconds=60, what="the event at the frontend")
     (event,) = told_of(events, job_id)
@@ -127,38 +139,30 @@ def test_a_song_becomes_a_video_that_n8n_saves(
     assert (again.status_code, again.json()["job_id"]) == (200, job_id)
 
 
-SCRIPT = "The first tram leaves at five. It carries bakers, nurses and one sleepy dog."
-
-
 def test_a_script_becomes_a_narrated_video_that_n8n_saves(flows: Flows, stack: Client, events: Came) -> None:
-    body = {
-        "script": SCRIPT,
-        "caption": "Night shift",
-        "prompts": ["a tram"],
-        "run_id": "told-1",
-        "options": OPTIONS,
-    }
-    answer = httpx.post(flows.hook("create-video"), json=body, timeout=60)
+    answer = httpx.post(flows.hook("create-video"), json=narrated("told-1"), timeout=60)
     assert answer.status_code == 202, answer.text
     job_id = answer.json()["job_id"]
-    waiting = httpx.post(flows.hook("create-and-wait"), json=body, timeout=60)
-    assert (waiting.status_code, waiting.json()["job_id"]) == (200, job_id), "the run's name finds the job"
-
-    path = flows.n8n.files / f"{job_id}.mp4"
-    wait_until(path.is_file, seconds=MADE_S, what="the video")
-    truth = httpx.get(f"{stack.url}/api/v1/orchestrate/video/{job_id}", timeout=60, follow_redirects=True).content
-    wait_until(lambda: path.read_bytes() == truth, seconds=30, what="the whole video")
-    seen = see(path)
-    assert (seen.width, seen.height, seen.even) == (320, 180, True)
-
-    wait_until(lambda: bool(told_of(events, job_id)), seconds=60, what="the event at the frontend")
+    wait_until(lambda: bool(told_of(events, job_id)), seconds=MADE_S, what="the event at the frontend")
     (event,) = told_of(events, job_id)
     data = event["data"]
     assert (event["event"], data["status"], data["run_id"]) == ("job_completed", "completed", "told-1")
-    assert Path(data["final_video_path"]).read_bytes() == truth
-    assert Path(data["voiceover_path"]).is_file()
+
+    again = httpx.post(flows.hook("create-and-wait"), json=narrated("told-1"), timeout=60)
+    assert (again.status_code, again.json()["job_id"]) == (200, job_id)
+    path = saved(flows, stack, job_id)
+    seen = see(path)
+    assert (seen.width, seen.height, seen.even) == (320, 180, True)
+    assert Path(data["final_video_path"]).read_bytes() == path.read_bytes()
     assert len(data["video_files"]) == len(data["image_files"]) > 0
-    assert all(Path(file).is_file() for file in (*data["video_files"], *data["image_files"]))
+    for file in (data["voiceover_path"], *data["video_files"], *data["image_files"]):
+        assert Path(file).stat().st_size > 0
+
+
+def test_a_script_is_waited_for(flows: Flows, stack: Client, events: Came) -> None:
+    answer = httpx.post(flows.hook("create-and-wait"), json=narrated("told-2"), timeout=60)
+    assert answer.status_code == 202, answer.text
+    assert see(saved(flows, stack, answer.json()["job_id"])).even
 
 
 def test_a_song_that_is_uploaded_becomes_a_video(flows: Flows, stack: Client, song: Song, events: Came) -> None:

@@ -1,0 +1,121 @@
+"""A line becomes speech: what a worker child does for the Piper engine."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from libs.contracts.errors import Retryable
+from services.generator.voice.espeak import EspeakError, transcribe
+from services.generator.voice.phonemes import NOWHERE, Pronunciation, pronunciation
+from services.generator.voice.piper_config import PiperConfig, read_config
+from services.generator.voice.piper_model import PiperError, PiperModel
+from services.generator.voice.piper_words import located, speakers, word_times
+from services.generator.voice.port import Heard, Line, Sound, Speech
+from services.generator.voice.writing import sayable
+
+MAX_SYMBOLS = 600
+"""Said at once, some 40 s; what is longer is said in parts, since a model's memory grows with the square."""
+_QUIET = 0.01
+"""Of full scale; speech peaks at a third or more. What stays below it at the ends is cut off."""
+_MARGIN_S = 0.02
+"""Kept beyond that: how a sound begins and dies away."""
+
+
+class PiperOrder(NamedTuple):
+    """What to say, and with which files."""
+
+    line: Line
+    model: Path
+    config: Path
+    speaker: int
+
+
+def speak(order: PiperOrder) -> Speech:
+    """Say a line. Raises Retryable (voice_unavailable, voice_failed)."""
+    try:
+        model, config = _loaded(order.model, order.config)
+    except (PiperError, ValueError, OSError) as error:
+        raise Retryable("voice_unavailable", str(error)) from error
+    try:
+        return _speech(order, model, config)
+    except (PiperError, EspeakError) as error:
+        raise Retryable("voice_failed", f"{_beginning(order.line.text)}: {error}") from error
+
+
+def parts_of(said: Pronunciation, longest: int = MAX_SYMBOLS) -> list[slice]:
+    """Slices of the symbols, each short enough to be said at once: cut after punctuation, else between words."""
+    parts: list[slice] = []
+    start = 0
+    while len(said.symbols) - start > longest:
+        room = range(start + longest - 1, start + longest // 2, -1)
+        end = next((index + 1 for index in room if said.symbols[index] in ",;:.?!"), 0)
+        end = end or next((index + 1 for index in room if said.symbols[index] == " "), start + longest)
+        parts.append(slice(start, end))
+        start = end
+    parts.append(slice(start, len(said.symbols)))
+    return parts
+
+
+def trimmed(sound: Sound, rate: int) -> tuple[Sound, int]:
+    """The sound without the silence at both ends, and how many samples went from its beginning."""
+    loud = np.flatnonzero(np.abs(sound) >= _QUIET)
+    if not len(loud):
+        return sound[:0], 0
+    margin = int(_MARGIN_S * rate)
+    start, end = max(0, int(loud[0]) - margin), min(len(sound), int(loud[-1]) + 1 + margin)
+    return sound[start:end], start
+
+
+def _speech(order: PiperOrder, model: PiperModel, config: PiperConfig) -> Speech:
+    line, rate = order.line, config.audio.sample_rate
+    text, starts = line.text, located(line.text, line.words)
+    if starts is None:
+        text = " ".join(line.words)
+        starts = located(text, line.words)
+        assert starts is not None
+    text = sayable(text, config.language)
+    said = pronounced(text, config)
+    if all(origin == NOWHERE for origin in said.origins):
+        nothing = tuple(Heard(start=0.0, end=0.0, spoken=False) for _ in line.words)
+        return Speech(sound=np.zeros(0, np.float32), rate=rate, words=nothing)
+    owners = speakers(
+        said, text, line.words, starts, lambda word: _bare(pronounced(sayable(word, config.language), config))
+    )
+    sounds: list[Sound] = []
+    bounds: list[tuple[int, int]] = []
+    for part in parts_of(said):
+        uttered = model.utter(said.symbols[part], speed=line.speed, speaker=order.speaker)
+        before = sum(map(len, sounds))
+        bounds += [(before + start, before + end) for start, end in uttered.bounds]
+        sounds.append(uttered.sound)
+    sound, cut = trimmed(np.concatenate(sounds), rate)
+    if not len(sound):
+        raise PiperError("the model made no sound")
+    times = [tuple(min(max(0, at - cut), len(sound)) / rate for at in bound) for bound in bounds]
+    words = word_times(owners, [(start, end) for start, end in times], line.words)
+    return Speech(sound=np.clip(sound, -1.0, 1.0), rate=rate, words=words)
+
+
+def pronounced(text: str, config: PiperConfig) -> Pronunciation:
+    """The symbols of a text that the voice knows. Raises EspeakError."""
+    said = pronunciation(text, transcribe(text, config.espeak.voice))
+    known = [index for index, symbol in enumerate(said.symbols) if symbol in config.phoneme_id_map]
+    return Pronunciation("".join(said.symbols[i] for i in known), tuple(said.origins[i] for i in known))
+
+
+def _bare(said: Pronunciation) -> str:
+    return "".join(symbol for symbol, origin in zip(said.symbols, said.origins, strict=True) if origin != NOWHERE)
+
+
+def _beginning(text: str) -> str:
+    return f"{text[:60]!r}"
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: Path, config: Path) -> tuple[PiperModel, PiperConfig]:
+    read = read_config(config)
+    return PiperModel(model, read), read

@@ -1,0 +1,95 @@
+"""Which symbols say which word of a caption, and when the words are heard therefore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from services.generator.voice.phonemes import NOWHERE, Pronunciation, aligned
+from services.generator.voice.port import Heard
+from services.generator.voice.writing import is_word
+
+
+def located(text: str, words: Sequence[str]) -> list[int] | None:
+    """Where each word begins in the text; None when they don't stand there in this order."""
+    starts: list[int] = []
+    at = 0
+    for word in words:
+        start = text.find(word, at)
+        if start < 0:
+            return None
+        starts.append(start)
+        at = start + len(word)
+    return starts
+
+
+def speakers(
+    said: Pronunciation, text: str, words: Sequence[str], starts: Sequence[int], alone: Callable[[str], str]
+) -> list[int]:
+    """For each symbol the word that it says, or NOWHERE.
+
+    text: what was pronounced, where words that can't be said are blank. alone: the symbols of one word by itself;
+    asked where words are said in one, as `of the` is.
+    """
+    owners = [NOWHERE if origin < 0 else _word_at(origin, text, starts, said.origins) for origin in said.origins]
+    spoken = {owner for owner in owners if owner >= 0}
+    for first in sorted(spoken):
+        last = first
+        while last + 1 < len(words) and last + 1 not in spoken:
+            last += 1
+        group = [
+            index
+            for index in range(first, last + 1)
+            if index == first or is_word(text[starts[index] : starts[index] + len(words[index])])
+        ]
+        if len(group) > 1:
+            _share(said.symbols, owners, group, [alone(words[index]) for index in group])
+    return owners
+
+
+def word_times(
+    owners: Sequence[int], bounds: Sequence[tuple[float, float]], words: Sequence[str]
+) -> tuple[Heard, ...]:
+    """When each word is heard. bounds: start and end of each symbol, in seconds.
+
+    A word without symbols gets the gap between its neighbours; it counts as spoken where it is only punctuation.
+    """
+    heard: list[tuple[float, float] | None] = [None] * len(words)
+    for owner, (start, end) in zip(owners, bounds, strict=True):
+        if owner >= 0:
+            known = heard[owner]
+            heard[owner] = (start, end) if known is None else (min(known[0], start), max(known[1], end))
+    ends = list(accumulate((span[1] if span else 0.0 for span in heard), max, initial=0.0))
+    times: list[Heard] = []
+    following = ends[-1]
+    for index in range(len(words) - 1, -1, -1):
+        span = heard[index]
+        if span is None:
+            spoken = not is_word(words[index])
+            times.append(Heard(start=min(ends[index], following), end=following, spoken=spoken))
+        else:
+            times.append(Heard(start=span[0], end=span[1]))
+            following = span[0]
+    return tuple(reversed(times))
+
+
+def _word_at(origin: int, text: str, starts: Sequence[int], origins: Sequence[int]) -> int:
+    """The word that a place of the text belongs to. espeak may name the space before a word instead of the word."""
+    following = next((index for index, start in enumerate(starts) if start > origin), len(starts))
+    if (
+        text[origin : origin + 1].isspace()
+        and following < len(starts)
+        and starts[following] not in origins
+        and text[origin : starts[following]].isspace()
+    ):
+        return following
+    return max(0, following - 1)
+
+
+def _share(symbols: str, owners: list[int], group: Sequence[int], alone: Sequence[str]) -> None:
+    """Give each word of the group its part of the symbols that the first one has."""
+    mine = [index for index, owner in enumerate(owners) if owner == group[0]]
+    parts = [part or "." for part in alone]
+    by_letter = [word for word, part in zip(group, parts, strict=True) for _ in part]
+    for index, like in zip(mine, aligned("".join(symbols[i] for i in mine), "".join(parts)), strict=True):
+        owners[index] = by_letter[like]

@@ -115,6 +115,7 @@ bench: setup
 	@$(BIN)/python benchmarks/looks.py
 	@$(BIN)/python benchmarks/pool.py
 	@$(BIN)/python -m benchmarks.api --json
+	@$(BIN)/python -m benchmarks.script --json
 	@$(BIN)/python benchmarks/render.py --json $(ARGS)
 
 gallery: setup

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import msgspec
 
 from libs.contracts.codes import CODES
-from libs.contracts.errors import BeatloomError, JobCancelled, Retryable
+from libs.contracts.errors import BeatloomError, JobCancelled, Permanent, Retryable
 from libs.media.probe import probe_image, probe_lyrics, probe_song
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
@@ -48,6 +48,8 @@ WARM = 4
 """Children that are made ready before there is work for them, at most."""
 HURRY = {"BEATLOOM_SHUTDOWN_GRACE_S": "2"}
 """Nothing is worth waiting for in a stack whose data is thrown away."""
+UNPROCESSABLE = 422
+"""The status of what a person has to change, and finds out when the work has begun."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -207,7 +209,9 @@ def _failure(job: dict[str, Any]) -> BeatloomError:
         return JobCancelled()
     told = job["error"] or {}
     code = told.get("code", "unexpected")
-    return Retryable(code if code in CODES else "unexpected", told.get("message", ""), hint=told.get("hint", ""))
+    known = code if code in CODES else "unexpected"
+    kind = Permanent if CODES[known].status == UNPROCESSABLE else Retryable
+    return kind(known, told.get("message", ""), hint=told.get("hint", ""))
 
 
 @contextmanager

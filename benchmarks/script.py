@@ -3,9 +3,11 @@
     python -m benchmarks.script [--json] [--height 720] [--script examples/script.txt] [--music F] [--keep DIR]
 
 A script is rendered by `beatloom render`, the whole process tree watched from outside. Then the times of the
-manifest's words are compared with when they are heard in the finished video's sound: another voice is warped onto each
-scene's sound (`benchmarks/heard.py`). Figures: script_s (how long the video is), video_s (how long it took), cpu_s and
-voice_cpu_s (of them, to speak), words_within_150ms (a share), word_median_ms.
+manifest's words are compared with when they are heard in the finished video's sound: another voice is warped onto
+each scene's sound (`benchmarks/heard.py`).
+
+Figures: script_s (how long the video is), video_s (how long it took), cpu_s and voice_cpu_s (of them, to speak),
+words_within_150ms (a share), word_median_ms.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.script import hear as hear_whole
+from benchmarks.script import lateness
 from libs.contracts.manifest import Manifest
 from tests.e2e.home import Home
 from tests.e2e.narrator import Made, Narrator
@@ -226,6 +228,9 @@ def test_a_minute_of_script_as_people_see_it(narrator: Narrator, tmp_path: Path)
     lengths = [scene.end - scene.start for scene in manifest.scenes]
     assert 3 <= min(lengths) <= max(lengths) <= 12
     assert_heard_when_shown(manifest, hear(video))
+    late = np.abs(lateness(manifest, hear_whole(video)))
+    assert len(late) > 0.9 * len(text.split())
+    assert np.mean(late <= NEAR_S) >= 0.95
     assert report.problems == ()
     assert report.telling is not None
     assert report.telling.words_shown == report.telling.words

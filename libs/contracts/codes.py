@@ -18,7 +18,9 @@ class Code(NamedTuple):
 
 CODES: dict[str, Code] = {
     # What a person sent.
-    "song_missing": Code(400, "No song was sent.", "Send the audio file as the form field `song`."),
+    "song_missing": Code(
+        400, "No song was sent.", "Send the audio file as the form field `song`, or a text as `script`."
+    ),
     "empty_file": Code(422, "The file is empty.", "Check the upload; the file has no bytes."),
     "not_media": Code(422, "The file is not audio that can be decoded.", "Send MP3, M4A, WAV, FLAC or OGG."),
     "unsafe_media": Code(

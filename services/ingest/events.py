@@ -18,6 +18,10 @@ EventName = Literal["stage_update", "progress", "message", "completed", "error",
 
 Meta = msgspec.Meta
 
+TOLD_VIDEO = "stitched_subtitled.mp4"
+"""The names of a narrated video and of its voice among a job's files."""
+VOICEOVER = "voiceover.mp3"
+
 
 class StageUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """A run entered a stage, or has one more scene."""
@@ -79,6 +83,11 @@ class ProgressEvent(msgspec.Struct, frozen=True, kw_only=True):
 def download_path(job_id: str) -> str:
     """Path of a job's video on the API."""
     return f"/api/v1/jobs/{job_id}/download"
+
+
+def video_path(job_id: str, *, narrated: bool = False) -> str:
+    """Path of a job's video as one of its files."""
+    return f"{files_path(job_id)}/{TOLD_VIDEO}" if narrated else download_path(job_id)
 
 
 def files_path(job_id: str) -> str:

@@ -13,14 +13,18 @@ import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions, check_means, check_style
+from libs.contracts.scripts import MAX_SCRIPT_CHARS, Script
 from libs.media.frames import parse_fps
 from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from libs.outbound.urls import ANY_HOST, MAX_URL_CHARS, check_url
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, NewJob
+from services.ingest.scripts import expected_s, name_of, put_script, script_in, with_lasting_seed
 from services.ingest.texts import check_text
 from services.ingest.uploads.desk import Source, look, stored
 from services.ingest.uploads.sink import Received
+
+SCRIPT_AND_LYRICS = "Give a script or lyrics, not both: what is said is what the captions show."
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -28,7 +32,15 @@ Meta = msgspec.Meta
 Url = Annotated[str, Meta(max_length=MAX_URL_CHARS, description="http or https; the server fetches it.")]
 
 FORM = MappingProxyType(
-    {"song": MAX_SONG_BYTES, "image": MAX_IMAGE_BYTES, "lyrics": MAX_LYRICS_BYTES, "options": 64_000}
+    {
+        "song": MAX_SONG_BYTES,
+        "image": MAX_IMAGE_BYTES,
+        "lyrics": MAX_LYRICS_BYTES,
+        "options": 64_000,
+        "script": 4 * MAX_SCRIPT_CHARS,
+        "prompts": 1_000_000,
+        "language": 100,
+    }
 )
 """The parts that an order's form may have, and the most bytes of each."""
 
@@ -64,9 +76,11 @@ def check_key(key: str) -> str:
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was sent. `digest` covers the contents, not the names of files."""
+    """All that was sent: a song or a script, or both. `digest` covers the contents, not the names of files."""
 
-    song: Source
+    song: Source | None = None
+    """With a script: the music under the voice."""
+    script: Script | None = None
     image: Source | None = None
     lyrics: Source | None = None
     options: bytes = b""
@@ -74,16 +88,23 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def order_of(sent: Mapping[str, Received]) -> Order:
-    """The order in a form's parts. Raises Permanent: song_missing, empty_file."""
-    if "song" not in sent:
+    """The order in a form's parts.
+
+    Raises Permanent: song_missing, empty_file, bad_script, bad_options; bad_request for a script with lyrics.
+    """
+    told = "script" in sent and (sent["script"].size > 0 or "song" not in sent)
+    if "song" not in sent and not told:
         raise Permanent("song_missing")
     for part in ("song", "image"):
         if part in sent and sent[part].size == 0:
             raise Permanent("empty_file", f"The part `{part}` has no bytes.")
     lyrics = sent.get("lyrics")
+    if told and lyrics is not None and lyrics.size:
+        raise Permanent("bad_request", SCRIPT_AND_LYRICS)
     contents = [(name, sent[name].sha256) for name in FORM if name in sent]
     return Order(
-        song=sent["song"],
+        song=sent.get("song"),
+        script=_script(sent) if told else None,
         image=sent.get("image"),
         lyrics=lyrics if lyrics is not None and lyrics.size else None,
         options=sent["options"].path.read_bytes() if "options" in sent else b"",
@@ -91,11 +112,18 @@ def order_of(sent: Mapping[str, Received]) -> Order:
     )
 
 
+def _script(sent: Mapping[str, Received]) -> Script:
+    text, prompts, language = (
+        sent[name].path.read_bytes() if name in sent else b"" for name in ("script", "prompts", "language")
+    )
+    return script_in(text, prompts, language)
+
+
 async def place(parts: Parts, order: Order, *, key: str) -> Accepted:
     """Open the job, or find the one that this key opened.
 
-    Raises what the scanner, the probes, the store and the ledger raise. What was stored when a later step fails is
-    referred to by nothing, and the sweeper takes it.
+    Raises what the scanner, the probes, the store and the ledger raise; Permanent: script_empty, script_too_long,
+    bad_script. What was stored when a later step fails is referred to by nothing, and the sweeper takes it.
     """
     options = read_options(order.options, parts.callback_allow)
     before = await placed_before(parts, key, order.digest)
@@ -104,21 +132,44 @@ async def place(parts: Parts, order: Order, *, key: str) -> Accepted:
     desk = parts.desk
     lyrics = await look(desk, "lyrics", order.lyrics) if order.lyrics else None
     picture = await look(desk, "image", order.image) if order.image else None
-    sound = await look(desk, "audio", order.song)
-    options = with_title(options, sound.facts.title)
-    check_means(options.style, picture=picture is not None, title=bool(options.title), lyrics=lyrics is not None)
-    assert sound.facts.duration is not None
+    sound = await look(desk, "audio", order.song) if order.song else None
+    if sound is not None and order.script is None:
+        options = with_title(options, sound.facts.title)
+    words = lyrics is not None or order.script is not None
+    check_means(options.style, picture=picture is not None, title=bool(options.title), lyrics=words)
     job = NewJob(
         owner=OWNER,
-        options=with_seed(options),
+        options=options,
         lyrics=await stored(desk, lyrics) if lyrics else None,
         image=await stored(desk, picture) if picture else None,
-        song=await stored(desk, sound),
-        song_name=sound.name,
-        duration=sound.facts.duration,
-        notices=sound.facts.notices,
+        song=await stored(desk, sound) if sound else None,
+        song_name=sound.name if sound else "",
+        duration=(sound.facts.duration if sound else None) or 0.0,
+        notices=sound.facts.notices if sound else (),
     )
+    job = await narrated(parts, job, order.script) if order.script else seeded(job)
     return await parts.ledger.accept(job, key=key, body_digest=order.digest)
+
+
+def seeded(job: NewJob) -> NewJob:
+    """The job of a song with a seed: the one asked for, or a random one."""
+    return msgspec.structs.replace(job, options=with_seed(job.options))
+
+
+async def narrated(parts: Parts, job: NewJob, script: Script) -> NewJob:
+    """The same job with a script, which is put into the store. Its duration is a guess until it is spoken.
+
+    Raises Permanent: script_empty, script_too_long, bad_script.
+    """
+    seconds = await expected_s(script, job.options.speed)
+    given = msgspec.structs.replace(job.given, script=await put_script(parts.store, script))
+    return msgspec.structs.replace(
+        job,
+        given=given,
+        options=with_lasting_seed(job.options, job.caption),
+        song_name=name_of(script, (job.options.title, job.caption)),
+        duration=seconds,
+    )
 
 
 async def placed_before(parts: Parts, key: str, digest: str) -> Accepted | None:

@@ -33,6 +33,11 @@ _WORDS: dict[State, str] = {
     State.AWAITING_FEEDBACK: "waiting for feedback",
     State.COMPOSING: "cutting the video to the song",
 }
+_TOLD_WORDS: dict[State, str] = {
+    **_WORDS,
+    State.ANALYZING: "speaking the script",
+    State.COMPOSING: "cutting the video to the voice",
+}
 _TASK_OF: dict[State, str] = {State.ANALYZING: "analyze", State.PLANNING: "plan", State.COMPOSING: "compose"}
 
 
@@ -110,7 +115,8 @@ def _rounded(state: State, percent: float) -> float:
 def stage_fraction(snapshot: JobSnapshot, tasks: Mapping[str, Progress]) -> float:
     """How much of the current stage is done, 0..1; `tasks` is the chatter of those that run."""
     if snapshot.state is not State.GENERATING:
-        task = tasks.get(_TASK_OF.get(snapshot.state, ""))
+        told = snapshot.narrated is not None and snapshot.state is State.ANALYZING
+        task = tasks.get("voice" if told else _TASK_OF.get(snapshot.state, ""))
         return _clamped(task.fraction) if task else 0.0
     if not snapshot.scenes_total:
         return 0.0
@@ -133,7 +139,7 @@ def percent_reached(snapshot: JobSnapshot) -> float:
 def doing(snapshot: JobSnapshot) -> str:
     """What is being made now, in a few words."""
     if snapshot.state is not State.GENERATING:
-        return _WORDS.get(snapshot.state, "")
+        return (_WORDS if snapshot.narrated is None else _TOLD_WORDS).get(snapshot.state, "")
     total = snapshot.scenes_total
     if snapshot.scenes_done >= total:
         return "finishing the scenes"

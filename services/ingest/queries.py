@@ -19,7 +19,7 @@ from libs.contracts.messages import decode
 from services.ingest import tables as t
 from services.ingest.columns import Moment
 from services.ingest.records import AttemptError, DeadRow, EventRow, Failure, JobSnapshot, StageTime
-from services.ingest.state import STAGE_OF, STAGES
+from services.ingest.state import STAGE_OF, STAGES, NarratedFiles
 
 _SNAPSHOT = (
     sa.select(
@@ -49,6 +49,7 @@ _SNAPSHOT = (
         t.runs.c.report,
         t.runs.c.poster,
         t.runs.c.sheet,
+        t.runs.c.narrated.is_not(None).label("is_narrated"),
     )
     .join(t.runs, (t.runs.c.job_id == t.jobs.c.id) & (t.runs.c.run == t.jobs.c.run))
     .join(t.projects, t.projects.c.id == t.jobs.c.project_id)
@@ -63,6 +64,7 @@ def _of_run(table: sa.Table, line: sa.ColumnElement[str], *where: sa.ColumnEleme
 
 
 _WHOLE = _SNAPSHOT.add_columns(
+    t.runs.c.narrated,
     _of_run(t.tasks, t.tasks.c.kind + " " + sa.cast(t.tasks.c.ordered_at, sa.Text)).label("ordered"),
     _of_run(t.takes, t.takes.c.scene_id + " " + sa.cast(t.takes.c.clip, sa.Text), t.takes.c.chosen).label("shown"),
 ).where(t.jobs.c.id == sa.bindparam("job_id"))
@@ -79,7 +81,7 @@ def read_snapshot(connection: sa.Connection, job_id: str) -> JobSnapshot | None:
             at, stage = _moment(moment), STAGE_OF[kind]
             entered[stage] = min(entered.get(stage, at), at)
     clips = {scene: msgspec.json.decode(clip, type=Blob) for scene, clip in sorted(_pairs(row["shown"]))}
-    return _snapshot(row, entered, clips)
+    return msgspec.structs.replace(_snapshot(row, entered, clips), narrated=row["narrated"])
 
 
 def _pairs(lines: str | None) -> Iterable[tuple[str, str]]:
@@ -229,6 +231,7 @@ def _snapshot(row: Any, entered: dict[State, datetime], clips: dict[str, Blob]) 
         poster=row["poster"],
         sheet=row["sheet"],
         clips=clips,
+        narrated=NarratedFiles() if row["is_narrated"] else None,
     )
 
 

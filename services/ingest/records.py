@@ -11,25 +11,25 @@ from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.messages import DeadLetter
-from services.ingest.state import Given
+from services.ingest.state import Given, NarratedFiles
 
 EventName = Literal["stage_update", "message", "completed", "error"]
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """An order: a song that has been probed and stored, and what is wished for."""
+    """An order: files that have been probed and stored, and what is wished for."""
 
     owner: str
     options: JobOptions
     """With the seed filled in."""
     song: Blob | None
-    """None: it is to be fetched, see `given`."""
+    """None: it is to be fetched, or there is none; see `given`."""
     song_name: str
     """As the user called it; never part of a key or a path."""
     lyrics: Blob | None = None
     image: Blob | None = None
     duration: float
-    """Seconds, as probed."""
+    """Seconds, as probed; of a script, as guessed."""
     notices: tuple[Notice, ...] = ()
     kind: JobKind = "full"
     project_id: str = ""
@@ -79,7 +79,7 @@ class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     options: JobOptions
     song_name: str
     duration: float
-    """Seconds of song."""
+    """Seconds of song, or of what is told: a guess until it is spoken."""
     created_at: datetime
     """When the job was accepted."""
     started_at: datetime
@@ -102,6 +102,8 @@ class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     sheet: Blob | None
     clips: dict[str, Blob]
     """Scene id to clip. Empty in lists."""
+    narrated: NarratedFiles | None = None
+    """Set when a script is told, or was; empty in lists."""
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,12 +10,23 @@ import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions
+from libs.contracts.scripts import Script
 from libs.contracts.tasks import Fetch
 from libs.media.guards import MAX_LYRICS_BYTES
 from libs.runtime.disk import full_disk_is_retryable
-from services.ingest.orders import Order, Url, place, placed_before, read_options, with_seed
+from services.ingest.orders import (
+    SCRIPT_AND_LYRICS,
+    Order,
+    Url,
+    narrated,
+    place,
+    placed_before,
+    read_options,
+    seeded,
+)
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, NewJob
+from services.ingest.scripts import script_of
 from services.ingest.state import Given
 from services.ingest.uploads.desk import Desk, Source, find, look, stored
 from services.ingest.uploads.sink import Sink
@@ -23,13 +34,21 @@ from services.ingest.uploads.sink import Sink
 Meta = msgspec.Meta
 UploadId = Annotated[str, Meta(max_length=64, description="As POST /api/v1/uploads answered it.")]
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 8_000_000
 """The most bytes of an order in JSON."""
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An order as JSON: files by their address, or by the id of an upload."""
 
+    script: Annotated[
+        str,
+        Meta(
+            description="What is narrated: text, Markdown, HTML or SSML. The audio then is music under the voice."
+        ),
+    ] = ""
+    prompts: Annotated[tuple[str, ...], Meta(description="Of a script: what its scenes show, in order.")] = ()
+    language: Annotated[str, Meta(max_length=40, description="Of a script, as in `de`.")] = ""
     audio_url: Url = ""
     image_url: Url = ""
     audio_upload_id: UploadId = ""
@@ -53,17 +72,19 @@ def read_submission(body: bytes) -> Submission:
     ):
         if getattr(found, one) and getattr(found, other):
             raise Permanent("bad_request", f"Give `{one}` or `{other}`, not both.")
-    if not found.audio_url and not found.audio_upload_id:
-        raise Permanent("song_missing", hint="Give `audio_url` or `audio_upload_id`.")
+    if not (found.audio_url or found.audio_upload_id or found.script):
+        raise Permanent("song_missing", hint="Give `audio_url` or `audio_upload_id`, or a `script`.")
+    if found.script and (found.lyrics.strip() or found.lyrics_upload_id):
+        raise Permanent("bad_request", SCRIPT_AND_LYRICS)
     return found
 
 
 async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
     """Open the job, or find the one that this key opened.
 
-    A song at an address, and the picture with it, is fetched by a task of the job, however long that takes; a
-    picture for a song that is here is fetched now. Raises as `place`, what the fetch raises, and Permanent:
-    bad_source_url, upload_not_found.
+    A song at an address, and the picture with it, is fetched by a task of the job, however long that takes, and so
+    is the picture for a script alone; one for a song that is here is fetched now. Raises as `place`, what the fetch
+    raises, and Permanent: bad_source_url, upload_not_found, script_empty, script_too_long, bad_script.
     """
     given = dict(submission.options)
     if submission.callback_url:
@@ -76,32 +97,36 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
     before = await placed_before(parts, key, digest)
     if before is not None:
         return before
+    script = _script(submission)
     async with parts.scratch.folder() as folder:
         desk = parts.desk
         lyrics = await _lyrics(desk, submission, folder)
         image: Source | None = await _upload(desk, submission.image_upload_id)
         song = await _upload(desk, submission.audio_upload_id)
-        if song is None:
+        if song is None and (submission.audio_url or submission.image_url):
             job = await _to_fetch(desk, submission, options, image, lyrics)
+            if script is not None:
+                job = await narrated(parts, job, script)
+            else:
+                job = seeded(job)
             return await parts.ledger.accept(job, key=key, body_digest=digest)
         if submission.image_url:
             image = await desk.fetching.fetch(submission.image_url, "image", folder)
-        order = Order(song=song, image=image, lyrics=lyrics, options=encoded, digest=digest)
+        order = Order(song=song, script=script, image=image, lyrics=lyrics, options=encoded, digest=digest)
         return await place(parts, order, key=key)
 
 
 async def _to_fetch(
     desk: Desk, submission: Submission, options: JobOptions, image: Source | None, lyrics: Source | None
 ) -> NewJob:
-    """The job of a song that is still elsewhere."""
-    options = with_seed(options)
+    """The job whose files are still elsewhere; without a seed."""
     picture = await look(desk, "image", image) if image else None
     words = await look(desk, "lyrics", lyrics) if lyrics else None
     source = Fetch(
         audio_url=submission.audio_url,
         image_url=submission.image_url,
         options=options,
-        lyrics=words is not None,
+        lyrics=words is not None or bool(submission.script),
         picture=picture is not None,
     )
     return NewJob(
@@ -114,6 +139,12 @@ async def _to_fetch(
         image=await stored(desk, picture) if picture else None,
         given=Given(source=source),
     )
+
+
+def _script(submission: Submission) -> Script | None:
+    if not submission.script:
+        return None
+    return script_of(submission.script, submission.prompts, submission.language)
 
 
 async def _upload(desk: Desk, upload_id: str) -> Source | None:

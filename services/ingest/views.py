@@ -14,7 +14,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.codes import CODES
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import COMPOSING, JobKind, JobOptions, State
-from services.ingest.events import download_path, files_path
+from services.ingest.events import TOLD_VIDEO, VOICEOVER, download_path, files_path
 from services.ingest.names import stem
 from services.ingest.progress import Live
 from services.ingest.published import Published
@@ -91,8 +91,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     started_at: Annotated[datetime, Meta(description="When the current run was opened.")]
     ended_at: Annotated[datetime | None, Meta(description="When the current run ended.")] = None
-    song_name: Annotated[str, Meta(description="Name of the uploaded file, cleaned for display.")]
-    duration: Annotated[float, Meta(description="Seconds of the song.")]
+    song_name: Annotated[
+        str, Meta(description="Name of the uploaded file, or of what is told, cleaned for display.")
+    ]
+    duration: Annotated[float, Meta(description="Seconds of the song; of a script a guess until it is spoken.")]
+    narrated: Annotated[bool, Meta(description="Whether a script is told.")] = False
     options: JobOptions
     stages: tuple[StageView, ...] = ()
     scenes_done: int = 0
@@ -213,6 +216,7 @@ def job_view(snapshot: JobSnapshot, live: Live) -> JobView:
         ended_at=snapshot.ended_at,
         song_name=snapshot.song_name,
         duration=snapshot.duration,
+        narrated=snapshot.narrated is not None,
         options=snapshot.options,
         stages=tuple(
             StageView(
@@ -245,6 +249,11 @@ def files_of(snapshot: JobSnapshot) -> dict[str, Blob]:
         "storyboard.json": snapshot.storyboard,
         **{f"clips/{scene}.mp4": blob for scene, blob in sorted(snapshot.clips.items())},
     }
+    if snapshot.narrated is not None:
+        named |= {VOICEOVER: snapshot.narrated.voiceover, "manifest.json": snapshot.narrated.manifest}
+        named |= {f"images/{one.scene_id}.jpg": one.blob for one in snapshot.narrated.images}
+        if snapshot.state is State.COMPLETED:
+            named[TOLD_VIDEO] = snapshot.video
     return {name: blob for name, blob in named.items() if blob is not None}
 
 
@@ -252,7 +261,7 @@ def _ready(snapshot: JobSnapshot) -> list[tuple[str, Blob, str]]:
     """Name, bytes and path of each file that is ready, the video last."""
     base = files_path(snapshot.job_id)
     found = [(name, blob, f"{base}/{name}") for name, blob in files_of(snapshot).items()]
-    if snapshot.video is not None and snapshot.state is State.COMPLETED:
+    if snapshot.narrated is None and snapshot.video is not None and snapshot.state is State.COMPLETED:
         found.append((VIDEO, snapshot.video, download_path(snapshot.job_id)))
     return found
 
@@ -270,7 +279,8 @@ def file_list(snapshot: JobSnapshot) -> FileList:
 
 def save_name(snapshot: JobSnapshot, name: str) -> str:
     """What one of the job's files is called where it is saved."""
-    return f"{stem(snapshot.song_name)}.{'beatloom.mp4' if name == VIDEO else name.rsplit('/', 1)[-1]}"
+    last = "beatloom.mp4" if name in (VIDEO, TOLD_VIDEO) else name.rsplit("/", 1)[-1]
+    return f"{stem(snapshot.song_name)}.{last}"
 
 
 def signed_links(snapshot: JobSnapshot, published: Published) -> SignedLinks:

@@ -100,5 +100,5 @@ def _data(task: Task, order: Notify, places: Places) -> Data:
         error=error,
         video_files=tuple(places.of(file.path, file.blob) for file in order.videos),
         image_files=tuple(places.of(file.path, file.blob) for file in order.images),
-        voiceover_path=None,
+        voiceover_path=places.of(order.voiceover.path, order.voiceover.blob) if order.voiceover else None,
     )

@@ -122,6 +122,11 @@ def file_part(description: str) -> Schema:
 SONG_PART = file_part("The song: MP3, M4A, WAV, FLAC or OGG; 5 s to 15 min, at most 200 MB.")
 IMAGE_PART = file_part("A picture: JPEG, PNG or WebP, at most 30 MB.")
 LYRICS_PART = file_part("Lyrics: plain text, .lrc or .srt in UTF-8, at most 200 KB.")
+SCRIPT_PART = file_part(
+    "What is narrated, instead of a song or over one: UTF-8 text, Markdown, HTML or SSML; 200,000 characters."
+)
+PROMPTS_PART = file_part("Of a script: what its scenes show, in order; a JSON array of texts, or one a line.")
+LANGUAGE_PART = Schema(type=OpenAPIType.STRING, description="Of a script, as in `de`.")
 CLIP_PART = file_part("A video clip: MP4, MOV, MKV or WebM, at most 2 minutes and 200 MB.")
 
 
@@ -140,7 +145,10 @@ def _document(kind: type[msgspec.Struct], example: Mapping[str, object]) -> Open
     fields = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
     properties = {
         name: Schema(
-            type=OpenAPIType(told["type"]), max_length=told.get("maxLength"), description=told.get("description")
+            type=OpenAPIType(told["type"]),
+            max_length=told.get("maxLength"),
+            description=told.get("description"),
+            items=Schema(type=OpenAPIType(told["items"]["type"])) if "items" in told else None,
         )
         for name, told in fields.items()
     }
@@ -150,7 +158,15 @@ def _document(kind: type[msgspec.Struct], example: Mapping[str, object]) -> Open
 
 def order_body(kind: type[msgspec.Struct]) -> RequestBody:
     """The body of POST /jobs: a form, or a struct of this kind as JSON."""
-    parts = {"song": SONG_PART, "image": IMAGE_PART, "lyrics": LYRICS_PART, "options": _options()}
+    parts = {
+        "song": SONG_PART,
+        "image": IMAGE_PART,
+        "lyrics": LYRICS_PART,
+        "options": _options(),
+        "script": SCRIPT_PART,
+        "prompts": PROMPTS_PART,
+        "language": LANGUAGE_PART,
+    }
     example = {
         "audio_url": "https://example.com/song.mp3",
         "image_url": "https://example.com/theme.jpg",
@@ -158,9 +174,7 @@ def order_body(kind: type[msgspec.Struct]) -> RequestBody:
         "options": {"prompt": "neon rain", "aspect": "9:16"},
         "callback_url": "https://example.com/hook",
     }
-    return RequestBody(
-        required=True, content={**form(parts, required=("song",)), "application/json": _document(kind, example)}
-    )
+    return RequestBody(required=True, content={**form(parts), "application/json": _document(kind, example)})
 
 
 def raw_body() -> RequestBody:

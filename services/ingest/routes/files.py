@@ -121,7 +121,8 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
     operation_id=operation_name("File"),
     tags=[TAG],
     summary="Download one of a job's files",
-    description="`report.json`, `poster.jpg`, `sheet.jpg`, `analysis.json`, `storyboard.json`, `clips/SCENE.mp4`.",
+    description="`report.json`, `poster.jpg`, `sheet.jpg`, `analysis.json`, `storyboard.json`, `clips/SCENE.mp4`."
+    " Of a script also `stitched_subtitled.mp4`, `voiceover.mp3`, `manifest.json`, `images/SCENE.jpg`.",
     responses=file_answers("The file", missing=problem("There is no such job, or no such file yet.")),
 )
 async def get_file(

@@ -41,13 +41,14 @@ def job_id_of(text: str) -> str:
     operation_class=reads(order_body(submissions.Submission)),
     tags=[TAG],
     summary="Order a video",
-    description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it. As"
+    description="Takes a song, and if wanted a picture, lyrics and options, and begins to make a video of it; or a"
+    " script, which is told over the song, if there is one. As"
     " JSON, it takes their addresses, or the ids of uploads. A song at an address, and the picture with it, is"
     " fetched by the job, which fails where that can't be.",
     responses={
         **COMMON,
         200: KNOWN_JOB,
-        400: problem("The body can't be read, or holds no song."),
+        400: problem("The body can't be read, or holds neither song nor script."),
         404: problem("There is no such upload, or no more."),
         409: problem("An upload is not complete."),
         413: problem("A part is too large."),

@@ -14,7 +14,7 @@ from msgspec import Meta
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.jobs import State
 from services.ingest import orchestrate, views
-from services.ingest.events import download_path
+from services.ingest.events import video_path
 from services.ingest.orders import check_key
 from services.ingest.parts import Parts, now
 from services.ingest.records import JobSnapshot
@@ -64,7 +64,7 @@ def _status_path(job_id: str) -> str:
 
 def _video_url(parts: Parts, snapshot: JobSnapshot) -> str:
     """An address that needs no login once there is a video, if the settings name a key to sign with."""
-    path = download_path(snapshot.job_id)
+    path = video_path(snapshot.job_id, narrated=snapshot.narrated is not None)
     ready = snapshot.state is State.COMPLETED and snapshot.video is not None
     if ready and snapshot.video is not None and parts.published.signs:
         name = views.save_name(snapshot, views.VIDEO)
@@ -89,7 +89,8 @@ def _video_url(parts: Parts, snapshot: JobSnapshot) -> str:
     tags=[TAG],
     summary="Start a video",
     description=(
-        "Answers at once; the song is fetched afterwards. The same Idempotency-Key with the same body, or the same"
+        "Of a song, or of a script that is told. Answers at once; files are fetched afterwards. The same"
+        " Idempotency-Key with the same body, or the same"
         " `run_id`, finds the same job within 24 hours and answers 200."
     ),
     responses={

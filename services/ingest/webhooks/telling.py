@@ -8,7 +8,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.facts import Fact, JobCompleted
 from libs.contracts.jobs import State
 from libs.contracts.tasks import Notify, TellableFile
-from services.ingest.events import download_path, files_path
+from services.ingest.events import VOICEOVER, files_path, video_path
 from services.ingest.state import RunState
 from services.ingest.webhooks.records import Event, Target
 
@@ -24,7 +24,8 @@ def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> No
     job_id, error = state.brief.job_id, state.error
     done = ending.body if isinstance(ending.body, JobCompleted) else None
     files = files_path(job_id)
-    images: dict[str, Blob | None] = {"poster.jpg": done.poster, "sheet.jpg": done.sheet} if done else {}
+    narrated = state.brief.given.script is not None
+    voiceover = done.voiceover if done else None
     clips = sorted(state.clips.items()) if done else []
     return Notify(
         webhook_id=target.webhook_id,
@@ -32,14 +33,25 @@ def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> No
         event=EVENT_OF[state.stage],
         timestamp=ending.at,
         status=state.stage.value,
-        video_path=download_path(job_id) if done and done.video else "",
+        video_path=video_path(job_id, narrated=narrated) if done and done.video else "",
         error_code=error.code if error else "",
         error_message=error.message if error else "",
         run_id=target.run_id,
         video=done.video if done else None,
         videos=tuple(TellableFile(path=f"{files}/clips/{scene}.mp4", blob=clip.blob) for scene, clip in clips),
-        images=tuple(TellableFile(path=f"{files}/{name}", blob=blob) for name, blob in images.items() if blob),
+        images=tuple(TellableFile(path=f"{files}/{name}", blob=blob) for name, blob in _images(done, narrated)),
+        voiceover=TellableFile(path=f"{files}/{VOICEOVER}", blob=voiceover) if voiceover else None,
         secrets=target.secrets(now),
         strict=target.strict,
         kind=state.brief.kind,
     )
+
+
+def _images(done: JobCompleted | None, narrated: bool) -> list[tuple[str, Blob]]:
+    """Those of the scenes in their order where something is told; else poster and contact sheet."""
+    if done is None:
+        return []
+    if narrated:
+        return [(f"images/{one.scene_id}.jpg", one.blob) for one in done.images]
+    named = (("poster.jpg", done.poster), ("sheet.jpg", done.sheet))
+    return [(name, blob) for name, blob in named if blob is not None]

@@ -294,7 +294,7 @@ async def test_the_schema_describes_it_all(api: Api) -> None:
             assert parameter["name"] != "parts"
     create = operations["post /api/v1/jobs"]
     form = create["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(form["properties"]) == {"song", "image", "lyrics", "options"}
+    assert set(form["properties"]) == {"song", "image", "lyrics", "options", "script", "prompts", "language"}
     assert {"200", "202", "400", "413", "422"} <= set(create["responses"])
     job = operations["get /api/v1/jobs/{job_id}"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert job["$ref"].endswith("JobView")

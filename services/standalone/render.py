@@ -40,7 +40,7 @@ from services.standalone.settings import StandaloneSettings
 from services.standalone.sse import Event
 from services.standalone.stack import running
 from services.standalone.summary import summary
-from services.standalone.warm import warmed
+from services.standalone.warm import SCRIPT, SONG, warmed
 
 CANCEL_S = 5.0
 """How long the order to cancel may take; then the processes are killed without it."""
@@ -120,7 +120,8 @@ async def _render(
     order: Order, settings: StandaloneSettings, folder: Path, screen: TextIO, outcome: Outcome
 ) -> None:
     with _cancelled_by_signals():
-        async with WorkerPool(settings.shared.workers) as pool, warmed(pool, min(pool.size - 1, 1)):
+        first = SCRIPT if order.script else SONG
+        async with WorkerPool(settings.shared.workers) as pool, warmed(pool, min(pool.size - 1, 1), first):
             backends = Backends() if order.options.preview else order.backends
             environ = {**os.environ, **backends.environ, **HURRY}
             told, _ = await together(_servers(backends, order), _probe(order, pool))
@@ -129,7 +130,7 @@ async def _render(
                 for line in told:
                     display.note(f"warning: {line}")
                 async with (
-                    warmed(pool, min(pool.size, WARM) - 1),
+                    warmed(pool, min(pool.size, WARM) - 1, first),
                     running(folder, settings, environ, pool=pool) as stack,
                     ApiClient(stack.url) as client,
                 ):

@@ -15,15 +15,16 @@ from libs.runtime.workers import WorkerPool
 from services.standalone.environment import SERVICES
 
 APPS = tuple(f"services.{name}.app" for name in SERVICES)
+SONG = ("services.analyzer.analyze",)
+SCRIPT = ("services.generator.voice.piper_speak", "services.generator.voice.joining")
 WORK = (
-    "services.analyzer.analyze",
     "services.planner.handlers",
     "services.generator.builtin.render",
     "services.composer.measure",
     "services.composer.hearing",
     "services.composer.sheet",
 )
-"""Where the functions are that run in children."""
+"""Where the functions are that run in children, after what hears the song or speaks the script."""
 TIMEOUT_S = 60.0
 
 
@@ -34,12 +35,12 @@ def read(modules: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def warmed(pool: WorkerPool, children: int) -> AsyncIterator[None]:
-    """So many children read the modules of their work while the block goes on.
+async def warmed(pool: WorkerPool, children: int, first: Sequence[str] = SONG) -> AsyncIterator[None]:
+    """So many children read the modules of their work while the block goes on. first: those of the first step.
 
     What fails here fails again when it is needed, and is told then.
     """
-    readings = [asyncio.create_task(pool.run(read, WORK, timeout_s=TIMEOUT_S)) for _ in range(children)]
+    readings = [asyncio.create_task(pool.run(read, (*first, *WORK), timeout_s=TIMEOUT_S)) for _ in range(children)]
     try:
         yield
     finally:

@@ -135,6 +135,12 @@ def is_variation(seed: int, of: int) -> bool:
     return seed == of or any(seed == varied(of, number) for number in range(1, MOST_TAKES + 1))
 
 
+def draws_words(scene: Scene) -> bool:
+    """Whether a clip of the scene has the words in its picture, as far as is known."""
+    look = looks_by_name().get(scene.look)
+    return _type(scene) != "" or look is None or "words" in look.needs
+
+
 def clip_of(take: Take, shot: Shot, form: Form) -> Clip | None:
     """Where the take lies under its scene; None when it doesn't cover it, or has frames of another size or rate.
 
@@ -164,9 +170,7 @@ def _changes(take: Take, was: Scene, now: Scene) -> list[Reason]:
 
 
 def _music(take: Take, scene: Scene, score: Score) -> list[object]:
-    look = looks_by_name().get(scene.look)
-    sung = _type(scene) != "" or look is None or "words" in look.needs
-    return score.heard(take.first, take.clip.frames, sung=sung)
+    return score.heard(take.first, take.clip.frames, sung=draws_words(scene))
 
 
 def _type(scene: Scene) -> str:

@@ -57,6 +57,8 @@ class ClipOrder:
     """Fetched only by what moves to the sound."""
     fill: bool = True
     """Whether the builtin renderer may stand in for GPU servers."""
+    drawn: bool = False
+    """Whether only the builtin renderer can make it: models can't write."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from libs.contracts.jobs import JobOptions
 from libs.contracts.looks import families, looks_by_name
-from libs.contracts.storyboard import Scene
+from libs.contracts.storyboard import Palette
 from services.planner.colours import colour_name
 from services.planner.seeds import derived
 
@@ -61,8 +59,10 @@ _SETTINGS = (
 )
 
 
-def still_prompt(options: JobOptions, scenes: Sequence[Scene], number: int, seed: int, *, has_image: bool) -> str:
-    """What a reference still shows: the place of these scenes, empty of words.
+def still_prompt(
+    options: JobOptions, energy: float, palette: Palette, number: int, seed: int, *, has_image: bool
+) -> str:
+    """What a reference still shows: a place of so much energy in these colours, empty of words.
 
     number: of the place in the song, from 0: no two of one song are the same place.
     """
@@ -72,10 +72,32 @@ def still_prompt(options: JobOptions, scenes: Sequence[Scene], number: int, seed
         place = f"{wish or 'the world of the theme picture'}, {_VIEWS[number % len(_VIEWS)]}"
     else:
         place = f"{setting}, for a song called {options.title.strip()}" if options.title.strip() else setting
-    energy = sum(scene.energy for scene in scenes) / len(scenes)
-    palette = scenes[0].palette
     colours = dict.fromkeys(colour_name(colour) for colour in (palette.ground, palette.accent, palette.light))
     return f"{place}, {_mood(energy)}, {_style(options.style)}, colours: {', '.join(colours)}, no text"
+
+
+_SHOTS = (
+    "wide shot",
+    "medium shot",
+    "close-up of a telling detail",
+    "seen from above",
+    "low angle",
+    "over the shoulder of somebody who is there",
+)
+_LONGEST_TOLD = 400
+"""Letters of what is told that a prompt has: models read little more than the beginning."""
+
+
+def told_prompt(text: str, wish: str, energy: float, seed: int) -> str:
+    """What a scene shows while a text is told. wish: what was asked for of the whole video."""
+    told = text.strip().rstrip(".!?:;,\u2026\u3002")[:_LONGEST_TOLD]
+    shot = _SHOTS[derived(seed, "shot", text) % len(_SHOTS)]
+    return ", ".join(part for part in (told, wish.strip(), shot, _mood(energy)) if part)
+
+
+def title_prompt(title: str, wish: str, energy: float) -> str:
+    """What stands before the narration."""
+    return f"{wish.strip() or title.strip() or 'abstract visual'}, {_PLACES['intro']}, {_mood(energy)}"
 
 
 def _style(style: str) -> str:

@@ -30,24 +30,27 @@ def with_stills(
     stills = []
     for number, (place, lead) in enumerate(order):
         there = [scene for scene, own in zip(board.scenes, places, strict=True) if own == (place, lead)]
-        who = known.get(lead)
-        prompt = still_prompt(options, there, number, board.seed, has_image=has_image)
-        stills.append(
-            Still(
-                id=f"p{number + 1}",
-                prompt=f"{words_of(who)}, in this place: {prompt}" if who else prompt,
-                negative_prompt=", ".join([*(who.bible.donts if who else ()), NEGATIVE]),
-                seed=derived(board.seed, "still", number),
-                width=board.width,
-                height=board.height,
-                character=who.id if who else msgspec.UNSET,
-            )
-        )
+        energy = sum(scene.energy for scene in there) / len(there)
+        prompt = still_prompt(options, energy, there[0].palette, number, board.seed, has_image=has_image)
+        stills.append(still_of(board, number, prompt, known.get(lead)))
     scenes = tuple(
         msgspec.structs.replace(scene, still=stills[order.index(place)].id)
         for scene, place in zip(board.scenes, places, strict=True)
     )
     return msgspec.structs.replace(board, scenes=scenes, stills=tuple(stills))
+
+
+def still_of(board: Storyboard, number: int, prompt: str, who: Character | None = None) -> Still:
+    """The still of a place, counted from 0, with who is seen there."""
+    return Still(
+        id=f"p{number + 1}",
+        prompt=f"{words_of(who)}, in this place: {prompt}" if who else prompt,
+        negative_prompt=", ".join([*(who.bible.donts if who else ()), NEGATIVE]),
+        seed=derived(board.seed, "still", number),
+        width=board.width,
+        height=board.height,
+        character=who.id if who else msgspec.UNSET,
+    )
 
 
 def with_leads(scenes: Sequence[Scene], places: Sequence[int], most: int) -> list[tuple[int, str]]:

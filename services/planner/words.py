@@ -57,6 +57,11 @@ def hook_text(analysis: Analysis, title: str) -> str:
     return _refrain(sung) or _strongest(title_text(title))
 
 
+def strongest_words(text: str) -> str:
+    """One to three words of a text to write large: those on end that say most; "" without."""
+    return _strongest(text)
+
+
 def _chorus_words(analysis: Analysis) -> Sequence[Word]:
     spans = [(section.start, section.end) for section in analysis.sections if section.label == "chorus"]
     known = known_words(analysis)

@@ -45,7 +45,7 @@ def render_clip(order: ClipOrder, quality: Quality) -> int:
         picture=picture,
         subject=subject,
     )
-    message = f"{shot.scene.id}: {painter.look_name}"
+    message = ": ".join(filter(None, (shot.scene.id, painter.look_name)))
     report(0.0, message)
     with FrameWriter(order.out, encoding, keys=borders(shot)) as writer:
         for index, times in drawn(order, painter):

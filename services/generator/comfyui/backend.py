@@ -112,10 +112,10 @@ class ComfyBackend:
     async def render(self, order: ClipOrder, context: TaskContext) -> RenderedClip:
         """The clip by the first workflow of the chain that gives one.
 
-        Previews are drawn: they shall be there at once. What is drawn in place of a workflow is marked so, and done
-        only when the order allows it.
+        Previews are drawn: they shall be there at once; so are titles, which models can't write. What is drawn in
+        place of a workflow is marked so, and done only when the order allows it.
         """
-        if order.preview:
+        if order.preview or order.drawn:
             return await self._builtin.render(order, context)
         picture = order.still is not None or order.image is not None
         sound = order.song is not None

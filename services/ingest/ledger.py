@@ -374,8 +374,8 @@ class Ledger:
 
     async def _insert_project(self, connection: AsyncConnection, order: NewJob, now: datetime) -> str:
         """The project of a job that is not about one: it lasts as well, and can be edited later."""
-        script, options = order.given.script, order.options
-        told = Told(script=script, voice=options.voice, speed=options.speed) if script is not None else None
+        script = order.given.script
+        told = Told.of(script, order.options) if script is not None else None
         project = {
             "id": new_id(),
             "owner": order.owner,

@@ -131,12 +131,24 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     script: Blob
     """A `Script` as JSON."""
     voice: str = ""
-    """As it was asked for; so is `speed`."""
+    """As it was asked for; so are `speed` and `title`."""
     speed: float = 1.0
+    title: str = ""
     spoken: VoiceRendered | None = None
     """What its storyboard follows."""
     music: TrackAnalyzed | None = None
     """What is heard in the music under the voice."""
+
+    @classmethod
+    def of(cls, script: Blob, options: JobOptions) -> Told:
+        """What is told with these options, before it is spoken."""
+        return cls(script=script, voice=options.voice, speed=options.speed, title=options.title)
+
+    @property
+    def made(self) -> dict[str, WorkFact]:
+        """What was heard, as results of their tasks."""
+        found = {"voice": self.spoken, "analyze": self.music}
+        return {key: fact for key, fact in found.items() if fact is not None}
 
 
 class NarratedFiles(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -72,13 +73,11 @@ def _files(state: RunState, fetched: SourceFetched) -> dict[str, Any]:
 
 def _told(state: RunState) -> Told | None:
     """What is narrated, as the run knows it; None for the video of a song."""
-    given, options = state.brief.given, state.brief.options
-    if given.script is None:
+    script = state.brief.given.script
+    if script is None:
         return None
-    return Told(
-        script=given.script,
-        voice=options.voice,
-        speed=options.speed,
+    return msgspec.structs.replace(
+        Told.of(script, state.brief.options),
         spoken=state.result("voice", VoiceRendered),
         music=state.result("analyze", TrackAnalyzed),
     )

@@ -120,7 +120,8 @@ class ProjectView(View, frozen=True, kw_only=True):
     seed: int | None
     song: FileRef | None
     song_name: str
-    duration: Annotated[float, Meta(description="Seconds of the song; 0 without one.")]
+    script: Annotated[FileRef | None, Meta(description="What is told, as JSON; null: the video follows a song.")]
+    duration: Annotated[float, Meta(description="Seconds of the song, or of what is told; 0 without either.")]
     lyrics: FileRef | None
     image: FileRef | None
     scenes: Annotated[int, Meta(description="Of the storyboard; 0 until there is one.")]
@@ -193,6 +194,7 @@ def project_view(project: Project, spent: Spent | None = None) -> ProjectView:
             colours=kit.colours, logo=file_ref(kit.logo), fonts=kit.fonts, dos=kit.dos, donts=kit.donts
         ),
         song=file_ref(project.song),
+        script=file_ref(project.told.script) if project.told is not None else None,
         lyrics=file_ref(project.lyrics),
         image=file_ref(project.image),
         **{name: getattr(project, name) for name in _AS_THEY_ARE},

@@ -14,6 +14,7 @@ from libs.contracts.jobs import check_style
 from libs.contracts.projects import BrandKit, ProjectSettings
 from libs.media.frames import parse_fps
 from services.ingest.projects.bodies import SETTINGS, BrandKitBody, ProjectBody
+from services.ingest.projects.editing import refuse_narrated
 from services.ingest.projects.records import NewProject, Project
 from services.ingest.projects.store import Projects
 from services.ingest.texts import check_text
@@ -38,8 +39,10 @@ async def create(desk: Desk, projects: Projects, owner: str, body: ProjectBody) 
 async def change(desk: Desk, projects: Projects, project: Project, version: int, body: ProjectBody) -> Project:
     """The project once the change is written. A new song takes the storyboard away, unless it has the same beats.
 
-    Raises Permanent as the uploads do; version_conflict, bad_options, project_busy, song_differs.
+    Raises Permanent as the uploads do; version_conflict, bad_options, project_busy, song_differs, narrated.
     """
+    if body.song is not UNSET or body.lyrics is not UNSET:
+        refuse_narrated(project)
     owner = project.owner
     values: dict[str, Any] = {"settings": await _settings(desk, owner, project.settings, body)}
     if body.title is not UNSET:

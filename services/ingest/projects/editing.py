@@ -43,6 +43,12 @@ from services.ingest.rows import refer
 Cuts = Literal["follow", "stay"]
 
 
+def refuse_narrated(project: Project) -> None:
+    """Raises Permanent("narrated") for a project that follows its voice."""
+    if project.told is not None:
+        raise Permanent("narrated")
+
+
 class Scenes(NamedTuple):
     """A project's scenes with what they show."""
 
@@ -112,9 +118,19 @@ class Editing:
         change = await self.prepare(version, edit)
         return await self._make(change, split_of)
 
+    async def recut(self, version: int, edit: Callable[[Opened], Storyboard], *, split_of: str = "") -> Opened:
+        """The same for an edit of where scenes lie. Raises Permanent("narrated")."""
+
+        def checked(at: Opened) -> Storyboard:
+            refuse_narrated(at.project)
+            return edit(at)
+
+        return await self.change(version, checked, split_of=split_of)
+
     async def correct_grid(self, version: int, correction: Correction, cuts: Cuts) -> Opened:
-        """Correct the beats. cuts: whether those that lay on beats follow them."""
+        """Correct the beats. cuts: whether those that lay on beats follow them. Raises Permanent("narrated")."""
         at = await self.at_version(version)
+        refuse_narrated(at.project)
 
         def edit() -> tuple[Analysis, Storyboard]:
             analysis = correct(at.analysis, correction)

@@ -18,6 +18,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Character
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned, TakeRendered, TrackAnalyzed, WorkFact
+from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Clip, Shot, Storyboard
 from libs.media.frames import parse_fps
 from libs.storyboard.people import directed, pictures_of
@@ -81,6 +82,20 @@ def track_of(blob: Blob, heard: Analysis) -> TrackAnalyzed:
     )
 
 
+def script_of(project: Project) -> Blob | None:
+    """What the project tells, if it tells something."""
+    return project.told.script if project.told is not None else None
+
+
+def as_told(options: JobOptions, project: Project) -> JobOptions:
+    """The options with the voice of the project, and the title that it was told with."""
+    told = project.told
+    if told is None:
+        return options
+    title = options.title or told.title
+    return msgspec.structs.replace(options, voice=told.voice, speed=told.speed, title=title)
+
+
 class Opened(NamedTuple):
     """A project with its documents."""
 
@@ -119,7 +134,8 @@ class Opened(NamedTuple):
     @property
     def made(self) -> dict[str, WorkFact]:
         """What a job over the project begins with: what was heard, and what is planned."""
-        heard, board = self.analysis, self.board
+        board, told = self.board, self.project.told
+        heard = told.made if told is not None else {"analyze": track_of(self.analysis_blob, self.analysis)}
         planned = StoryboardPlanned(
             storyboard=self.storyboard_blob,
             fps=board.fps,
@@ -129,7 +145,7 @@ class Opened(NamedTuple):
             shots=self.shots,
             stills=board.stills or (),
         )
-        return {"analyze": track_of(self.analysis_blob, heard), "plan": planned}
+        return {**heard, "plan": planned}
 
 
 class Documents:

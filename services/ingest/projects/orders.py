@@ -23,7 +23,7 @@ from services.ingest import tables as t
 from services.ingest.ledger import Ledger
 from services.ingest.projects.characters import read_characters
 from services.ingest.projects.editing import Editing
-from services.ingest.projects.opened import Opened, TakeRow, takes_that_fit, track_of
+from services.ingest.projects.opened import Opened, TakeRow, as_told, script_of, takes_that_fit, track_of
 from services.ingest.projects.records import Project
 from services.ingest.projects.store import read_project
 from services.ingest.records import Accepted, NewJob
@@ -117,7 +117,10 @@ class Orders:
         return await self._accept(at.project, kind, made, wish, board=at.board, takes=own, key=key, digest=digest)
 
     async def _heard(self, project: Project) -> dict[str, WorkFact]:
-        """What was heard of the song, corrected beats included, if anything was yet."""
+        """What was heard of the song, corrected beats included, if anything was yet. A script is asked for anew:
+        it is spoken as the project has it now, and what was said so before is found."""
+        if project.told is not None:
+            return {key: fact for key, fact in project.told.made.items() if key != "voice"}
         if project.analysis is None:
             return {}
         heard = await self._editing.documents.get(project.analysis, Analysis)
@@ -136,13 +139,13 @@ class Orders:
         key: str,
         digest: str,
     ) -> Accepted:
-        if project.song is None:
+        if project.song is None and project.told is None:
             raise Permanent("no_song")
         options = options_of(project, wish)
         if board is not None:
             options = as_planned(options, board)
         else:
-            words = project.lyrics is not None
+            words = project.lyrics is not None or project.told is not None
             check_means(options.style, picture=project.image is not None, title=bool(options.title), lyrics=words)
         async with self._editing.database.read() as connection:
             characters = await read_characters(connection, project.id)
@@ -156,7 +159,7 @@ class Orders:
             duration=project.duration,
             kind=kind,
             project_id=project.id,
-            given=Given(made=made, takes=takes or {}, characters=characters),
+            given=Given(made=made, takes=takes or {}, characters=characters, script=script_of(project)),
             caption=wish.caption,
             client_run=wish.client_run,
         )
@@ -194,7 +197,7 @@ async def own_again(connection: AsyncConnection, at: Opened, rows: Sequence[Take
 def options_of(project: Project, wish: Wish) -> JobOptions:
     """What a job over the project is asked for."""
     settings = project.settings
-    return JobOptions(
+    options = JobOptions(
         prompt=settings.prompt,
         style=settings.style,
         aspect=ASPECT_OF[settings.format],
@@ -210,3 +213,4 @@ def options_of(project: Project, wish: Wish) -> JobOptions:
         fill=wish.fill,
         callback_url=wish.callback_url,
     )
+    return as_told(options, project)

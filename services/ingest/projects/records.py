@@ -9,6 +9,7 @@ import msgspec
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import State
 from libs.contracts.projects import ProjectSettings
+from services.ingest.state import Told
 
 
 class NewProject(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     duration: float
     analysis: Blob | None
     storyboard: Blob | None
+    told: Told | None = None
+    """What is narrated; None: the video follows a song."""
     created_at: datetime
     updated_at: datetime
     scenes: int

@@ -22,7 +22,7 @@ from services.ingest import tables as t
 from services.ingest.ledger import Ledger
 from services.ingest.projects.editing import Change, Editing
 from services.ingest.projects.events import TakeChosen
-from services.ingest.projects.opened import TAKE, Opened, TakeRow, staleness
+from services.ingest.projects.opened import TAKE, Opened, TakeRow, as_told, script_of, staleness
 from services.ingest.projects.store import bump
 from services.ingest.records import Accepted, NewJob
 from services.ingest.state import Given, Wanted
@@ -176,11 +176,12 @@ class Takes:
     async def _accept(self, change: Change, wanted: dict[str, Wanted], key: str, digest: str) -> Accepted:
         at = change.after
         project = at.project
-        if project.song is None:
+        if project.song is None and project.told is None:
             raise Permanent("no_song")
+        options = JobOptions(fps=at.board.fps, height=min(at.board.width, at.board.height), seed=at.board.seed)
         order = NewJob(
             owner=project.owner,
-            options=JobOptions(fps=at.board.fps, height=min(at.board.width, at.board.height), seed=at.board.seed),
+            options=as_told(options, project),
             song=project.song,
             song_name=project.song_name,
             lyrics=project.lyrics,
@@ -188,7 +189,7 @@ class Takes:
             duration=project.duration,
             kind="takes",
             project_id=project.id,
-            given=Given(made=at.made, takes=wanted, characters=at.characters),
+            given=Given(made=at.made, takes=wanted, characters=at.characters, script=script_of(project)),
         )
         return await self._ledger.accept(
             order, key=key, body_digest=digest, first=lambda connection: self._editing.write(connection, change)

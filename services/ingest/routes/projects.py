@@ -114,7 +114,7 @@ async def get_project(project_id: ProjectId, parts: NamedDependency[Parts]) -> R
         **COMMON,
         **CHANGED,
         404: problem("There is no such project, or no such upload."),
-        409: problem("A job over the project is running."),
+        409: problem("A job over the project is running, or it follows a voice and takes no other song."),
         422: problem("An option is not valid."),
     },
 )

@@ -129,7 +129,7 @@ async def split_scene(
         return split(at.board, scene_id, data.frame, grid_of(at.analysis, at.fps) if data.snap else None)
 
     editor = editing(parts, project_id)
-    await editor.change(version_of(if_match), edit, split_of=scene_id)
+    await editor.recut(version_of(if_match), edit, split_of=scene_id)
     return await edited(editor)
 
 
@@ -147,7 +147,7 @@ async def merge_scene(
 ) -> Response[EditView]:
     """Merge a scene with the next."""
     editor = editing(parts, project_id)
-    await editor.change(version_of(if_match), lambda at: merge(at.board, scene_id))
+    await editor.recut(version_of(if_match), lambda at: merge(at.board, scene_id))
     return await edited(editor)
 
 
@@ -166,7 +166,7 @@ async def reorder_scenes(
 ) -> Response[EditView]:
     """Put scenes into another order."""
     editor = editing(parts, project_id)
-    await editor.change(version_of(if_match), lambda at: reorder(at.board, data.order))
+    await editor.recut(version_of(if_match), lambda at: reorder(at.board, data.order))
     return await edited(editor)
 
 

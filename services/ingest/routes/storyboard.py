@@ -22,7 +22,9 @@ from services.ingest.routes.versions import IfMatch, etag, version_of
 
 TAG = "Storyboard"
 NO_SCENE = problem("There is no such project or scene.")
-NOT_NOW = problem("There is no storyboard yet, it is being planned anew, or the scene is locked.")
+NOT_NOW = problem(
+    "There is no storyboard yet, it is being planned anew, the scene is locked, or the cuts follow a voice."
+)
 NO_BOARD = problem("There is no storyboard yet.")
 BAD_EDIT = problem("The edit doesn't fit the storyboard.")
 EDITS = {**COMMON, **CHANGED, 404: NO_SCENE, 409: NOT_NOW, 422: BAD_EDIT}
@@ -78,7 +80,7 @@ async def adjust_storyboard(
         return board
 
     editor = editing(parts, project_id)
-    await editor.change(version_of(if_match), move)
+    await editor.recut(version_of(if_match), move)
     return await edited(editor)
 
 

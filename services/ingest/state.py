@@ -135,7 +135,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     title: str = ""
     spoken: VoiceRendered | None = None
-    """What its storyboard follows."""
+    """What its storyboard follows, without its sentences."""
     music: TrackAnalyzed | None = None
     """What is heard in the music under the voice."""
 

@@ -76,9 +76,10 @@ def _told(state: RunState) -> Told | None:
     script = state.brief.given.script
     if script is None:
         return None
+    voice = state.result("voice", VoiceRendered)
     return msgspec.structs.replace(
         Told.of(script, state.brief.options),
-        spoken=state.result("voice", VoiceRendered),
+        spoken=msgspec.structs.replace(voice, spoken=()) if voice is not None else None,
         music=state.result("analyze", TrackAnalyzed),
     )
 

@@ -1,0 +1,235 @@
+"""Speech by a server: what it is asked, what becomes of its sound, and what each of its faults is told as."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libs.bus.handler import TaskContext
+from libs.contracts.artifacts import Blob
+from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.contracts.jobs import JobOptions
+from libs.contracts.tasks import Task
+from libs.contracts.tasks import Voice as VoiceOrder
+from libs.runtime.scratch import Scratch
+from libs.runtime.workers import WorkerPool
+from services.generator.voice import openai
+from services.generator.voice.openai import SpeechServer
+from services.generator.voice.port import Line
+from services.generator.voice.sound_sent import RATE
+from services.generator.voice.speech_server import SOUND
+from tests.fakes import speech_server as server
+from tests.fakes.speech_server import SpeechDouble, status
+from tests.ports import free_port
+
+KEY = "sk-live-0123456789abcdef"
+
+
+@pytest.fixture
+def double() -> Iterator[SpeechDouble]:
+    with server.speech_server() as found:
+        yield found
+
+
+@pytest.fixture
+async def scratch(tmp_path: Path) -> AsyncIterator[Scratch]:
+    async with Scratch(tmp_path / "scratch") as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "FIRST_WAIT_S", 0.01)
+
+
+def line(text: str = "The rain has stopped.", *, voice: str = "", speed: float = 1.0) -> Line:
+    return Line(text=text, words=tuple(text.split()), voice=voice, speed=speed, language="en")
+
+
+def context() -> TaskContext:
+    body = VoiceOrder(script=Blob(sha256="0" * 64, size=1, media_type="application/json"), options=JobOptions())
+    return TaskContext(Task(job_id="j1", run=1, task="voice", attempt=1, owner="ann", body=body))
+
+
+async def test_it_is_asked_and_its_sound_is_trimmed(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch, tmp_path: Path
+) -> None:
+    voice = SpeechServer(double.url + "/", "tts-1", "alloy", workers, scratch, key=KEY)
+    told = context()
+    speech = await voice.say(line(speed=1.25), told)
+    assert double.orders == [
+        {
+            "model": "tts-1",
+            "voice": "alloy",
+            "input": "The rain has stopped.",
+            "response_format": "wav",
+            "speed": 1.25,
+        }
+    ]
+    assert (double.keys, double.paths) == ([f"Bearer {KEY}"], ["/v1/audio/speech"])
+    assert (speech.rate, speech.words) == (RATE, None)
+    assert speech.sound.dtype == np.float32
+    assert len(speech.sound) / RATE == pytest.approx(21 * server.LETTER_S, abs=0.05), "the silence is cut off"
+    assert told.cpu_seconds > 0
+    assert not [path for path in (tmp_path / "scratch").rglob("*") if path.name == "speech"]
+
+
+async def test_any_kind_of_file(double: SpeechDouble, workers: WorkerPool, scratch: Scratch) -> None:
+    double.channels = 2
+    for sound in SOUND:
+        speech = await SpeechServer(double.url, "m", "v", workers, scratch, sound=sound).say(line(), context())
+        assert (double.orders[-1]["response_format"], double.keys[-1]) == (sound, "")
+        assert len(speech.sound) / RATE == pytest.approx(21 * server.LETTER_S, abs=0.1), sound
+        assert 0.2 < np.abs(speech.sound).max() <= 1.0
+
+
+ERROR = f'{{"error": {{"message": "no such model; you sent {KEY[3:]}", "code": 1}}}}'
+FAULTS = [
+    (status(401, ERROR), Permanent, "voice_unavailable", "refuses our key (401)"),
+    (status(403, "go away"), Permanent, "voice_unavailable", "refuses our key (403)"),
+    (status(302, "", location="http://example.com/login"), Permanent, "voice_unavailable", "elsewhere"),
+    (status(404, '{"detail": "Not Found"}'), Permanent, "voice_unavailable", "404: Not Found"),
+    (status(400, ERROR), Permanent, "voice_failed", "400: no such model; you sent ***"),
+    (status(422, "[" * 9999), Permanent, "voice_failed", "422"),
+    (status(200, "<html>Sign in</html>", content_type="text/html"), Retryable, "voice_failed", "web page"),
+    (status(200, ERROR), Retryable, "voice_failed", "application/json: no such model; you sent ***"),
+    (status(200, b"<!doctype html>", content_type="audio/wav"), Retryable, "voice_failed", "no sound"),
+    (status(200, b"", content_type="audio/wav"), Retryable, "voice_failed", "empty"),
+    (status(200, b"RIFF\0\0\0\0WAVEfmt ", content_type="audio/wav"), Retryable, "voice_failed", "sound"),
+    (status(200, b"x", content_type="audio/wav", content_encoding="gzip"), Retryable, "voice_failed", "compressed"),
+    (server.cut, Retryable, "voice_failed", "breaks off after 0."),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "code", "told"), FAULTS)
+async def test_a_fault_is_told_at_once_and_without_the_key(
+    double: SpeechDouble,
+    workers: WorkerPool,
+    scratch: Scratch,
+    caplog: pytest.LogCaptureFixture,
+    fault: server.Fault,
+    kind: type[BeatloomError],
+    code: str,
+    told: str,
+) -> None:
+    double.faults = [fault]
+    voice = SpeechServer(double.url, "tts-1", "alloy", workers, scratch, key=KEY)
+    with pytest.raises(kind) as caught:
+        await voice.say(line(), context())
+    error = caught.value
+    assert error.code == code
+    assert told in error.message
+    assert len(error.message) < 300
+    assert len(double.orders) == 1, "it is the ledger's to try again"
+    for text in (error.message, error.hint, repr(error.__cause__), repr(voice), caplog.text):
+        assert KEY[3:] not in text
+        assert KEY[3:13] not in text
+
+
+async def test_what_passes_is_waited_for(double: SpeechDouble, workers: WorkerPool, scratch: Scratch) -> None:
+    passing = [status(500, "oops"), status(503), status(429, retry_after="0"), server.half, server.hang_up]
+    voice = SpeechServer(double.url, "tts-1", "alloy", workers, scratch, key=KEY)
+    for fault in passing:
+        double.faults, double.orders = [fault] * (openai.TRIES - 1), []
+        assert len((await voice.say(line(), context())).sound) > 0
+        assert len(double.orders) == openai.TRIES
+        double.faults, double.orders = [fault] * openai.TRIES, []
+        with pytest.raises(Retryable) as caught:
+            await voice.say(line(), context())
+        assert caught.value.code == "voice_unavailable"
+        assert len(double.orders) == openai.TRIES
+
+
+async def test_who_asks_for_a_long_wait_gets_it(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch
+) -> None:
+    double.faults = [status(429, '{"error": "slow down"}', retry_after="120")]
+    with pytest.raises(Retryable) as caught:
+        await SpeechServer(double.url, "m", "v", workers, scratch).say(line(), context())
+    assert (caught.value.code, caught.value.after) == ("voice_unavailable", 120.0)
+    assert "429: slow down" in caught.value.message
+    assert len(double.orders) == 1
+
+
+@pytest.mark.parametrize("fault", [server.never, server.drip])
+async def test_a_server_that_takes_too_long(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch, fault: server.Fault
+) -> None:
+    double.faults = [fault]
+    began = time.monotonic()
+    with pytest.raises(Retryable) as caught:
+        await SpeechServer(double.url, "m", "v", workers, scratch, timeout_s=0.4).say(line(), context())
+    assert (caught.value.code, len(double.orders)) == ("timeout", 1)
+    assert time.monotonic() - began < 5.0
+    assert await asyncio.to_thread(double.hung_up.wait, 5.0), "the connection was closed"
+
+
+async def test_a_body_without_an_end(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai, "LARGEST", 3_000_000)
+    double.faults = [server.endless]
+    with pytest.raises(Retryable) as caught:
+        await SpeechServer(double.url, "m", "v", workers, scratch).say(line(), context())
+    assert caught.value.code == "voice_failed"
+    assert "more than 3 MB" in caught.value.message
+    assert await asyncio.to_thread(double.hung_up.wait, 5.0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+async def test_silence_is_no_speech(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch, seconds: float
+) -> None:
+    double.says[line().text] = server.tone(seconds, level=0.0), server.RATE
+    with pytest.raises(Retryable) as caught:
+        await SpeechServer(double.url, "m", "v", workers, scratch).say(line(), context())
+    assert (caught.value.code, "silence" in caught.value.message) == ("voice_failed", True)
+
+
+async def test_nobody_is_there(workers: WorkerPool, scratch: Scratch) -> None:
+    voice = SpeechServer(f"http://127.0.0.1:{free_port()}/v1", "m", "v", workers, scratch)
+    with pytest.raises(Retryable) as caught:
+        await voice.say(line(), context())
+    assert caught.value.code == "voice_unavailable"
+    assert "can't be reached" in caught.value.message
+    with pytest.raises(Retryable) as caught:
+        await voice.check()
+    assert caught.value.code == "voice_unavailable"
+
+
+async def test_cancelling_hangs_up(double: SpeechDouble, workers: WorkerPool, scratch: Scratch) -> None:
+    double.faults = [server.never]
+    asking = asyncio.create_task(SpeechServer(double.url, "m", "v", workers, scratch).say(line(), context()))
+    assert await asyncio.to_thread(double.asked.wait, 5.0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await asyncio.to_thread(double.hung_up.wait, 5.0)
+
+
+async def test_what_has_no_word_is_not_asked_for(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch
+) -> None:
+    speech = await SpeechServer(double.url, "m", "v", workers, scratch).say(line("☀ … !"), context())
+    assert (len(speech.sound), double.orders) == (0, [])
+
+
+async def test_readiness_is_asked_for_now_and_then(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch
+) -> None:
+    voice = SpeechServer(double.url, "m", "v", workers, scratch, key=KEY)
+    await voice.check()
+    await voice.check()
+    assert double.looks == 1
+    double.models_status = 404
+    await SpeechServer(double.url, "m", "v", workers, scratch).check()
+    for refusal in (401, 500):
+        double.models_status = refusal
+        with pytest.raises(Retryable) as caught:
+            await SpeechServer(double.url, "m", "v", workers, scratch, key=KEY).check()
+        assert caught.value.code == "voice_unavailable"

@@ -55,6 +55,8 @@ class VoiceRendered(msgspec.Struct, frozen=True, kw_only=True, tag="voice.render
     voice: str
     backend: str
     notices: tuple[Notice, ...] = ()
+    spoken: tuple[Blob, ...] = ()
+    """The sentences as the engine spoke them, named so that they are kept: none is spoken twice."""
 
 
 class StoryboardPlanned(msgspec.Struct, frozen=True, kw_only=True, tag="storyboard.planned"):

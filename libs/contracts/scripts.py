@@ -50,9 +50,10 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     frames: int
     """Of the whole slot."""
     speech_s: float
-    """Seconds from its first sample to its last; what follows is pause."""
+    """Seconds from its first sample to its last, or for how long its words are shown where none can be said; what
+    follows is pause."""
     samples: int
-    """That the engine made of it, at the engine's rate."""
+    """That the engine made of it, at the engine's rate; 0: nothing is heard."""
     rate: int
     """The engine's, in Hz."""
     words: tuple[SpokenWord, ...]

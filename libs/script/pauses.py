@@ -33,10 +33,11 @@ class Paused(Protocol):
 
 def speech_s(text: str) -> float:
     """About how long a voice speaks a text at its own pace, in seconds; within a quarter or so."""
-    return sum(_seconds(char) for char in text)
+    return sum(letter_s(char) for char in text)
 
 
-def _seconds(char: str) -> float:
+def letter_s(char: str) -> float:
+    """The share that a character has in it."""
     if char < "\u0250":
         return 0.33 if char.isdigit() else 0.068
     if unicodedata.combining(char):

@@ -1,0 +1,146 @@
+"""A passage to its sentences. `sentencex` finds where they may end; what it gets wrong is mended here. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sentencex import segment
+
+from libs.script.markdown import label_of
+from libs.script.parts import parted
+
+QUOTED_LETTERS = 160
+"""Several sentences in quotes or brackets are spoken as one, up to so many letters."""
+
+_PAIRS = (
+    ("“", "”"),
+    ("„", "“”"),
+    ("«", "»"),
+    ("»", "«"),
+    ("‹", "›"),
+    ("「", "」"),
+    ("『", "』"),
+    ("（", "）"),
+    ("(", ")"),
+    ("【", "】"),
+    ('"', '"'),
+)
+_QUOTED = re.compile(
+    "|".join(f"{re.escape(a)}[^{re.escape(a + b)}]{{0,{QUOTED_LETTERS}}}[{re.escape(b)}]" for a, b in _PAIRS)
+)
+_QUOTES = re.compile('[“”„«»‹›「」『』（）()【】"]')
+_HEBREW_MARK = re.compile('(?<=[\u0590-\u05ff])"(?=[\u0590-\u05ff])')
+
+_OPENING = "“„«‹「『（(【《〈¿¡"
+_CLOSING = "\"'”’»›」』）)】》〉\\]"
+_CAPITALS = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĢİŁŃŇŌŐŒŘŚŞŠŢŤŪŮŰŹŻŽΑ-ΩА-ЯЁІЇЄҐ"
+_SMALLS = "a-zà-öø-ÿāăąćčďđēęěğģıłńňōőœřśşšţťūůűźżžα-ωа-яёіїєґ"
+_MISSED = re.compile(
+    rf"(?:…|\.\.\.|[.!?…][)\]])[{_CLOSING}]*\s+(?=[{_OPENING}\"]?[{_CAPITALS}])"
+    rf"|[。！？｡]+[{_CLOSING}]*\s*(?=[^\s{_CLOSING}。！？｡、，…])"
+    r"|[។៕།]+\s*(?=[^\s។៕།])"
+)
+"""Ends that sentencex leaves out."""
+_DANGLING = re.compile(rf"(?<=\s)[\"'‘{_OPENING}\[]+\s*$")
+"""A quote that opens where a sentence ends: it belongs to the next one."""
+_LABEL = re.compile(r"\s*\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,6})[.)]\s*")
+_SMALL = re.compile(rf"[{_OPENING}\"'‘–—―-]*\s*[{_SMALLS}](?![{_CAPITALS}])")
+_ORDINAL = re.compile(
+    r"\b(?:am|ab|bis|das|de[mnrs]|die|jede[mnrs]?|im|vom|seit|unser|zu[mr]|sein|ihr|mein)"
+    r"\s+(?:\d{1,2}|[IVX]{1,5})\.\s+$",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(
+    r"(?:^|[\s(\"“„«'])(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Hon|Gov|Sen|Rep|Gen|Lt|Col|Sgt|Capt|Messrs|MM?|Mme|Mlle|Mgr|Av|Bd"
+    r"|Sig|Sra?|Sta|Dott|Ing|Hr|Fr|Hrn|St|д-р|ул|пр|им|د|أ|م|डॉ|श्री|प्रो)\.\s+$"
+)
+"""What stands before names, and never ends a sentence."""
+_DECIMAL = re.compile(r"\d\.$")
+_SAID = {
+    "ja": re.compile("(?:と|って|っと|なんて|など|という|とか|は|が|を|に|の|も|、|，)"),
+    "zh": re.compile("[^“「，。]{0,8}?(?:说|說|道|问|問|喊|叫|答|笑)"),
+}
+"""What goes on after a quote, by language."""
+_LOOKED_BACK = 40
+
+
+def sentences_of(text: str, language: str) -> list[str]:
+    """The sentences of a passage, in order; those that are too long to be spoken at once in parts.
+
+    language: ISO 639-1. Together they are the passage, but for the spaces between them.
+    """
+    label = len(label_of(text))
+    ends = [label + end for end in _ends(text[label:], language)]
+    pieces = _between(text, _mended(text, ends, language))
+    return [part for piece in pieces if piece.strip() for part in parted(piece.strip())]
+
+
+def _between(text: str, ends: list[int]) -> Iterator[str]:
+    at = 0
+    for end in [*ends, len(text)]:
+        yield text[at:end]
+        at = end
+
+
+def _ends(text: str, language: str) -> list[int]:
+    """Where sentences may end within a text: offsets, rising."""
+    text = _HEBREW_MARK.sub("\u05d0", text)
+    found: list[int] = []
+    at = 0
+    for piece in _between(text, _segmented(text, language)):
+        if len(piece) > QUOTED_LETTERS:
+            within = _segmented(_QUOTES.sub(" ", piece), language)
+            found.extend(at + end for end in within)
+        at += len(piece)
+        found.append(at)
+    found.extend(missed.end() for missed in _MISSED.finditer(text))
+    quoted = _inside_quotes(text)
+    return sorted({end for end in found if 0 < end < len(text)} - quoted)
+
+
+def _segmented(text: str, language: str) -> list[int]:
+    """Where sentencex ends sentences."""
+    found: list[int] = []
+    at = 0
+    for piece in segment(language, text):
+        at += len(piece)
+        found.append(at)
+    return found[:-1]
+
+
+def _inside_quotes(text: str) -> set[int]:
+    return {at for quoted in _QUOTED.finditer(text) for at in range(quoted.start() + 1, quoted.end())}
+
+
+def _mended(text: str, ends: list[int], language: str) -> list[int]:
+    """Without the ends at which the sentence goes on."""
+    small = bool(_SMALL.match(text))
+    found: list[int] = []
+    for index, raw in enumerate(ends):
+        start = found[-1] if found else 0
+        before = text[max(start, raw - _LOOKED_BACK) : raw]
+        dangling = _DANGLING.search(before)
+        end = raw - len(before) + dangling.start() if dangling else raw
+        after = text[end : ends[index + 1] if index + 1 < len(ends) else len(text)][:_LOOKED_BACK]
+        before = text[max(start, end - _LOOKED_BACK) : end]
+        if end > start and not _goes_on(before, after, language, small=small):
+            found.append(end)
+    return found
+
+
+def _goes_on(before: str, after: str, language: str, *, small: bool) -> bool:
+    """Whether the sentence that seems to end between two texts goes on.
+
+    small: all sentences of the passage begin with small letters.
+    """
+    if _LABEL.fullmatch(before) or _TITLE.search(before):
+        return True
+    if _DECIMAL.search(before) and after[:1].isdigit():
+        return True
+    if not small and _SMALL.match(after):
+        return True
+    if language == "de" and _ORDINAL.search(before):
+        return True
+    said = _SAID.get(language)
+    return before[-1:] in "」』”" and said is not None and bool(said.match(after))

@@ -22,6 +22,7 @@ import msgspec
 
 from libs.contracts.codes import CODES
 from libs.contracts.errors import BeatloomError, JobCancelled, Permanent, Retryable
+from libs.contracts.scripts import Script
 from libs.media.probe import probe_image, probe_lyrics, probe_song
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.settings import load
@@ -141,12 +142,21 @@ async def _render(
 
 async def _probe(order: Order, pool: WorkerPool) -> None:
     """Before anything starts, so that a bad file is refused at once. Raises `Permanent`."""
+    if order.script is not None:
+        await asyncio.to_thread(_read, order.script.said)
     if order.song is not None:
         await probe_song(order.song, pool)
     if order.image is not None:
         await probe_image(order.image, pool)
     if order.lyrics is not None:
         await probe_lyrics(order.lyrics)
+
+
+def _read(script: Script) -> None:
+    """Raises `Permanent`: script_empty, bad_script."""
+    from libs.script.reading import read_script
+
+    read_script(script.text, script.language)
 
 
 async def _servers(backends: Backends, order: Order) -> list[str]:

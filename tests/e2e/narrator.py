@@ -15,7 +15,7 @@ from libs.contracts.manifest import Manifest
 from libs.contracts.report import Report
 from tests.faults.fleet import Client
 
-DONE = ("voice.rendered", "storyboard.planned", "take.rendered", "scene.conformed", "video.composed")
+DONE = ("voice.rendered", "storyboard.planned", "take.rendered", "video.composed")
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,12 @@ def test_a_script_in_letters_that_the_voice_does_not_know_is_told_so(narrator: N
     assert (job["status"], job["error"]["code"]) == ("failed", "voice_cannot_say")
 
 
+def test_a_voice_that_there_is_not_is_told_so(narrator: Narrator) -> None:
+    job = narrator.ended("Hello.", options={**OPTIONS, "voice": "nobody"})
+    assert (job["status"], job["error"]["code"]) == ("failed", "voice_unknown")
+    assert "joe" in job["error"]["message"], "it says which there are"
+
+
 MARKED = (
     '<speak>Now <emphasis>listen</emphasis>.<break time="1s"/></speak>'
     " <p>Fish &amp; chips<br/>cost <b>five</b> pounds.</p>"
@@ -201,9 +207,6 @@ def test_the_command_line_tells_a_script(tmp_path: Path) -> None:
     done = home.run("render", "--script", "none.txt", *small)
     assert done.returncode == 2
     assert "(script_empty)" in done.stderr
-    done = home.run("render", "--script", "tale.txt", *small, "--voice", "nobody")
-    assert done.returncode == 2
-    assert "(voice_unknown)" in done.stderr
 
 
 @pytest.mark.matrix

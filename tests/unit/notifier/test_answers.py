@@ -159,6 +159,24 @@ def test_a_finished_job_names_its_files() -> None:
     }
 
 
+def test_a_told_job_names_its_voice_and_its_scenes() -> None:
+    files = "/api/v1/jobs/j1/files"
+    made = {
+        "video": blob("a"),
+        "videos": (TellableFile(path=f"{files}/clips/s001.mp4", blob=blob("b")),),
+        "images": (TellableFile(path=f"{files}/images/s001.jpg", blob=blob("c")),),
+        "voiceover": TellableFile(path=f"{files}/voiceover.mp3", blob=blob("d")),
+        "video_path": f"{files}/stitched_subtitled.mp4",
+    }
+    data = told(task(**made))
+    at = f"https://video.example/base{files}"
+    assert (data["final_video_path"], data["video_url"]) == (f"{at}/stitched_subtitled.mp4",) * 2
+    assert data["voiceover_path"] == f"{at}/voiceover.mp3"
+    assert data["image_files"] == [f"{at}/images/s001.jpg"]
+    assert data["video_files"] == [f"{at}/clips/s001.mp4"]
+    assert data["output_dir"] == at
+
+
 def test_paths_of_this_host_where_artifacts_lie_in_a_folder(tmp_path: Path) -> None:
     data = told(
         task(**FILES, run_id="mine"), Places("https://video.example", tmp_path, Addresses(Keyring([])), UNTIL)

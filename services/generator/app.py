@@ -13,6 +13,9 @@ from services.generator.builtin.backend import BuiltinBackend
 from services.generator.comfyui.build import ComfyLink
 from services.generator.handlers import Fitting, make_handlers
 from services.generator.settings import GeneratorSettings
+from services.generator.voice.narrate import Narrator
+from services.generator.voice.open import open_engine
+from services.generator.voice.speaking import Speaker
 
 NAME = "generator"
 READY = 1
@@ -27,13 +30,16 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     builtin = BuiltinBackend(place.pool, timeout_s=fitting.timeout_s, quality=fitting.quality)
     comfyui = ComfyLink(settings, place, builtin) if settings.comfyui_urls else None
     backend: Backend = comfyui or builtin
+    engine = open_engine(settings, place)
+    speaker = Speaker(place.store, engine.voice, at_once=engine.at_once, align=engine.align)
+    narrator = Narrator(place.store, place.scratch, place.pool, speaker, timeout_s=fitting.timeout_s)
     at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size + READY)
     return worker_app(
         NAME,
         shared,
-        make_handlers(place.store, backend, place.scratch, fitting),
+        {**make_handlers(place.store, backend, place.scratch, fitting), "voice": narrator.narrate},
         concurrency=at_once,
-        checks={"artifacts": place.store.check, "backend": backend.check},
+        checks={"artifacts": place.store.check, "backend": backend.check, "voice": engine.voice.check},
         resources=[place],
         over_bus=[comfyui.over] if comfyui is not None else [],
         abandon=comfyui.abandon if comfyui is not None else None,

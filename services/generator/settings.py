@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from libs.runtime.settings import Port, Settings, Shared
+from libs.runtime.settings import Port, Settings, Shared, secret
 
 
 class GeneratorSettings(Settings, frozen=True, kw_only=True):
@@ -59,3 +59,26 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
     task_budget: Annotated[
         float, Meta(ge=0, description="What a scene may cost on GPU servers by these prices; 0: no limit.")
     ] = 0.0
+    voice: Annotated[
+        str,
+        Meta(
+            description="The voice that speaks where a job names none, by its name: see docs/scripts.md. Empty: "
+            "the one that is installed with us."
+        ),
+    ] = ""
+    speech_url: Annotated[
+        str,
+        Meta(
+            description="A speech server that knows OpenAI's `/v1/audio/speech`, as http://host:8880/v1: it speaks "
+            "scripts instead of the Piper voices. Then a voice has to be named, here or by the job."
+        ),
+    ] = ""
+    speech_model: Annotated[str, Meta(description="The model that the speech server is asked for.")] = "tts-1"
+    speech_key: Annotated[str, secret("What logs us in at the speech server; empty: nothing.")] = ""
+    voices: Annotated[
+        str,
+        Meta(description="Folder of your own Piper voices: NAME.onnx, and NAME.onnx.json beside it."),
+    ] = ""
+    voice_timeout_s: Annotated[
+        float, Meta(gt=0, le=3600, description="Seconds that one sentence may take to be spoken.")
+    ] = 120.0

@@ -37,6 +37,7 @@ class PiperModel:
     def __init__(self, path: Path, config: PiperConfig) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # 10 % slower, and 200 MB less are kept
         options.log_severity_level = 4
         try:
             self._names = names = open_up(path.read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +16,12 @@ from services.generator.voice.piper_config import PiperConfig, read_config
 from services.generator.voice.piper_model import PiperError, PiperModel
 from services.generator.voice.piper_words import located, speakers, word_times
 from services.generator.voice.port import Heard, Line, Sound, Speech
-from services.generator.voice.writing import sayable
+from services.generator.voice.writing import is_word, sayable
 
-MAX_SYMBOLS = 600
-"""Said at once, some 40 s; what is longer is said in parts, since a model's memory grows with the square."""
-_QUIET = 0.01
-"""Of full scale; speech peaks at a third or more. What stays below it at the ends is cut off."""
+MAX_SYMBOLS = 300
+"""Said at once, some 20 s, with 540 MB; what is longer is said in parts."""
+_QUIET = 0.002
+"""Of full scale. Speech peaks at a third or more, the last of an f is as faint as this, and silence is 0.0001."""
 _MARGIN_S = 0.02
 """Kept beyond that: how a sound begins and dies away."""
 
@@ -60,14 +61,10 @@ def parts_of(said: Pronunciation, longest: int = MAX_SYMBOLS) -> list[slice]:
     return parts
 
 
-def trimmed(sound: Sound, rate: int) -> tuple[Sound, int]:
-    """The sound without the silence at both ends, and how many samples went from its beginning."""
+def loud_part(sound: Sound) -> tuple[int, int] | None:
+    """The samples from and to which anything is heard."""
     loud = np.flatnonzero(np.abs(sound) >= _QUIET)
-    if not len(loud):
-        return sound[:0], 0
-    margin = int(_MARGIN_S * rate)
-    start, end = max(0, int(loud[0]) - margin), min(len(sound), int(loud[-1]) + 1 + margin)
-    return sound[start:end], start
+    return (int(loud[0]), int(loud[-1]) + 1) if len(loud) else None
 
 
 def _speech(order: PiperOrder, model: PiperModel, config: PiperConfig) -> Speech:
@@ -80,7 +77,7 @@ def _speech(order: PiperOrder, model: PiperModel, config: PiperConfig) -> Speech
     text = sayable(text, config.language)
     said = pronounced(text, config)
     if all(origin == NOWHERE for origin in said.origins):
-        nothing = tuple(Heard(start=0.0, end=0.0, spoken=False) for _ in line.words)
+        nothing = tuple(Heard(start=0.0, end=0.0, spoken=not is_word(word)) for word in line.words)
         return Speech(sound=np.zeros(0, np.float32), rate=rate, words=nothing)
     owners = speakers(
         said, text, line.words, starts, lambda word: _bare(pronounced(sayable(word, config.language), config))
@@ -92,12 +89,26 @@ def _speech(order: PiperOrder, model: PiperModel, config: PiperConfig) -> Speech
         before = sum(map(len, sounds))
         bounds += [(before + start, before + end) for start, end in uttered.bounds]
         sounds.append(uttered.sound)
-    sound, cut = trimmed(np.concatenate(sounds), rate)
-    if not len(sound):
+    sound = np.concatenate(sounds)
+    loud = loud_part(sound)
+    if loud is None:
         raise PiperError("the model made no sound")
-    times = [tuple(min(max(0, at - cut), len(sound)) / rate for at in bound) for bound in bounds]
-    words = word_times(owners, [(start, end) for start, end in times], line.words)
-    return Speech(sound=np.clip(sound, -1.0, 1.0), rate=rate, words=words)
+    margin = round(_MARGIN_S * rate)
+    cut = slice(max(0, loud[0] - margin), loud[1] + margin)
+    times = [((start - cut.start) / rate, (end - cut.start) / rate) for start, end in _within(loud, bounds, owners)]
+    words = word_times(owners, times, line.words)
+    return Speech(sound=np.clip(sound[cut], -1.0, 1.0), rate=rate, words=words)
+
+
+def _within(
+    loud: tuple[int, int], bounds: Sequence[tuple[int, int]], owners: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """The bounds of the symbols, kept within what is heard; the first and the last word fill it."""
+    saying = [index for index, owner in enumerate(owners) if owner != NOWHERE]
+    for index, (start, end) in enumerate(bounds):
+        first = loud[0] if index == saying[0] else min(max(start, loud[0]), loud[1])
+        last = loud[1] if index == saying[-1] else min(max(end, loud[0]), loud[1])
+        yield first, last
 
 
 def pronounced(text: str, config: PiperConfig) -> Pronunciation:

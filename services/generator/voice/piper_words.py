@@ -52,18 +52,26 @@ def word_times(
 ) -> tuple[Heard, ...]:
     """When each word is heard. bounds: start and end of each symbol, in seconds.
 
+    Words meet in the middle of the space between them, where no pause is: sounds begin before their symbols do.
     A word without symbols gets the gap between its neighbours; it counts as spoken where it is only punctuation.
     """
-    heard: list[tuple[float, float] | None] = [None] * len(words)
-    for owner, (start, end) in zip(owners, bounds, strict=True):
-        if owner >= 0:
-            known = heard[owner]
-            heard[owner] = (start, end) if known is None else (min(known[0], start), max(known[1], end))
-    ends = list(accumulate((span[1] if span else 0.0 for span in heard), max, initial=0.0))
+    spans: list[tuple[float, float] | None] = [None] * len(words)
+    before = NOWHERE
+    for index, (owner, bound) in enumerate(zip(owners, bounds, strict=True)):
+        if owner == NOWHERE:
+            continue
+        span, left = spans[owner], spans[before] if before != NOWHERE else None
+        if span is None and left and index > 1 and owners[index - 2] == before == owner - 1:
+            middle = (left[1] + bound[0]) / 2
+            spans[before], spans[owner] = (left[0], middle), (middle, bound[1])
+        else:
+            spans[owner] = bound if span is None else (min(span[0], bound[0]), max(span[1], bound[1]))
+        before = owner
+    ends = list(accumulate((span[1] if span else 0.0 for span in spans), max, initial=0.0))
     times: list[Heard] = []
     following = ends[-1]
     for index in range(len(words) - 1, -1, -1):
-        span = heard[index]
+        span = spans[index]
         if span is None:
             spoken = not is_word(words[index])
             times.append(Heard(start=min(ends[index], following), end=following, spoken=spoken))
@@ -91,5 +99,8 @@ def _share(symbols: str, owners: list[int], group: Sequence[int], alone: Sequenc
     mine = [index for index, owner in enumerate(owners) if owner == group[0]]
     parts = [part or "." for part in alone]
     by_letter = [word for word, part in zip(group, parts, strict=True) for _ in part]
-    for index, like in zip(mine, aligned("".join(symbols[i] for i in mine), "".join(parts)), strict=True):
+    likes = aligned("".join(symbols[index] for index in mine), "".join(parts))
+    if {by_letter[like] for like in likes} != {*group}:  # said otherwise than alone: by length
+        likes = [index * len(by_letter) // len(mine) for index in range(len(mine))]
+    for index, like in zip(mine, likes, strict=True):
         owners[index] = by_letter[like]

@@ -35,6 +35,8 @@ class LoudnessMeter:
         self._graph: Any = None
         self._form = ("", 0)
         self._last: dict[str, str] = {}
+        self.momentary: list[float] = []
+        """LUFS of the last 0.4 s, at each tenth of a second; about -120 for silence."""
 
     def add(self, frame: Any) -> None:
         """The next frame; not changed. Raises what libav raises for channels that are in no known order."""
@@ -74,7 +76,9 @@ class LoudnessMeter:
                     out = self._graph.pull()
                 except (av.error.BlockingIOError, av.error.EOFError):
                     break
-                self._last = out.metadata or self._last
+                if out.metadata:
+                    self._last = out.metadata
+                    self.momentary.append(float(self._last.get("lavfi.r128.M", "-inf")))
 
 
 def _graph(layout: str, rate: int) -> Any:

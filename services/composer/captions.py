@@ -29,6 +29,8 @@ LINGER_SECONDS = 0.35
 MAX_ROWS = 2
 MIN_PART_SECONDS = 0.25
 """What is left of a caption beside a scene that has its words drawn in is not shown for less."""
+BY_ITS_LETTERS = -1
+"""The encoding of a style whose rows read to the left or to the right, as their first letter does."""
 FULL_WIDTH = 0.43
 """The width of an ordinary letter in parts of one that is as wide as high."""
 
@@ -161,9 +163,23 @@ def script(shown: Iterable[Caption], width: int, height: int) -> str:
     outline = max(1.0, sizes.size * 0.055)
     style = (
         f"Style: Line,{FONT.family},{sizes.size},&H00FFFFFF,&H00FFFFFF,&H30000000,&H80000000,-1,0,0,0,100,100,0,0,"
-        f"1,{outline:.2f},{outline / 2:.2f},2,{sizes.side},{sizes.side},{sizes.below},1"
+        f"1,{outline:.2f},{outline / 2:.2f},2,{sizes.side},{sizes.side},{sizes.below},{BY_ITS_LETTERS}"
     )
-    lines = [
+    lines = head(width, height, [style])
+    for one in shown:
+        text = "\\N".join(escaped(row) for row in one.rows)
+        face = face_of(one)
+        size = round(sizes.size * line_height(face) / line_height(FONT))
+        font = f"\\fn{face.family}\\fs{size}" if face != FONT else ""
+        lines.append(
+            f"Dialogue: 0,{_hundredths(one.start)},{_hundredths(one.end)},Line,,0,0,0,,{{\\fad(90,90){font}}}{text}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def head(width: int, height: int, styles: Sequence[str]) -> list[str]:
+    """The lines of an ASS script for a picture of this size, up to its first event."""
+    return [
         "[Script Info]",
         "ScriptType: v4.00+",
         f"PlayResX: {width}",
@@ -176,21 +192,17 @@ def script(shown: Iterable[Caption], width: int, height: int) -> str:
         "Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic,"
         " Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL,"
         " MarginR, MarginV, Encoding",
-        style,
+        *styles,
         "",
         "[Events]",
         "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text",
     ]
-    for one in shown:
-        text = "\\N".join(escaped(row) for row in one.rows)
-        face = face_of(one)
-        size = round(sizes.size * line_height(face) / line_height(FONT))
-        font = f"\\fn{face.family}\\fs{size}" if face != FONT else ""
-        lines.append(f"Dialogue: 0,{_clock(one.start)},{_clock(one.end)},Line,,0,0,0,,{{\\fad(90,90){font}}}{text}")
-    return "\n".join(lines) + "\n"
 
 
-def _clock(seconds: float) -> str:
-    """ASS writes hundredths of a second."""
-    hundredths = round(seconds * 100)
+def _hundredths(seconds: float) -> str:
+    return clock(round(seconds * 100))
+
+
+def clock(hundredths: int) -> str:
+    """A time of ASS, which is written in hundredths of a second."""
     return f"{hundredths // 360000}:{hundredths // 6000 % 60:02}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"

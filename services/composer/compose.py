@@ -6,6 +6,7 @@ Nothing but files in the scratch folder is left half done.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from fractions import Fraction
 from functools import partial
@@ -16,7 +17,7 @@ import msgspec
 from libs.artifacts.results import Made
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import Permanent
-from libs.contracts.facts import Usage, VideoComposed
+from libs.contracts.facts import SceneImage, Usage, VideoComposed
 from libs.contracts.jobs import State
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Compose, StageUsage
@@ -24,19 +25,24 @@ from libs.runtime.together import together
 from services.composer.changes import Planned
 from services.composer.contact import contact_sheet, wanted_shots
 from services.composer.cutter import open_cutter
+from services.composer.documents import Documents, read_documents
 from services.composer.hearing import SoundMeasure, measure_sound
+from services.composer.images import scene_images
 from services.composer.join import join
-from services.composer.judge import make_report, sound_problems
+from services.composer.judge import make_report, sound_problems, with_telling
+from services.composer.manifest import manifest
 from services.composer.measure import PictureMeasure, spans, watch_span, whole
 from services.composer.parts import Head, Part
 from services.composer.poster import poster_args
 from services.composer.sheet import draw_sheet
 from services.composer.sheet_content import Sheet
+from services.composer.shown import Spoken
 from services.composer.soundtrack import Soundtrack, aac, soundtrack
 from services.composer.suite import Suite
+from services.composer.telling import telling
 from services.composer.timeline import joins
 
-VERSION = "5"
+VERSION = "6"
 """Raised whenever what this module makes of the same inputs changes."""
 
 SEGMENTS, SOUND, JOINED = 0.30, 0.32, 0.40
@@ -80,11 +86,15 @@ class Composition:
         """
         began = time.monotonic()
         order, suite = self._order, self._suite
-        cutter = await open_cutter(suite, order.storyboard, order.analysis, order.options)
-        board = cutter.board
+        documents = await read_documents(suite, order)
+        cutter, board, analysis = (
+            await open_cutter(suite, documents, order.options),
+            documents.board,
+            documents.analysis,
+        )
         pieces, sound = await together(
             cutter.pieces(order.clips, tell=lambda share: self._tell(SEGMENTS * share, "encoding")),
-            soundtrack(suite, order.song, order.options),
+            soundtrack(suite, order),
         )
         async with AsyncExitStack() as stack:
             parts = [await cutter.opened(stack, piece) for piece in pieces]
@@ -92,7 +102,7 @@ class Composition:
             video = await self._finish(board, _Joined(parts, cutter.head, song, sound))
         report = make_report(
             board,
-            cutter.analysis,
+            analysis,
             joins(board),
             video.picture,
             video.sound,
@@ -100,15 +110,19 @@ class Composition:
             copied=video.copied,
             preview=order.options.preview,
         )
+        if documents.narration is not None and sound.levels is not None:
+            lit = cutter.shown.captions if isinstance(cutter.shown, Spoken) else ()
+            report = with_telling(report, telling(documents.narration, report.cuts, lit, sound.levels))
         if report.problems:
             raise Permanent("output_check_failed", " ".join(report.problems))
         content = contact_sheet(
-            board, cutter.analysis, report, video.picture, title=order.options.title, usage=order.usage
+            board, analysis, report, video.picture, title=order.options.title, usage=order.usage
         )
-        video_blob, poster, sheet = await together(
+        video_blob, poster, sheet, images = await together(
             suite.store.put_file(video.path, "video/mp4"),
             self._poster(board, video.path, video.picture.poster_frame),
             self._sheet(content),
+            scene_images(suite, order, documents),
         )
         stages = self._stages(time.monotonic() - began)
         data = msgspec.json.encode(msgspec.structs.replace(report, stages=stages))
@@ -119,6 +133,8 @@ class Composition:
             frames=report.frames,
             duration=report.duration,
             sheet=sheet,
+            manifest=await self._manifest(documents, video_blob, images),
+            images=images,
         )
         return Made(facts=[fact], usage=Usage(cpu_seconds=self._tools.cpu_seconds))
 
@@ -190,3 +206,11 @@ class Composition:
 
     async def _sheet(self, content: Sheet) -> Blob:
         return await self._suite.store.put_bytes(await self._tools.child(draw_sheet, content), "image/jpeg")
+
+    async def _manifest(self, documents: Documents, video: Blob, images: Sequence[SceneImage]) -> Blob | None:
+        """That of a narrated video."""
+        if documents.narration is None:
+            return None
+        told = manifest(self._order, documents.board, documents.narration, video, images)
+        data = msgspec.json.format(msgspec.json.encode(told), indent=2)
+        return await self._suite.store.put_bytes(data, "application/json")

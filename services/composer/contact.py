@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from libs.contracts.analysis import Analysis
-from libs.contracts.report import Report
+from libs.contracts.report import Report, Telling
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import StageUsage
 from libs.measure.light import Small
@@ -81,7 +81,8 @@ def headline(title: str, analysis: Analysis, duration: float) -> str:
         name = f"\u2068{name}\u2069"  # isolated: what follows it stays where it is
     named = [name] if name else []
     tempo = [f"{analysis.tempo.bpm:.0f} bpm"] if analysis.beats else []
-    return BETWEEN.join([*named, clock(duration), *tempo, f"{analysis.key.tonic} {analysis.key.mode}"])
+    key = [f"{analysis.key.tonic} {analysis.key.mode}"] if analysis.key.confidence > 0 else []
+    return BETWEEN.join([*named, clock(duration), *tempo, *key])
 
 
 def aside(width: int, height: int, fps: str, scenes: int) -> str:
@@ -95,6 +96,8 @@ def measured(report: Report) -> str:
     told = []
     if report.cut_beat_median_ms is not None:
         told.append(f"cuts {report.cut_beat_median_ms:.0f} ms from the beat (median)")
+    if report.telling is not None:
+        told.append(spoken(report.telling))
     if report.sound is not None and report.sound.lag_ms is not None:
         told.append(f"sound {abs(report.sound.lag_ms):.1f} ms off")
     if report.loudness is not None:
@@ -107,6 +110,14 @@ def measured(report: Report) -> str:
     if report.picture_rate is not None:
         told.append(f"{report.picture_rate.mean_mbps:.1f} Mb/s")
     return BETWEEN.join(told)
+
+
+def spoken(found: Telling) -> str:
+    """What is said, and where the cuts lie in it."""
+    words = f"{found.words} word{'' if found.words == 1 else 's'}"
+    return (
+        words if found.cuts_in_pauses is None else f"{words}{BETWEEN}{found.cuts_in_pauses:.0%} of cuts in pauses"
+    )
 
 
 def flashes(a_second: float) -> str:

@@ -12,24 +12,26 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
 from libs.artifacts.results import find_blob, keep_blob
-from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Clip, Storyboard
 from libs.media.encoding import Encoding
 from libs.runtime.together import together
+from services.composer.caption_fonts import font_folder
+from services.composer.documents import Documents
 from services.composer.encode import Input, Text, head_args, segment_args
 from services.composer.parts import Head, Part, misfit, read_head
-from services.composer.shown import Shown, shown_captions
+from services.composer.shown import Script, Shown, spoken, sung
 from services.composer.suite import Suite
 from services.composer.timeline import Segment, segments
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever the same order gives other bytes."""
 
 log = logging.getLogger(__name__)
@@ -40,8 +42,8 @@ class Cut(msgspec.Struct, frozen=True):
 
     number: int
     segment: Segment
-    script: str
-    """Its captions as an ASS script; empty without."""
+    script: Script
+    """Its captions."""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -57,14 +59,15 @@ class Piece(msgspec.Struct, frozen=True):
 class Cutter:
     """Makes the pieces of one video. `open_cutter` makes one."""
 
-    def __init__(self, suite: Suite, analysis: Analysis, encoding: Encoding, head: Head, shown: Shown) -> None:
-        self.board = shown.board
-        """As it is encoded: a preview is smaller than planned."""
-        self.analysis = analysis
+    def __init__(
+        self, suite: Suite, board: Storyboard, encoding: Encoding, head: Head, shown: Shown | None
+    ) -> None:
+        self._board = board
         self.head = head
         self._suite = suite
         self._encoding = encoding
-        self._shown = shown
+        self.shown = shown
+        """The captions; None: there are none."""
 
     async def pieces(
         self, clips: Sequence[Clip], *, scene_id: str = "", tell: Callable[[float], None] = lambda _: None
@@ -73,7 +76,7 @@ class Cutter:
 
         tell: called with the share that is done, 0..1.
         """
-        found = segments(self.board, clips, scene_id)
+        found = segments(self._board, clips, scene_id)
         frames = max(sum(one.frames for one in found), 1)
         done: dict[int, float] = {}
 
@@ -81,8 +84,11 @@ class Cutter:
             done[number] = frames_done
             tell(sum(done.values()) / frames)
 
-        cuts = [Cut(number, segment, self._shown.script(segment)) for number, segment in enumerate(found)]
+        cuts = [Cut(number, segment, self._script(segment)) for number, segment in enumerate(found)]
         return await together(*(self._piece(cut, partial(tell_one, cut.number)) for cut in cuts))
+
+    def _script(self, segment: Segment) -> Script:
+        return Script() if self.shown is None else self.shown.script(segment)
 
     async def _piece(self, cut: Cut, tell: Callable[[float], None]) -> Piece:
         piece = await self._copied(cut)
@@ -109,19 +115,19 @@ class Cutter:
 
     def _key(self, cut: Cut) -> str:
         encoding, segment = self._encoding, cut.segment
-        script = hashlib.sha256(cut.script.encode()).hexdigest()
+        script = hashlib.sha256(cut.script.text.encode()).hexdigest()
         inputs = {
             "sources": [[one.clip.blob.sha256, one.first] for one in segment.sources],
             "frames": segment.frames,
             "picture": [encoding.width, encoding.height, str(encoding.fps), *encoding.quality],
-            "text": [script, segment.start] if cut.script else None,
+            "text": [script, cut.script.start] if cut.script.text else None,
             "tool": self._suite.settings.shared.ffmpeg,
         }
         return result_key("segment", VERSION, self._suite.owner, inputs)
 
     async def _copied(self, cut: Cut) -> Piece | None:
         """The segment as it lies in its clip; None when it has to be encoded."""
-        if cut.script or len(cut.segment.sources) > 1:
+        if cut.script.text or len(cut.segment.sources) > 1:
             return None
         (source,) = cut.segment.sources
         async with self._suite.store.local(source.clip.blob) as path:
@@ -145,9 +151,8 @@ class Cutter:
                 for one in segment.sources
             ]
             text = None
-            if cut.script:
-                text = Text(suite.folder / f"segment{cut.number}.ass", self._shown.fonts, segment.start)
-                text.script.write_text(cut.script, encoding="utf-8")
+            if cut.script.text:
+                text = await asyncio.to_thread(_written, suite.folder / f"segment{cut.number}", cut.script)
             args = segment_args(encoding, inputs, segment.frames, output, text)
             await suite.tools.ffmpeg(args, suite.settings.segment_timeout_s, on_progress)
         reason = await asyncio.to_thread(misfit, Part(str(output), 0, segment.frames), encoding.fps, self.head)
@@ -158,14 +163,23 @@ class Cutter:
         return blob
 
 
-async def open_cutter(suite: Suite, storyboard: Blob, analysis: Blob, options: JobOptions) -> Cutter:
-    """A cutter for the video of this plan. Raises InputMissing."""
-    planned = await suite.document(storyboard, Storyboard)
-    heard = await suite.document(analysis, Analysis)
-    encoding = suite.encoding(planned, preview=options.preview)
-    board = msgspec.structs.replace(planned, width=encoding.width, height=encoding.height)
-    shown = await shown_captions(suite.folder, board, heard.words if options.captions else ())
-    return Cutter(suite, heard, encoding, await _head(suite, encoding), shown)
+def _written(folder: Path, script: Script) -> Text:
+    """The script and its fonts as files in this folder."""
+    folder.mkdir(exist_ok=True)
+    text = Text(folder / "captions.ass", font_folder(folder, script.letters), script.start)
+    text.script.write_text(script.text, encoding="utf-8")
+    return text
+
+
+async def open_cutter(suite: Suite, documents: Documents, options: JobOptions) -> Cutter:
+    """A cutter for the video of these documents."""
+    board, encoding = documents.board, documents.encoding
+    shown: Shown | None = None
+    if options.captions and documents.narration is not None:
+        shown = await spoken(board, documents.analysis, documents.narration)
+    elif options.captions:
+        shown = await sung(board, documents.analysis)
+    return Cutter(suite, board, encoding, await _head(suite, encoding), shown)
 
 
 async def _head(suite: Suite, encoding: Encoding) -> Head:

@@ -23,6 +23,8 @@ from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.composer.compose import VERSION, Composition
 from services.composer.cutter import open_cutter
+from services.composer.documents import read_documents
+from services.composer.images import scene_image
 from services.composer.settings import ComposerSettings
 from services.composer.soundtrack import soundtrack
 from services.composer.suite import Studio, Suite
@@ -53,15 +55,19 @@ def make_handlers(
         order = task.body
         assert isinstance(order, Mix)
         async with suite(task, context) as here:
-            made = await soundtrack(here, order.song, order.options)
+            made = await soundtrack(here, order)
         return [SoundtrackMixed(copied=made.aac is None)]
 
     async def conform(task: Task, context: TaskContext) -> list[WorkFact]:
         order = task.body
         assert isinstance(order, Conform)
         async with suite(task, context) as here:
-            cutter = await open_cutter(here, order.storyboard, order.analysis, order.options)
+            documents = await read_documents(here, order)
+            cutter = await open_cutter(here, documents, order.options)
             pieces = await cutter.pieces(order.clips, scene_id=order.scene_id)
+            if order.narrated is not None:
+                scene = next(one for one in documents.board.scenes if one.id == order.scene_id)
+                await scene_image(here, scene, order.clips[-1], documents.encoding.fps)
         return [SceneConformed(scene_id=order.scene_id, encoded=sum(not piece.copied for piece in pieces))]
 
     async def compose(task: Task, context: TaskContext) -> list[WorkFact]:
@@ -82,6 +88,7 @@ def make_handlers(
 
 def compose_key(owner: str, order: Compose, settings: ComposerSettings) -> str:
     """The key of the record of a finished video: all that determines it. What it has cost is no part of it."""
+    narrated = order.narrated
     inputs = {
         "song": order.song.sha256,
         "analysis": order.analysis.sha256,
@@ -91,6 +98,7 @@ def compose_key(owner: str, order: Compose, settings: ComposerSettings) -> str:
         "lossless_audio": order.options.lossless_audio,
         "preview": order.options.preview,
         "title": order.options.title,
+        "narrated": None if narrated is None else msgspec.to_builtins(narrated),
         "encoder": [settings.shared.preset, settings.shared.crf, settings.shared.ffmpeg],
     }
     return result_key("compose", VERSION, owner, inputs)

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from fractions import Fraction
 from statistics import median
 
+import msgspec
 import numpy as np
 
 from libs.contracts.analysis import Analysis
-from libs.contracts.report import Cut, Report, Sound
+from libs.contracts.report import Cut, Report, Sound, Telling
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import StageUsage
 from libs.measure.music import with_beats
 from services.composer.hearing import SoundMeasure
 from services.composer.lag import LIKE
 from services.composer.measure import PictureMeasure
+from services.composer.telling import telling_warnings
 from services.composer.timeline import Join
 from services.composer.wording import bit_rate, flashes, following, loudness, motion, scene_spans, warnings
 
@@ -76,6 +78,12 @@ def make_report(
         problems=problems(board, picture, sound),
         preview=preview,
     )
+
+
+def with_telling(report: Report, told: Telling) -> Report:
+    """The same report, with what is told of a narrated video."""
+    found = (*report.warnings, *telling_warnings(told))
+    return msgspec.structs.replace(report, telling=told, warnings=found)
 
 
 def _cut(join: Join, found: int | None, fps: Fraction, beats: Sequence[float]) -> Cut:

@@ -74,6 +74,17 @@ def encode_args(song: Path, track: SongTrack, beyond: Fraction, output: Path, *,
     sound = sound.filter("aresample", rate, out_chlayout="stereo", rematrix_maxval="1.0")
     sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=rate, channel_layouts="stereo")
     sound = sound.filter("apad", pad_len=round(beyond * rate))
+    return _encoded(sound, output, quick=quick)
+
+
+def raw_args(samples: Path, rate: int, gain: float, beyond: Fraction, output: Path, *, quick: bool) -> list[str]:
+    """The same of raw stereo float32 samples, `gain` dB louder."""
+    source = graph.input(str(samples), f="f32le", ar=rate, ac=2, protocol_whitelist="file", threads=1)
+    sound = source["a:0"].filter("volume", f"{gain:.3f}dB").filter("apad", pad_len=round(beyond * rate))
+    return _encoded(sound, output, quick=quick)
+
+
+def _encoded(sound: Any, output: Path, *, quick: bool) -> list[str]:
     options: dict[str, Any] = {"c:a": "aac", "b:a": BIT_RATE, "threads": 1, "map_metadata": -1, "f": "mp4"}
     if quick:
         options["aac_coder"] = "fast"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +14,12 @@ import msgspec
 from libs.artifacts.results import Made, find_or_make
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import Handler, TaskContext
+from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob, result_key
-from libs.contracts.errors import Retryable
+from libs.contracts.errors import InputMissing, Retryable
 from libs.contracts.facts import StillRendered, TakeRendered, Usage, WorkFact
-from libs.contracts.storyboard import Clip
+from libs.contracts.looks import looks_by_name
+from libs.contracts.storyboard import Clip, Scene, Shot
 from libs.contracts.tasks import Animate, Imagine, Task, TaskKind
 from libs.media.encoding import Encoding, Quality
 from libs.media.frames import parse_fps
@@ -26,8 +29,10 @@ from libs.runtime.workers import WorkerPool
 from services.generator.backend import Backend, ClipOrder, StillOrder
 from services.generator.builtin.render import borders
 from services.generator.own import BACKEND, VERSION, OwnClip, fit_clip
+from services.generator.own_clock import on_own_clock
 
 CLIP_TYPE = "video/mp4"
+JSON_TYPE = "application/json"
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ class Fitting(NamedTuple):
 def make_handlers(
     store: ArtifactStore, backend: Backend, scratch: Scratch, fitting: Fitting
 ) -> Mapping[TaskKind, Handler]:
-    """The handlers by task kind. The scratch folder must be open."""
+    """The handlers by task kind, but for `voice`, which is the narrator's. The scratch folder must be open."""
 
     async def found(key: str, make: Callable[[Path], Awaitable[Made]], context: TaskContext) -> list[WorkFact]:
         async def make_it() -> Made:
@@ -70,10 +75,42 @@ def make_handlers(
             return await found(
                 key, lambda folder: fit(order, store, fitting, folder / "clip.mp4", context), context
             )
-        key = animate_key(task.owner, order, backend)
-        return await found(key, lambda folder: render(order, store, backend, folder / "clip.mp4", context), context)
+        asked, heard = await localized(order, store) if runs_by_itself(order) else (order, None)
+
+        async def make(folder: Path) -> Made:
+            if heard is not None:
+                await store.put_bytes(heard, JSON_TYPE)
+            return await render(asked, store, backend, folder / "clip.mp4", context)
+
+        facts = await found(animate_key(task.owner, asked, backend), make, context)
+        return [placed(fact, order.shot) for fact in facts]
 
     return {"imagine": imagine, "animate": animate}
+
+
+def runs_by_itself(order: Animate) -> bool:
+    """Whether the clip has its own clock; a performance moves to its part of the sound wherever that lies."""
+    return order.own_clock and not order.shot.scene.performance
+
+
+async def localized(order: Animate, store: ArtifactStore) -> tuple[Animate, bytes]:
+    """The order on its own clock, and its analysis as JSON, which isn't in the store yet. Raises InputMissing."""
+    heard = await store.get_bytes(order.analysis.key)
+    if heard is None:
+        raise InputMissing(order.analysis.sha256)
+    analysis = msgspec.json.decode(heard, type=Analysis)
+    shot, own = on_own_clock(order.shot, analysis, parse_fps(order.fps))
+    data = msgspec.json.encode(own)
+    blob = Blob(sha256=sha256(data).hexdigest(), size=len(data), media_type=JSON_TYPE)
+    return msgspec.structs.replace(order, shot=shot, analysis=blob, song=None), data
+
+
+def placed(fact: WorkFact, shot: Shot) -> WorkFact:
+    """The fact of a clip, told of the scene that asked for it."""
+    if not isinstance(fact, TakeRendered):
+        return fact
+    clip = msgspec.structs.replace(fact.clip, scene_id=shot.scene.id, lead=shot.lead)
+    return msgspec.structs.replace(fact, clip=clip)
 
 
 def imagine_key(owner: str, order: Imagine, backend: Backend) -> str:
@@ -152,6 +189,12 @@ async def _local(inputs: contextlib.AsyncExitStack, store: ArtifactStore, blob: 
     return None if blob is None else await inputs.enter_async_context(store.local(blob))
 
 
+def writes_title(scene: Scene) -> bool:
+    """Whether the scene is a page with a title."""
+    look = looks_by_name().get(scene.look)
+    return bool(scene.text) and look is not None and look.titles
+
+
 async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Path, context: TaskContext) -> Made:
     """Render the shot into the file `out` and put it into the store.
 
@@ -172,14 +215,15 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
             still=await _local(inputs, store, order.still),
             song=order.song,
             fill=order.fill,
+            drawn=order.own_clock and writes_title(shot.scene),
         )
         rendered = await backend.render(clip_order, context)
     context.spend(rendered.cpu_seconds)
     if rendered.frames != shot.frames:
-        text = f"The clip of {shot.scene.id} has {rendered.frames} of {shot.frames} frames."
+        text = f"The clip has {rendered.frames} of {shot.frames} frames."
         raise Retryable("media_tool_failed", text)
     blob = await store.put_file(out, CLIP_TYPE)
-    log.info("rendered %s: %d frames, %d bytes", shot.scene.id, rendered.frames, blob.size)
+    log.info("rendered %s: %d frames, %d bytes", context.task.task, rendered.frames, blob.size)
     clip = Clip(scene_id=shot.scene.id, lead=shot.lead, frames=shot.frames, blob=blob)
     fact = TakeRendered(
         clip=clip,

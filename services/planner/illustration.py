@@ -19,10 +19,12 @@ from services.planner.themes import told_looks
 
 _MARK = 1.0
 _OFF_ENERGY = 6.0
-_TOLD = 1.3
+_TOLD = 1.9
 """What it is worth that a look shows what the words tell; twice as much for several words."""
-_PICTURE = 1.1
+_PICTURE = 1.8
 """What it is worth that the theme picture is seen."""
+_CALM = 0.4
+"""What it is worth that captions are easily read over it."""
 _GROUNDS: tuple[tuple[Ground, float], ...] = (("own", 0.45), ("flip", 0.75), ("tint", 1.0))
 """Grounds, with the share of the scenes up to which each goes."""
 
@@ -41,7 +43,9 @@ def look_of(text: str, energy: float, setting: Setting, before: Shown | None) ->
     def worth(entry: LookEntry) -> float:
         low, high = entry.energy
         value = _MARK * entry.mark - _OFF_ENERGY * max(low - energy, energy - high, 0.0)
-        value += _TOLD * min(told.get(entry.name, 0), 2) + _PICTURE * shows_picture(entry)
+        value += (
+            _TOLD * min(told.get(entry.name, 0), 2) + _PICTURE * shows_picture(entry) + _CALM * entry.carries_type
+        )
         return value + _drawn(unit(setting.seed, "look", text, entry.name))
 
     others = [entry for entry in setting.looks if before is None or entry is not before.look]
@@ -49,10 +53,10 @@ def look_of(text: str, energy: float, setting: Setting, before: Shown | None) ->
 
 
 def ground_of(text: str, look: LookEntry, before: Shown | None, seed: int) -> Ground:
-    """What the scene stands on; a look of the family of the one before stands out from it."""
+    """What the scene stands on; where the look of the scene before goes on, it stands out from that."""
     share = unit(seed, "ground", text)
     wish = next(ground for ground, limit in _GROUNDS if share < limit)
-    if before is None or look.family != before.look.family or stands_out(before.ground, wish):
+    if before is None or look is not before.look or stands_out(before.ground, wish):
         return wish
     return "flip" if before.ground != "flip" else "own"
 

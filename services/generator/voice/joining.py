@@ -23,8 +23,10 @@ from services.generator.voice.sound_file import FLAC16, MP3, SoundWriter
 
 TARGET = -16.0
 """LUFS of the narration."""
+HIGHEST = -1.0
+"""dBTP that no peak exceeds."""
 CEILING = 10 ** (-1.5 / 20)
-"""The true peak, as a magnitude. Half a decibel is left for what MP3 and AAC add."""
+"""What the limiter aims at, as a magnitude. Half a decibel is left for what MP3 and AAC add."""
 FADE_S = 0.004
 """In at a sentence's beginning and out at its end: engines may cut where the wave is not at zero."""
 MEMORY = 3 << 30
@@ -96,7 +98,9 @@ def join(order: Joining) -> Joined:
         ]
         samples = order.pieces[-1].end
         report(0.3, "finding the level")
-        level, loudness = _level(voiced, samples)
+        level, loudness = _level(voiced, samples, CEILING)
+        if loudness.true_peak > HIGHEST:
+            level, loudness = _level(voiced, samples, CEILING * 10 ** ((HIGHEST - loudness.true_peak - 0.1) / 20))
         report(0.6, "writing the sound")
         with SoundWriter(order.flac, RATE, FLAC16) as flac, SoundWriter(order.mp3, RATE, MP3) as mp3:
             for chunk in _heard(voiced, samples, level):
@@ -117,12 +121,12 @@ def _read(piece: Piece) -> npt.NDArray[np.float32]:
     return sound
 
 
-def _level(voiced: Sequence[_Voiced], samples: int) -> tuple[Level, Loudness]:
+def _level(voiced: Sequence[_Voiced], samples: int, ceiling: float) -> tuple[Level, Loudness]:
     """What brings the sound to the target, or as near to it as can be; and what it then measures."""
-    lowest = CEILING / max((float(one.peaks.max()) for one in voiced), default=math.inf)
+    lowest = ceiling / max((float(one.peaks.max()) for one in voiced), default=math.inf)
     for hold in HOLDS:
         level, loudness = _search(
-            Level(lowest, CEILING, hold), lambda level: _measured(_heard(voiced, samples, level))
+            Level(lowest, ceiling, hold), lambda level: _measured(_heard(voiced, samples, level))
         )
         if abs(TARGET - loudness.integrated) <= _ENOUGH:
             break

@@ -73,10 +73,6 @@ class Narrator:
         self._speaker = speaker
         self._timeout_s = timeout_s
 
-    async def check(self) -> None:
-        """Readiness: raises Retryable("voice_unavailable") when nothing could be said now."""
-        await self._speaker.voice.check()
-
     async def narrate(self, task: Task, context: TaskContext) -> list[WorkFact]:
         """Raises Permanent: bad_script, script_empty, script_too_long, voice_unknown, voice_cannot_say; and what
         the engine raises."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,84 +15,23 @@ from typing import Any
 import av
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from libs.artifacts import open_store
-from libs.artifacts.store import ArtifactStore
-from libs.bus.handler import TaskContext
 from libs.contracts.analysis import Analysis
-from libs.contracts.artifacts import Blob
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
-from libs.contracts.facts import VoiceRendered
-from libs.contracts.jobs import JobOptions
-from libs.contracts.messages import Progress
-from libs.contracts.scripts import Narration, Script
-from libs.contracts.tasks import Task, Voice
+from libs.contracts.scripts import Narration
 from libs.media.loudness import Loudness, LoudnessMeter
-from libs.media.sound import mono_chunks
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.generator.voice.narrate import Narrator
-from services.generator.voice.port import Speech
+from services.generator.voice.port import Line, Speech
 from services.generator.voice.slots import RATE, sample_at
-from services.generator.voice.speaking import Speaker
 from tests.fakes.tone_voice import ToneVoice
-
-Sound = npt.NDArray[np.float32]
+from tests.integration.generator.booth import Booth, Sound
 
 STORY = """The lamp went out. Nobody moved, and the sea was loud below the house.
 
 "Who is there?" she asked. No answer came."""
-
-
-class Booth:
-    """A narrator with a voice of tones, and the store of what it makes."""
-
-    def __init__(self, store: ArtifactStore, scratch: Scratch, workers: WorkerPool) -> None:
-        self.store, self.scratch, self.workers = store, scratch, workers
-        self.said: list[Progress] = []
-
-    def narrator(self, voice: ToneVoice, at_once: int = 2) -> Narrator:
-        speaker = Speaker(self.store, voice, at_once=at_once)
-        return Narrator(self.store, self.scratch, self.workers, speaker, timeout_s=60.0)
-
-    async def narrate(
-        self, engine: ToneVoice, text: str, *, owner: str = "ann", language: str = "", **options: Any
-    ) -> VoiceRendered:
-        return await self.by(self.narrator(engine), text, owner=owner, language=language, **options)
-
-    async def by(
-        self, narrator: Narrator, text: str, *, owner: str = "ann", language: str = "", **options: Any
-    ) -> VoiceRendered:
-        script = Script(text=text, language=language)
-        body = Voice(
-            script=await self.store.put_bytes(msgspec.json.encode(script), "application/json"),
-            options=JobOptions(**options),
-        )
-        task = Task(job_id="j1", run=1, task="voice", attempt=1, owner=owner, body=body)
-        self.context = TaskContext(task, self.said.append)
-        (fact,) = await narrator.narrate(task, self.context)
-        assert isinstance(fact, VoiceRendered)
-        return fact
-
-    async def narration(self, fact: VoiceRendered) -> Narration:
-        return msgspec.json.decode(await self.bytes(fact.narration), type=Narration)
-
-    async def analysis(self, fact: VoiceRendered) -> Analysis:
-        return msgspec.json.decode(await self.bytes(fact.analysis), type=Analysis)
-
-    async def bytes(self, blob: Blob) -> bytes:
-        data = await self.store.get_bytes(blob.key)
-        assert data is not None
-        return data
-
-    async def sound(self, blob: Blob) -> Sound:
-        async with self.store.local(blob) as path:
-            return np.concatenate(list(mono_chunks(path, RATE)))
-
-    async def records(self) -> int:
-        return len([item async for item in self.store.list("result/")])
 
 
 @pytest.fixture
@@ -149,7 +92,7 @@ async def test_the_sound_is_what_the_engine_made_in_slots(booth: Booth, rate: in
     assert fact.duration == pytest.approx(len(sound) / RATE, abs=1e-4)
     at = 0
     for one, (start, done, end) in zip(narration.sentences, slot_bounds(narration), strict=True):
-        made = voice.speech(line_of(one.text, one.words))
+        made = voice.speech(line_of(one.text))
         assert (one.samples, one.rate, start) == (len(made.sound), rate, at)
         assert likeness(sound[start:end], resampled(made.sound, rate)) > 0.9995
         assert np.all(sound[done + 1 : end] == 0)
@@ -161,10 +104,9 @@ async def test_the_sound_is_what_the_engine_made_in_slots(booth: Booth, rate: in
     assert level.true_peak <= -1
 
 
-def line_of(text: str, words: tuple[Any, ...]) -> Any:
-    from services.generator.voice.port import Line
-
-    return Line(text=text, words=tuple(word.text for word in words), voice="alto", speed=1.0, language="en")
+def line_of(text: str) -> Line:
+    """A sentence as the narrator asks for it."""
+    return Line(text=text, words=tuple(text.split()), voice="alto", speed=1.0, language="en")
 
 
 async def test_joins_have_no_clicks(booth: Booth) -> None:
@@ -195,7 +137,7 @@ async def test_peaks_that_stand_out_are_turned_down_unheard(booth: Booth) -> Non
     """One loud word in a quiet sentence: the level is reached, the peaks hold, and the sound is the same."""
     voice = ToneVoice()
     text = "This is a long and quiet sentence with one loud part in it."
-    quiet = voice.speech(line_of(text, (Word("This"), *(Word(word) for word in text.split()[1:]))))
+    quiet = voice.speech(line_of(text))
     loud = quiet.sound * 0.15
     loud[20_000:24_000] *= 9 * np.hanning(4000).astype(np.float32) + 1
     voice.given[text] = Speech(sound=loud, rate=quiet.rate, words=quiet.words)
@@ -205,12 +147,6 @@ async def test_peaks_that_stand_out_are_turned_down_unheard(booth: Booth) -> Non
     assert level.integrated == pytest.approx(-16, abs=0.5)
     assert level.true_peak <= -1
     assert likeness(sound, resampled(loud, voice.rate), window=480) > 0.99
-
-
-class Word(msgspec.Struct):
-    """A word of a sentence."""
-
-    text: str
 
 
 async def test_the_mp3_is_as_long_as_the_sound(booth: Booth) -> None:
@@ -353,7 +289,7 @@ async def test_words_without_times_get_them_by_their_letters(booth: Booth) -> No
 @pytest.mark.parametrize("fault", ["nan", "silence", "counts", "rate", "shape"])
 async def test_what_no_engine_may_give_is_a_failure(booth: Booth, fault: str) -> None:
     voice, text = ToneVoice(), "First one. Second one."
-    good = voice.speech(line_of("Second one.", (Word("Second"), Word("one."))))
+    good = voice.speech(line_of("Second one."))
     sound, rate, words = good.sound.copy(), good.rate, good.words
     if fault == "nan":
         sound[100] = np.nan
@@ -405,6 +341,47 @@ async def test_what_was_spoken_before_a_cancel_is_found_again(booth: Booth) -> N
     assert sum(voice.asked.values()) == 9
 
 
+async def test_what_was_spoken_before_the_process_died_is_found_again(booth: Booth, tmp_path: Path) -> None:
+    text = " ".join(f"Sentence number {number}." for number in range(1, 9))
+    command = [
+        sys.executable,
+        "-m",
+        "tests.integration.generator.narrates",
+        str(tmp_path),
+        text,
+        "Sentence number 6.",
+    ]
+    died = subprocess.run(command, timeout=120, check=False)
+    assert died.returncode == -signal.SIGKILL
+    kept = await booth.records()
+    voice = ToneVoice()
+    fact = await booth.narrate(voice, text)
+    assert fact.made == len(voice.asked) == 8 - kept
+    assert not [file for file in (tmp_path / "artifacts").rglob("*") if ".tmp" in file.name]
+
+
+@pytest.mark.parametrize("limit", [2_000, 120_000])
+async def test_a_full_disk_is_told_and_what_was_spoken_is_found_again(tmp_path: Path, limit: int) -> None:
+    """Where not even a sentence fits, and where only the narration as a whole doesn't."""
+    voice, store = ToneVoice(rate=8_000), open_store(f"file://{tmp_path}/artifacts")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with Scratch(tmp_path / "scratch") as scratch:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
+        try:
+            async with WorkerPool(1) as workers:
+                with pytest.raises(Retryable) as caught:
+                    await Booth(store, scratch, workers).narrate(voice, STORY)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert caught.value.code == "no_space"
+        assert not [left for left in (tmp_path / "scratch").rglob("*") if left.name.startswith("voice")]
+        before = sum(voice.asked.values())
+        async with WorkerPool(1) as workers:
+            fact = await Booth(store, scratch, workers).narrate(voice, STORY)
+    assert fact.sentences == 4
+    assert (sum(voice.asked.values()) == before) == (limit == 120_000)
+
+
 async def test_two_at_once_come_to_the_same(booth: Booth) -> None:
     """In one process a sentence is spoken once; two processes may both speak it, and the first record counts."""
     voice, other = ToneVoice(), ToneVoice()
@@ -420,7 +397,7 @@ async def test_two_at_once_come_to_the_same(booth: Booth) -> None:
 async def test_a_narration_that_gets_too_long_is_given_up_early(booth: Booth) -> None:
     voice = ToneVoice(rate=8_000)
     text = " ".join(f"Sentence number {number}." for number in range(100))
-    long = voice.speech(line_of("a", (Word("Sentence"),)))
+    long = voice.speech(line_of("Sentence"))
     for number in range(100):
         sound = np.tile(long.sound, 30 * 8_000 // len(long.sound))
         voice.given[f"Sentence number {number}."] = Speech(sound=sound, rate=8_000, words=None)

@@ -59,13 +59,13 @@ def pronunciation(text: str, transcript: Transcript) -> Pronunciation:
 
 def aligned(one: str, other: str) -> list[int]:
     """For each letter of one text the index of its like in the other, which is nearly the same: from left to right,
-    and shared out evenly where they differ. other: not empty."""
+    and shared out evenly where they differ. What one alone has goes with the letter before. other: not empty."""
     indexes: list[int] = []
     at = 0
     for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks():
         missing = block.a - len(indexes)
         room = block.b - at
-        indexes += [min(at + index * room // missing, len(other) - 1) for index in range(missing)]
+        indexes += [at + index * room // missing if room else max(0, at - 1) for index in range(missing)]
         indexes += range(block.b, block.b + block.size)
         at = block.b + block.size
     return indexes

@@ -100,7 +100,8 @@ def _share(symbols: str, owners: list[int], group: Sequence[int], alone: Sequenc
     parts = [part or "." for part in alone]
     by_letter = [word for word, part in zip(group, parts, strict=True) for _ in part]
     likes = aligned("".join(symbols[index] for index in mine), "".join(parts))
-    if {by_letter[like] for like in likes} != {*group}:  # said otherwise than alone: by length
-        likes = [index * len(by_letter) // len(mine) for index in range(len(mine))]
-    for index, like in zip(mine, likes, strict=True):
-        owners[index] = by_letter[like]
+    found = [by_letter[like] for like in likes]
+    if {*found} != {*group}:  # said otherwise than alone: the same for each
+        found = [group[index * len(group) // len(mine)] for index in range(len(mine))]
+    for index, word in zip(mine, found, strict=True):
+        owners[index] = word

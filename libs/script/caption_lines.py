@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 from libs.script.words import parted
 
@@ -15,6 +16,8 @@ _WIDE = 2.3
 _SENTENCE = frozenset(".!?…。！？।॥۔؟։")
 _CLAUSE = frozenset(",;:、，；：،؛—–")
 _CLOSING = "\"'”’»›)]）」』】》"
+_ALONE = 0.4
+"""The cost of a word that stands alone, beside that of a caption."""
 _SLIGHT_LETTERS = 3
 """Shorter words are articles and prepositions, mostly: they belong to the word after."""
 
@@ -22,33 +25,38 @@ _SLIGHT_LETTERS = 3
 def caption_lines(words: Sequence[str]) -> list[tuple[int, int]]:
     """The captions of one sentence, as ranges (from, to) of its words, which follow each other without gaps.
 
-    As few as there can be of `MAX_COLUMNS`, parted by sense: where a clause ends, not behind an article, none with a
-    lone word. A wider word stands alone.
+    As few as there can be of `MAX_COLUMNS`, parted by sense: where a clause ends, not behind an article, and none
+    has a lone word. A wider word stands alone.
     """
+    count = len(words)
     widths = [_columns(word) for word in words]
-    costs = [0.0] + [math.inf] * len(words)
-    begins = [0] * (len(words) + 1)
-    for end in range(1, len(words) + 1):
-        width = 0.0
-        for start in range(end - 1, -1, -1):
-            width += widths[start] + (start + 1 < end and parted(words[start], words[start + 1]))
-            if width > MAX_COLUMNS and start + 1 < end:
-                break
-            cost = costs[start] + _cost(words, start, end, width)
+    gaps = [*(parted(before, after) for before, after in pairwise(words)), False]
+    breaks = [*(_break_cost(word) for word in words[:-1]), 0.0]
+    costs = [0.0] + [math.inf] * count
+    begins = [0] * (count + 1)
+    for end in range(1, count + 1):
+        width = widths[end - 1]
+        start = end - 1
+        alone = _ALONE if count > 1 else 0.0
+        while True:
+            cost = costs[start] + 1.0 + alone + max(1.0 - width / MAX_COLUMNS, 0.0) ** 2
             if cost < costs[end]:
                 costs[end], begins[end] = cost, start
+            start -= 1
+            if start < 0 or (width := width + gaps[start] + widths[start]) > MAX_COLUMNS:
+                break
+            alone = 0.0
+        costs[end] += breaks[end - 1]
+    return _ranges(begins)
+
+
+def _ranges(begins: Sequence[int]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    end = len(words)
+    end = len(begins) - 1
     while end:
         found.append((begins[end], end))
         end = begins[end]
     return found[::-1]
-
-
-def _cost(words: Sequence[str], start: int, end: int, width: float) -> float:
-    empty = max(1.0 - width / MAX_COLUMNS, 0.0)
-    alone = 0.4 if end - start == 1 < len(words) else 0.0
-    return 1.0 + empty**2 + alone + (_break_cost(words[end - 1]) if end < len(words) else 0.0)
 
 
 def _break_cost(word: str) -> float:
@@ -62,6 +70,8 @@ def _break_cost(word: str) -> float:
 
 
 def _columns(text: str) -> float:
+    if text.isascii():
+        return len(text)
     return sum(
         _WIDE if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text
     )

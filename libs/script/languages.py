@@ -118,8 +118,10 @@ def writing_of(text: str) -> str:
 
 def fits(language: str, text: str) -> bool:
     """Whether a text may well be of a language, by its writing."""
-    writing = writing_of(text)
     usual = _WRITTEN_AS.get(language, "en")
+    if text.isascii() and usual == "en":
+        return True
+    writing = writing_of(text)
     return writing in ("", usual) or (usual == "ja" and writing == "zh")
 
 
@@ -133,4 +135,4 @@ def _by_words(text: str) -> str:
     said = Counter(word.casefold() for word in _WORD.findall(text))
     scores = {language: sum(said[word] for word in words) for language, words in _LISTED.items()}
     best = max(scores, key=lambda language: scores[language])
-    return best if scores[best] > scores["en"] else "en"
+    return best if scores[best] > max(scores["en"], 1) else "en"

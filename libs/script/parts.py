@@ -23,7 +23,7 @@ _CLAUSES = (
 
 
 def parted(text: str) -> list[str]:
-    """The text in parts of at most `LONGEST_S` and `LONGEST_LETTERS`; together they are the text, but for spaces."""
+    """The parts, of `LONGEST_S` and `LONGEST_LETTERS` at most; together they are the text, but for spaces."""
     longest = PHRASE_S if _PHRASED.search(text) else LONGEST_S
     found: list[str] = []
     at = 0

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from libs.contracts.analysis import Notice
 from libs.contracts.errors import Permanent
 from libs.contracts.scripts import MAX_SCRIPT_CHARS
 from libs.script.clean import clean, is_text
 from libs.script.languages import fits, language_of, tag_of
-from libs.script.markup import Break, Piece, Unmarked, unmarked
-from libs.script.passages import Passage, passages
+from libs.script.markup import LONGEST_PAUSE_S, Break, Piece, Unmarked, unmarked
+from libs.script.parts import LONGEST_LETTERS
+from libs.script.passages import passages
 from libs.script.pauses import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, pause_after, speech_s
 from libs.script.sentences import sentences_of
-from libs.script.words import is_sayable
+from libs.script.words import is_sayable, sayable
+
+MOST_SENTENCES = 5000
+"""The pauses between them alone are longer than any video."""
+MOST_LINES = 20_000
+"""That hold anything; no sentence needs as many as four."""
+_FINAL = re.compile(r"\s*([.,;:!?…。！？]+)(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ def read_script(text: str, language: str = "") -> Reading:
     """The sentences of a script: plain text, Markdown, HTML or SSML.
 
     language: ISO 639-1; empty: guessed from the writing. Raises Permanent: bad_script for what is no text or is too
-    long, script_empty where nothing can be said.
+    long, script_empty where nothing can be said, script_too_long for thousands of sentences.
     """
     if len(text) > MAX_SCRIPT_CHARS:
         raise Permanent("bad_script", f"The script has {len(text):,} characters; {MAX_SCRIPT_CHARS:,} are allowed.")
@@ -51,11 +61,14 @@ def read_script(text: str, language: str = "") -> Reading:
         raise Permanent("bad_script", "The script is no text: much of it are control characters.")
     script = unmarked(clean(text))
     bodies = [piece._replace(text=clean(piece.text)) for piece in script.pieces]
+    lines = sum(len(piece.text.split("\n")) - piece.text.count("\n\n") for piece in bodies)
+    if lines > MOST_LINES:
+        raise Permanent("script_too_long", f"The script has more than {MOST_LINES:,} lines.")
     language = tag_of(language) or language_of("\n".join(piece.text for piece in bodies))
-    sentences = tuple(_paused(_spoken(bodies, language, marked=script.whole)))
-    if not sentences:
+    found = _read(bodies, language, marked=script.whole)
+    if not found:
         raise Permanent("script_empty")
-    return Reading(sentences, language, _notices(script))
+    return Reading(_with_pauses(found), language, _notices(script))
 
 
 def estimate_s(reading: Reading, speed: float = 1.0) -> float:
@@ -64,26 +77,42 @@ def estimate_s(reading: Reading, speed: float = 1.0) -> float:
     return spoken + sum(pause_after(reading.sentences, index) for index in range(len(reading.sentences)))
 
 
-def _spoken(pieces: Iterable[Piece], language: str, *, marked: bool) -> Iterator[Spoken]:
-    """The sentences, with the whole pauses that are asked for after them."""
+class _Sentence(NamedTuple):
+    text: str
+    paragraph: int
+    pause_s: float
+    """All that is asked for after it; 0: the usual pause."""
+
+
+def _read(pieces: Iterable[Piece], language: str, *, marked: bool) -> list[_Sentence]:
+    found: list[_Sentence] = []
     paragraph = 0
     begins = False
-    last: Spoken | None = None
     for piece in pieces:
-        parts = passages(piece.text, marked=marked)
-        for index, passage in enumerate(parts):
-            begins = begins or (passage.begins and index > 0) or (index == 0 and _is_apart(piece.text, first=True))
-            for text in _said(passage, language):
-                if last is not None:
-                    yield last
-                    paragraph += begins
+        text = _carried_back(found, piece.text)
+        begins = begins or _is_apart(text, first=True)
+        for index, passage in enumerate(passages(text, marked=marked)):
+            begins = begins or (passage.begins and index > 0)
+            for said in _said(passage.text, language):
+                paragraph += begins and bool(found)
                 begins = False
-                last = Spoken(text, paragraph)
-        if last is not None and piece.pause_s:
-            last = replace(last, pause_s=min(last.pause_s + piece.pause_s, 10.0))
-        begins = begins or piece.after is Break.PARAGRAPH or _is_apart(piece.text, first=False)
-    if last is not None:
-        yield last
+                found.append(_Sentence(said, paragraph, 0.0))
+            if len(found) > MOST_SENTENCES:
+                raise Permanent("script_too_long", f"The script has more than {MOST_SENTENCES:,} sentences.")
+        if found and piece.pause_s:
+            last = found[-1]
+            found[-1] = last._replace(pause_s=min(last.pause_s + piece.pause_s, LONGEST_PAUSE_S))
+        begins = begins or piece.after is Break.PARAGRAPH or _is_apart(text, first=False)
+    return found
+
+
+def _carried_back(found: list[_Sentence], text: str) -> str:
+    """The text of a piece without marks that end the sentence before it, which get there."""
+    mark = _FINAL.match(text)
+    if mark is None or not found:
+        return text
+    found[-1] = found[-1]._replace(text=found[-1].text + mark[1])
+    return text[mark.end() :]
 
 
 def _is_apart(text: str, *, first: bool) -> bool:
@@ -93,31 +122,40 @@ def _is_apart(text: str, *, first: bool) -> bool:
     return edge.count("\n") > 1
 
 
-def _said(passage: Passage, language: str) -> list[str]:
+def _said(text: str, language: str) -> list[str]:
     """The sentences of a passage that can be said; marks and emoji that stand among them go with one of them."""
-    text = passage.text
-    fitting = language if fits(language, text) else language_of(text)
     found: list[str] = []
     ahead = ""
-    for sentence in sentences_of(text, fitting):
-        if is_sayable(sentence):
-            found.append(ahead + sentence)
+    for sentence in sentences_of(text, language if fits(language, text) else language_of(text)):
+        words = sentence.split(" ")
+        first = next((index for index, word in enumerate(words) if is_sayable(word)), len(words))
+        if found and (first == len(words) or _are_emoji(words[:first])):
+            found[-1] = _beside(found[-1], " ".join(words[:first]))
+            words = words[first:]
+        if first == len(words):
+            ahead = _beside(ahead, sentence)
+        elif words:
+            found.append(f"{ahead} {' '.join(words)}".lstrip())
             ahead = ""
-        elif found:
-            found[-1] += f" {sentence}"
-        else:
-            ahead += f"{sentence} "
     return found
 
 
-def _paused(sentences: Iterable[Spoken]) -> Iterator[Spoken]:
-    """The same with what is left of their pauses beside the usual one."""
-    held = list(sentences)
-    for index, one in enumerate(held):
-        usual = 0.0
-        if index + 1 < len(held):
-            usual = SENTENCE_PAUSE_S if held[index + 1].paragraph == one.paragraph else PARAGRAPH_PAUSE_S
-        yield replace(one, pause_s=round(max(one.pause_s - usual, 0.0), 3))
+def _are_emoji(words: list[str]) -> bool:
+    return not any(sayable(word) for word in words)
+
+
+def _beside(text: str, marks: str) -> str:
+    """Marks that nobody speaks, behind a text that has room for them."""
+    return f"{text} {marks}".strip() if len(text) + len(marks) < LONGEST_LETTERS else text
+
+
+def _with_pauses(found: list[_Sentence]) -> tuple[Spoken, ...]:
+    """The sentences, with what is left of their pauses beside the usual ones."""
+    usual = [PARAGRAPH_PAUSE_S if a.paragraph != b.paragraph else SENTENCE_PAUSE_S for a, b in pairwise(found)]
+    return tuple(
+        Spoken(one.text, one.paragraph, round(max(one.pause_s - pause, 0.0), 3))
+        for one, pause in zip(found, [*usual, 0.0], strict=True)
+    )
 
 
 def _notices(script: Unmarked) -> tuple[Notice, ...]:

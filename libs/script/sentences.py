@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
 from sentencex import segment
 
@@ -63,6 +64,7 @@ _SAID = {
 }
 """What goes on after a quote, by language."""
 _LOOKED_BACK = 40
+_WINDOW = 600
 
 
 def sentences_of(text: str, language: str) -> list[str]:
@@ -100,13 +102,20 @@ def _ends(text: str, language: str) -> list[int]:
 
 
 def _segmented(text: str, language: str) -> list[int]:
-    """Where sentencex ends sentences."""
+    """Where sentencex ends sentences. It takes quadratic time, so it gets a window at a time: of what it finds all
+    but the last, which may go on behind it."""
     found: list[int] = []
     at = 0
-    for piece in segment(language, text):
-        at += len(piece)
-        found.append(at)
-    return found[:-1]
+    while at < len(text):
+        window = text[at : at + _WINDOW]
+        pieces = segment(language, window)
+        whole = at + len(window) == len(text)
+        ends = list(accumulate(len(piece) for piece in pieces))[:-1]
+        found.extend(at + end for end in ends)
+        if whole:
+            break
+        at = found[-1] if ends else at + len(window)
+    return found
 
 
 def _inside_quotes(text: str) -> set[int]:

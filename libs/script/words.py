@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-_EAST = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_EAST = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u303b\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _KANA = "\u3041-\u30ff\uff66-\uff9f"
 _SOUTH_EAST = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 _WIDE_MARKS = "\u3001-\u3003\u3008-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
@@ -109,7 +110,7 @@ def _pieces(text: str) -> list[str]:
             letters = _LETTER.findall(word)
             count = -(-len(letters) // _RUN) if len(letters) > 2 * _RUN else 1
             cuts = [len(letters) * index // count for index in range(count + 1)]
-            pieces.extend("".join(letters[a:b]) for a, b in zip(cuts, cuts[1:], strict=False))
+            pieces.extend("".join(letters[a:b]) for a, b in pairwise(cuts))
     return [piece for piece in pieces if piece]
 
 

@@ -17,11 +17,13 @@ from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.facts import StoryboardPlanned
 from libs.contracts.jobs import JobOptions
 from libs.contracts.looks import looks_by_name
+from libs.contracts.scripts import Script
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Plan, Task
 from libs.runtime.workers import WorkerPool
 from services.planner.handlers import make_handlers
 from services.planner.settings import PlannerSettings
+from tests.unit.planner.narrations import SEA, told
 from tests.unit.planner.songs import song, steady
 
 GONE = Blob(sha256="b" * 64, size=1, media_type="application/json")
@@ -36,6 +38,9 @@ class Bench:
 
     async def analysis(self) -> Blob:
         return await self.store.put_bytes(msgspec.json.encode(song(30.0, steady(120.0, 30.0))), "application/json")
+
+    async def document(self, value: msgspec.Struct) -> Blob:
+        return await self.store.put_bytes(msgspec.json.encode(value), "application/json")
 
     async def picture(self) -> Blob:
         """A red disc before blue: it has something to see."""
@@ -127,3 +132,45 @@ async def test_options_that_cannot_be_used_are_refused(bench: Bench) -> None:
     with pytest.raises(Permanent) as refused:
         await bench.fact(Plan(analysis=await bench.analysis(), options=JobOptions(fps="5"), seed=1))
     assert refused.value.code == "bad_options"
+
+
+async def test_a_narration_is_planned_by_its_script_and_its_music(bench: Bench) -> None:
+    narration = told(SEA, title=True)
+    order = Plan(
+        analysis=GONE,
+        options=JobOptions(title="The deep"),
+        seed=1,
+        narration=await bench.document(narration),
+        script=await bench.document(Script(text="", prompts=("a whale",) * 30)),
+        bed=await bench.analysis(),
+    )
+    fact, reused = await bench.fact(order)
+    assert not reused
+    assert fact.frames == narration.frames
+    assert [notice.code for notice in fact.notices] == ["prompts_unused"]
+    assert [fact.shots[0].scene.look, fact.shots[1].scene.prompt] == ["title", "a whale"]
+    song_options = JobOptions(title="The deep", clip_seconds=8, performance_density=0.5)
+    again, reused = await bench.fact(msgspec.structs.replace(order, options=song_options))
+    assert (again, reused) == (fact, True)
+    for other in (
+        msgspec.structs.replace(order, narration=await bench.document(told(SEA[1:], title=True))),
+        msgspec.structs.replace(order, script=await bench.document(Script(text="", prompts=("a ship",)))),
+        msgspec.structs.replace(order, script=None),
+        msgspec.structs.replace(order, bed=None),
+        msgspec.structs.replace(order, seed=2),
+    ):
+        different, reused = await bench.fact(other)
+        assert not reused
+        assert different.storyboard != fact.storyboard
+
+
+@pytest.mark.parametrize("name", ["narration", "script", "bed"])
+async def test_a_document_of_a_narrated_video_that_is_gone_or_broken(bench: Bench, name: str) -> None:
+    order = Plan(analysis=GONE, options=JobOptions(), seed=1, narration=await bench.document(told(SEA)))
+    with pytest.raises(InputMissing) as missing:
+        await bench.fact(msgspec.structs.replace(order, **{name: GONE}))
+    assert missing.value.sha256 == GONE.sha256
+    broken = await bench.store.put_bytes(b"{", "application/json")
+    with pytest.raises(Permanent) as refused:
+        await bench.fact(msgspec.structs.replace(order, **{name: broken}))
+    assert refused.value.code == "unexpected"

@@ -15,6 +15,7 @@ from msgspec import Meta
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import Aspect
+from libs.contracts.report import Report
 from services.ingest import tables as t
 from services.ingest import views
 from services.ingest.names import stem
@@ -194,8 +195,8 @@ async def get_export(
     description="Where the cuts are and how far from the beat, loudness, flashes, motion.",
     responses={
         **COMMON,
-        200: binary("The report.", "application/json"),
-        206: binary("The part of it that was asked for.", "application/json"),
+        200: ResponseSpec(Report, description="The report.", generate_examples=False),
+        206: binary("The part of it that was asked for.", "*/*"),
         304: ResponseSpec(None, description="It has not changed."),
         404: NO_EXPORT,
         416: ResponseSpec(None, description="The range lies behind the end."),

@@ -30,7 +30,7 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     builtin = BuiltinBackend(place.pool, timeout_s=fitting.timeout_s, quality=fitting.quality)
     comfyui = ComfyLink(settings, place, builtin) if settings.comfyui_urls else None
     backend: Backend = comfyui or builtin
-    engine = open_engine(settings, place)
+    engine = open_engine(settings, place, comfyui)
     speaker = Speaker(place.store, engine.voice, at_once=engine.at_once, align=engine.align)
     narrator = Narrator(place.store, place.scratch, place.pool, speaker, timeout_s=fitting.timeout_s)
     at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size + READY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -75,9 +75,20 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
     ] = ""
     speech_model: Annotated[str, Meta(description="The model that the speech server is asked for.")] = "tts-1"
     speech_key: Annotated[str, secret("What logs us in at the speech server; empty: nothing.")] = ""
+    speech_format: Annotated[
+        Literal["wav", "flac", "mp3", "opus", "aac"],
+        Meta(description="The kind of file that the speech server is asked for; whatever comes is understood."),
+    ] = "wav"
     voices: Annotated[
         str,
         Meta(description="Folder of your own Piper voices: NAME.onnx, and NAME.onnx.json beside it."),
+    ] = ""
+    voice_workflow: Annotated[
+        str,
+        Meta(
+            description="Workflow that speaks on the ComfyUI servers, instead of a speech server and the Piper "
+            "voices: the name of one of your own, see docs/scripts.md."
+        ),
     ] = ""
     voice_timeout_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds that one sentence may take to be spoken.")

@@ -16,6 +16,8 @@ from services.generator.voice.port import Sound
 
 _BEGIN, _END, _PAD = "^", "$", "_"
 _CHANNELS = 192
+_ROUNDED_UP = 0.31
+"""Of what symbols last: by so much they become longer, at any pace, as each is rounded up to a whole frame."""
 _FRAMES_A_SYMBOL = 16
 """More than a symbol ever lasts on average, at its own pace; it is the room for noise."""
 
@@ -59,7 +61,7 @@ class PiperModel:
         """
         ids, firsts = self._encode(symbols)
         scales = self._config.inference
-        pace = scales.length_scale / speed
+        pace = scales.length_scale * ((1 + _ROUNDED_UP) / speed - _ROUNDED_UP)
         random = np.random.default_rng(zlib.crc32(ids.tobytes()))
         room = int(_FRAMES_A_SYMBOL * len(ids) * max(1.0, pace)) + 100
         feed = {

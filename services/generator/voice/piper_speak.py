@@ -75,7 +75,7 @@ def _speech(order: PiperOrder, model: PiperModel, config: PiperConfig) -> Speech
         starts = located(text, line.words)
         assert starts is not None
     text = sayable(text, config.language)
-    said = pronounced(text, config)
+    said = pronounced(text, config) if is_word(text) else Pronunciation("", ())
     if all(origin == NOWHERE for origin in said.origins):
         nothing = tuple(Heard(start=0.0, end=0.0, spoken=not is_word(word)) for word in line.words)
         return Speech(sound=np.zeros(0, np.float32), rate=rate, words=nothing)

@@ -6,17 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
-from libs.contracts.scripts import Narration, Sentence, SpokenWord
+from libs.contracts.scripts import Narration, Sentence
 from libs.media.frames import parse_fps
 from libs.script.pauses import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S
 from libs.script.scenes import scenes_of
 from libs.script.words import joined
 
-LONGEST_S = 12.0
-"""A sentence that is longer becomes several scenes, where its words leave room."""
-_SHORTEST_S = 3.0
-"""No part of a sentence is shorter."""
+LONGEST_S = 12
+"""Seconds: what is longer becomes several scenes, where its words leave room."""
+_SHORTEST_S = 3
+"""Seconds: no part of a sentence is shorter."""
 _CLAUSE = ",;:.!?\u2013\u2014\u2026\u3001\u3002\uff0c\uff1b\uff1a\u060c\u061b\u0964"
 """Marks after which one takes a breath."""
 _BREATH_S = 0.3
@@ -47,23 +48,9 @@ def parts_of(narration: Narration) -> list[Part]:
     paragraphs = [one.paragraph for one in sentences]
     parts: list[Part] = []
     for first, end in scenes_of([float(one.frames / fps) for one in sentences], paragraphs):
-        quiet = _quiet(sentences, first, narration.lead_frames, fps)
         opens = first == 0 or paragraphs[first - 1] != paragraphs[first]
-        if end - first == 1:
-            parts += _split(sentences[first], quiet, fps, opens=opens)
-            continue
-        text = joined(tuple(word.text for one in sentences[first:end] for word in one.words))
-        last = sentences[end - 1]
-        parts.append(
-            Part(
-                text=text or " ".join(one.text for one in sentences[first:end]),
-                start=sentences[first].start_frame,
-                end=last.start_frame + last.frames,
-                quiet=quiet,
-                paragraph=paragraphs[first],
-                opens=opens,
-            )
-        )
+        quiet = _quiet(sentences, first, narration.lead_frames, fps)
+        parts += _split(sentences[first:end], quiet, fps, opens=opens)
     return parts
 
 
@@ -77,29 +64,42 @@ def _quiet(sentences: Sequence[Sentence], index: int, lead: int, fps: Fraction) 
     return max(0, min(math.floor(usual * fps), pause))
 
 
-def _split(sentence: Sentence, quiet: int, fps: Fraction, *, opens: bool) -> list[Part]:
-    """A sentence as one part, or as several where it is too long."""
-    words = sentence.words
-    bounds = _bounds(words, 0, len(words), 0.0, float(sentence.frames / fps))
-    starts = [sentence.start_frame + math.floor(words[index].start * fps) for index in bounds]
-    first = [sentence.start_frame, *starts]
-    ends = [*starts, sentence.start_frame + sentence.frames]
-    silences = [quiet, *(max(0, math.floor(_gap(words, index) * fps)) for index in bounds)]
+def _split(sentences: Sequence[Sentence], quiet: int, fps: Fraction, *, opens: bool) -> list[Part]:
+    """The sentences of a scene as one part, or as several where they are too long."""
+    start = sentences[0].start_frame
+    end = sentences[-1].start_frame + sentences[-1].frames
+    words = [
+        _Said(word.text, *((one.start_frame - start) / fps + Fraction(time) for time in (word.start, word.end)))
+        for one in sentences
+        for word in one.words
+    ]
+    bounds = _bounds(words, 0, len(words), Fraction(0), (end - start) / fps)
     edges = [0, *bounds, len(words)]
+    frames = [start, *(start + math.floor(words[index].start * fps) for index in bounds), end]
+    silences = [quiet, *(max(0, math.floor(_gap(words, index) * fps)) for index in bounds)]
+    whole = " ".join(one.text for one in sentences)
     return [
         Part(
-            text=joined(tuple(word.text for word in words[edges[number] : edges[number + 1]])) or sentence.text,
-            start=first[number],
-            end=ends[number],
+            text=joined(tuple(word.text for word in words[edges[number] : edges[number + 1]])) or whole,
+            start=frames[number],
+            end=frames[number + 1],
             quiet=silences[number],
-            paragraph=sentence.paragraph,
+            paragraph=sentences[0].paragraph,
             opens=opens and number == 0,
         )
-        for number in range(len(first))
+        for number in range(len(silences))
     ]
 
 
-def _bounds(words: Sequence[SpokenWord], first: int, end: int, start_s: float, end_s: float) -> list[int]:
+class _Said(NamedTuple):
+    """A word, in seconds from its scene's first frame."""
+
+    text: str
+    start: Fraction
+    end: Fraction
+
+
+def _bounds(words: Sequence[_Said], first: int, end: int, start_s: Fraction, end_s: Fraction) -> list[int]:
     """The words before which a stretch of them is cut, again and again, until none is too long."""
     if end_s - start_s <= LONGEST_S:
         return []
@@ -114,13 +114,13 @@ def _bounds(words: Sequence[SpokenWord], first: int, end: int, start_s: float, e
 
     def worth(index: int) -> float:
         breath = _BREATH_S * words[index - 1].text.rstrip("\"'\u201d\u2019)").endswith(tuple(_CLAUSE))
-        return _gap(words, index) + breath - 0.5 * abs(words[index].start - middle) / half
+        return float(_gap(words, index)) + breath - 0.5 * float(abs(words[index].start - middle) / half)
 
     best = max(places, key=worth)
     cut = words[best].start
     return [*_bounds(words, first, best, start_s, cut), best, *_bounds(words, best, end, cut, end_s)]
 
 
-def _gap(words: Sequence[SpokenWord], index: int) -> float:
+def _gap(words: Sequence[_Said], index: int) -> Fraction:
     """Seconds of silence before a word."""
     return words[index].start - words[index - 1].end

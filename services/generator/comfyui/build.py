@@ -17,7 +17,8 @@ from libs.media.encoding import Quality
 from libs.runtime.workplace import Workplace
 from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.comfyui.backend import ComfyBackend
-from services.generator.comfyui.direction import chain_of, stills_of, with_continuations
+from services.generator.comfyui.direction import chain_of, speaking, stills_of, with_continuations
+from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.lease import Leases
 from services.generator.comfyui.library import CANARY, load_library
 from services.generator.comfyui.members import Members
@@ -42,6 +43,10 @@ class ComfyLink:
         self._chain = chain_of(library, _listed(settings.animate))
         self._stills = stills_of(library, _listed(settings.imagine))
         self._workflows = with_continuations(library, (*self._chain, *self._stills))
+        self.speaks = speaking(library, settings.voice_workflow) if settings.voice_workflow else None
+        """The workflow that speaks, if one does."""
+        if self.speaks is not None:
+            self._workflows[self.speaks.name] = self.speaks
         self._canary = library.get(CANARY)
         self._members = _members(settings.comfyui_urls)
         self._redis_url = settings.shared.redis_url
@@ -51,6 +56,7 @@ class ComfyLink:
         self._builtin = builtin
         self._quality = Quality(settings.shared.preset, settings.shared.crf)
         self._backend: ComfyBackend | None = None
+        self._spoken: tuple[Pool, Kept] | None = None
 
     @asynccontextmanager
     async def over(self, bus: Bus) -> AsyncIterator[None]:
@@ -70,12 +76,14 @@ class ComfyLink:
                 cache=cache,
             ) as pool,
         ):
+            prompter = Prompter(pool, Leases(bus), place.pool, prices=self._prices, budget=self._budget)
+            self._spoken = pool, Kept(prompter, place.store, place.pool)
             self._backend = ComfyBackend(
                 self._stills,
                 self._chain,
                 self._workflows,
                 pool=pool,
-                prompter=Prompter(pool, Leases(bus), place.pool, prices=self._prices, budget=self._budget),
+                prompter=prompter,
                 builtin=self._builtin,
                 store=place.store,
                 workers=place.pool,
@@ -85,7 +93,13 @@ class ComfyLink:
             try:
                 yield
             finally:
-                self._backend = None
+                self._backend = self._spoken = None
+
+    def live(self) -> tuple[Pool, Kept]:
+        """What a voice speaks with. Raises Retryable("bus_unavailable") outside of `over`."""
+        if self._spoken is None:
+            raise _not_yet()
+        return self._spoken
 
     @property
     def version(self) -> str:
@@ -111,8 +125,12 @@ class ComfyLink:
     @property
     def _live(self) -> ComfyBackend:
         if self._backend is None:
-            raise Retryable("bus_unavailable", "The bus is not connected yet.")
+            raise _not_yet()
         return self._backend
+
+
+def _not_yet() -> Retryable:
+    return Retryable("bus_unavailable", "The bus is not connected yet.")
 
 
 def prices_of(text: str) -> dict[str, float]:

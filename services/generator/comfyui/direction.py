@@ -51,6 +51,15 @@ def _pictures(workflow: Workflow) -> Workflow:
     return workflow
 
 
+def speaking(library: Library, name: str) -> Workflow:
+    """The workflow of a setting. Raises Permanent (workflow_unknown, workflow_invalid, workflow_unsupported)."""
+    workflow = library.get(name)
+    if workflow.output.media != "audio" or not workflow.takes("text"):
+        hint = "It has to take BEATLOOM_TEXT and to save a sound: see docs/scripts.md."
+        raise Permanent("workflow_unsupported", f"{name} doesn't speak.", hint=hint)
+    return workflow
+
+
 def with_continuations(library: Library, chain: Sequence[Workflow | None]) -> dict[str, Workflow]:
     """The workflows of a chain by name, and those that go on where one of them ends."""
     found: dict[str, Workflow] = {}

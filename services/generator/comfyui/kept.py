@@ -24,7 +24,18 @@ from services.generator.comfyui.workflow import FULL
 VERSION = "3"
 """Raised whenever the same request is to be made anew."""
 STRIP_S = 120.0
-_PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+}
+"""By the ending of a file; all others are clips."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +75,7 @@ class Kept:
             spent, cost = context.gpu_seconds - before[0], context.cost - before[1]
             plain = rendered.path.with_stem(f"{rendered.path.stem}-plain")
             await self._workers.run(strip, rendered.path, plain, timeout_s=STRIP_S)
-            blob = await self._store.put_file(plain, _PICTURES.get(plain.suffix, "video/mp4"))
+            blob = await self._store.put_file(plain, _TYPES.get(plain.suffix, "video/mp4"))
             made = Output(blob=blob, seed=rendered.seed, work=request.work, gpu_seconds=spent, cost=cost)
             output = await keep_record(self._store, key, made)
         return output.blob, output.seed

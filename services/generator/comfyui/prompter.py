@@ -44,6 +44,7 @@ from services.generator.comfyui.uploads import Inputs, Uploads
 from services.generator.comfyui.waiting import Need, Waiting
 from services.generator.comfyui.watch import Watch
 from services.generator.comfyui.workflow import FULL
+from services.generator.voice.sound_sent import why_no_sound
 
 CALL_OFF_S = 3.0
 INSPECT_S = 300.0
@@ -265,6 +266,11 @@ class Prompter:
 
     async def _inspect(self, request: Request, path: Path) -> None:
         """Raises BadOutput for a file that is of no use."""
+        if request.workflow.output.media == "audio":
+            message = (await self._workers.run(why_no_sound, path, timeout_s=INSPECT_S)).value
+            if message:
+                raise BadOutput(message)
+            return
         found = await self._workers.run(inspect, path, request.frames, timeout_s=INSPECT_S)
         if found.value.fault:
             raise BadOutput(f"{found.value.fault}: {found.value.message}")

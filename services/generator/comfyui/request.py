@@ -33,7 +33,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Pictures and sounds by parameter."""
     seed: int
     frames: int
-    """That the file must have at least; 1 for a still."""
+    """That the file must have at least; 1 for a still. Of a sound: as many as would go with it, about."""
     since: float = msgspec.field(default_factory=time.monotonic)
     """When it was first asked for here: who has failed once waits no longer for it."""
 

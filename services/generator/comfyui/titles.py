@@ -25,6 +25,9 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "prompt": _TEXT,
     "negative": _TEXT,
     "lyrics": ("lyrics", "value", "text", "string"),
+    "text": ("text", "prompt", "value", "string", "input"),
+    "voice": ("voice", "speaker", "voice_name", "speaker_name", "speaker_id", "value", "string"),
+    "language": ("language", "lang", "lang_code", "value", "string"),
     "seed": ("seed", "noise_seed", "value"),
     "width": ("width", "value"),
     "height": ("height", "value"),
@@ -32,6 +35,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "fps": ("fps", "frame_rate", "value"),
     "seconds": ("seconds", "duration", "value"),
     "strength": ("strength", "strength_model", "value"),
+    "speed": ("speed", "rate", "value"),
     "factor": ("multiplier", "scale_by", "value"),
     "image": ("image",),
     "image2": ("image",),
@@ -206,7 +210,7 @@ def _is_animation(entry: Node) -> bool:
 def _task(media: Media, names: Collection[str]) -> Task:
     """What the graph is for, by what it takes and saves."""
     if media == "audio":
-        return "music"
+        return "voice" if "text" in names else "music"
     if media == "video":
         if "video" in names:
             return "interpolate" if "factor" in names else "upscale"

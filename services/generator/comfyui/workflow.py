@@ -12,10 +12,20 @@ from services.generator.comfyui.graph import Graph, Place, model_files, set_inpu
 from services.generator.comfyui.limits import Limits, Positive
 
 Task = Literal[
-    "imagine", "edit", "animate", "flf", "performance", "upscale", "interpolate", "music", "control", "selftest"
+    "imagine",
+    "edit",
+    "animate",
+    "flf",
+    "performance",
+    "upscale",
+    "interpolate",
+    "music",
+    "voice",
+    "control",
+    "selftest",
 ]
 """What a workflow is for: stills from text; stills from references; clips; clips between two stills; clips that
-move to a sound; larger; smoother; songs; stills after a pose or a depth map; and the pool's own checks."""
+move to a sound; larger; smoother; songs; speech; stills after a pose or a depth map; and the pool's own checks."""
 TASKS: tuple[Task, ...] = get_args(Task)
 
 Media = Literal["image", "video", "audio"]
@@ -25,6 +35,9 @@ PARAMETERS: Mapping[str, Kind] = {
     "prompt": "text",
     "negative": "text",
     "lyrics": "text",
+    "text": "text",
+    "voice": "text",
+    "language": "text",
     "seed": "int",
     "width": "int",
     "height": "int",
@@ -32,6 +45,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "fps": "float",
     "seconds": "float",
     "strength": "float",
+    "speed": "float",
     "factor": "int",
     "image": "file",
     "image2": "file",
@@ -42,6 +56,9 @@ PARAMETERS: Mapping[str, Kind] = {
     "video": "file",
 }
 """What can be told to a workflow. A file is the name that the server gave to an upload."""
+
+SAID = ("prompt", "text")
+"""Without these a workflow that takes them makes nothing of ours: what to show, and what to say."""
 
 FULL = "full"
 
@@ -147,7 +164,7 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(
             name
             for name in self.parameters
-            if name not in self.optional and (name == "prompt" or PARAMETERS[name] == "file")
+            if name not in self.optional and (name in SAID or PARAMETERS[name] == "file")
         )
 
     @property

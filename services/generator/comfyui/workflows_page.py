@@ -17,6 +17,7 @@ PURPOSES: dict[Task, str] = {
     "upscale": "Larger clips",
     "interpolate": "Smoother clips",
     "music": "Songs",
+    "voice": "Speech",
     "selftest": "The pool's own checks",
 }
 
@@ -33,11 +34,17 @@ the licence of what they were made from. Licences change; read them before you e
 """
 
 
+_SPEECH = """None is shipped, since ComfyUI has no node that speaks: nodes that do come in packs of others.
+[Scripts](scripts.md#a-workflow-of-comfyui) shows how to bring a graph with one."""
+
+
 def workflows_page(library: Library) -> str:
     """The page: an overview, then each workflow, then every model file once."""
     parts = [_HEAD, "\n".join(_overview(library))]
     for task in sorted(TASKS, key=list(PURPOSES).index):
         parts.append(f"## {PURPOSES[task]}")
+        if task == "voice":
+            parts.append(_SPEECH)
         parts += ["\n\n".join(_section(workflow)) for workflow in library.of_task(task)]
     parts += ["## Model files", "\n".join(_models(library))]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from libs.contracts.errors import Permanent
 from libs.runtime.workplace import Workplace
 from services.generator.comfyui.build import ComfyLink
 from services.generator.settings import GeneratorSettings
 from services.generator.voice.align import Aligner
+from services.generator.voice.comfyui import ComfyVoice
 from services.generator.voice.openai import SpeechServer
 from services.generator.voice.piper import Piper
 from services.generator.voice.piper_voices import PiperVoices
@@ -34,6 +36,19 @@ def open_engine(settings: GeneratorSettings, place: Workplace, comfyui: ComfyLin
 
     Raises Permanent("bad_setting").
     """
+    if settings.voice_workflow:
+        if comfyui is None or comfyui.speaks is None:
+            hint = "Name the servers in BEATLOOM_GENERATOR_COMFYUI_URLS."
+            raise Permanent("bad_setting", "BEATLOOM_GENERATOR_VOICE_WORKFLOW needs ComfyUI servers.", hint=hint)
+        workflow = ComfyVoice(
+            comfyui.speaks,
+            comfyui.live,
+            voice=settings.voice,
+            store=place.store,
+            workers=place.pool,
+            scratch=place.scratch,
+        )
+        return Engine(workflow, settings.hold, Aligner(place.pool, _piper(settings, place, "")))
     if not settings.speech_url:
         return Engine(_piper(settings, place, settings.voice), at_once=place.pool.size)
     server = SpeechServer(

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from libs.script.words import is_sayable
 from services.generator.comfyui.transport import tls
 from services.generator.voice.align import ALIGNED
 from services.generator.voice.port import Line, Speech
-from services.generator.voice.sound_sent import LARGEST, RATE, failed, read_sound
+from services.generator.voice.sound_sent import DECODE_S, LARGEST, RATE, failed, read_sound
 from services.generator.voice.speech_server import is_text, no_sound, problem, speech_url
 
 VERSION = "1"
@@ -34,7 +34,6 @@ TRIES = 4
 """Of a sentence, while the server can't answer now; then the task is tried again, which finds what is said."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 20.0
 """Between these. A server that asks for more is left alone for so long."""
-DECODE_S = 120.0
 CHECK_S = 5.0
 CHECKED_S = 30.0
 """How long an answer to a check holds."""
@@ -59,20 +58,18 @@ class SpeechServer:
         scratch: Scratch,
         *,
         key: str = "",
-        voices: Sequence[str] = (),
         sound: str = "wav",
         timeout_s: float = 120.0,
     ) -> None:
-        """url: as http://host:8880/v1. voice: the default; voices: those that may be asked for, empty: any.
-        key: secret. sound: the kind of file to ask for. timeout_s: for a sentence, from asking to the last byte.
-        scratch must be open when something is said. Raises Permanent("bad_setting").
+        """url: as http://host:8880/v1. voice: where a line names none; "": each has to. key: secret. sound: the
+        kind of file to ask for. timeout_s: for a sentence, from asking to the last byte. scratch must be open when
+        something is said. Raises Permanent("bad_setting").
         """
         if not key.isascii() or not key.isprintable() or " " in key:
             raise Permanent("bad_setting", "BEATLOOM_GENERATOR_SPEECH_KEY has letters that no header may have.")
         self._url = speech_url(url)
         self._model = model
         self._voice = voice
-        self._voices = tuple(voices)
         self._key = key
         self._sound = sound
         self._timeout_s = timeout_s
@@ -90,11 +87,11 @@ class SpeechServer:
         return f"{VERSION}.{ALIGNED}-{told}"
 
     def named(self, voice: str) -> str:
-        """See Voice. Without a list of voices the server alone knows which there are."""
+        """See Voice. Which there are, the server alone knows."""
         name = voice or self._voice
-        if self._voices and name not in {*self._voices, self._voice}:
-            there = ", ".join(sorted({*self._voices, self._voice} - {""}))
-            raise Permanent("voice_unknown", f"There is no voice {name[:60]!r}, but: {there}.")
+        if not name:
+            hint = "Name one in the order, or in BEATLOOM_GENERATOR_VOICE for all that name none."
+            raise Permanent("voice_unknown", "The speech server has no voice of its own choice.", hint=hint)
         return name
 
     def language(self, voice: str) -> str:

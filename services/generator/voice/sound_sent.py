@@ -17,6 +17,7 @@ LARGEST = 100_000_000
 """Bytes of a file: nine minutes of 48 kHz in stereo, not compressed."""
 LONGEST_S = 900.0
 MEMORY = 2 << 30
+DECODE_S = 120.0
 _QUIET = 0.01
 """Of the loudest sample: what stays below at the ends is cut off."""
 _SILENCE = 1e-3
@@ -45,9 +46,18 @@ def read_sound(path: Path) -> Sound:
     return trimmed(sound)
 
 
+def why_no_sound(path: Path) -> str:
+    """Why a file can't be taken for speech, in words; "" where it can."""
+    try:
+        read_sound(path)
+    except Retryable as error:
+        return error.message
+    return ""
+
+
 def failed(what: str) -> Retryable:
     """The error for something that a server sent in place of speech."""
-    return Retryable("voice_failed", f"The speech server sent {what}.")
+    return Retryable("voice_failed", f"The server sent {what}.")
 
 
 def trimmed(sound: Sound) -> Sound:

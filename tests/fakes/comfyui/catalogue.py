@@ -56,6 +56,38 @@ PROBE = "MVProbeSampler"
 """The probe node with which the transcripts were captured; a server lists it only as a custom node."""
 
 
+SPEAKS = "MVSpeak"
+"""A node of a made-up pack that speaks: ComfyUI has none of its own."""
+VOICES = ("ada", "ben")
+
+
+def _custom(name: str, inputs: dict[str, Any], gives: str) -> NodeInfo:
+    """A class of a custom node."""
+    return {
+        "input": {"required": inputs, "hidden": {"unique_id": "UNIQUE_ID"}},
+        "input_order": {"required": list(inputs)},
+        "output": [gives],
+        "output_is_list": [False],
+        "output_name": [gives],
+        "name": name,
+        "display_name": name,
+        "description": "",
+        "python_module": "custom_nodes.mv_probe",
+        "category": "probe",
+        "output_node": False,
+    }
+
+
+def _speaks() -> NodeInfo:
+    inputs: dict[str, Any] = {
+        "text": ["STRING", {"default": "", "multiline": True}],
+        "voice": [list(VOICES)],
+        "speed": ["FLOAT", {"default": 1.0, "min": 0.5, "max": 1.5}],
+        "seed": ["INT", {"default": 0, "min": 0, "max": 2**63}],
+    }
+    return _custom(SPEAKS, inputs, "AUDIO")
+
+
 def _probe() -> NodeInfo:
     number = {"default": 4, "min": 0, "max": 100000}
     inputs: dict[str, Any] = {
@@ -65,26 +97,14 @@ def _probe() -> NodeInfo:
         "step_ms": ["INT", number],
         "fail": ["STRING", {"default": ""}],
     }
-    return {
-        "input": {"required": inputs, "hidden": {"unique_id": "UNIQUE_ID"}},
-        "input_order": {"required": list(inputs)},
-        "output": ["IMAGE"],
-        "output_is_list": [False],
-        "output_name": ["IMAGE"],
-        "name": PROBE,
-        "display_name": PROBE,
-        "description": "",
-        "python_module": "custom_nodes.mv_probe",
-        "category": "probe",
-        "output_node": False,
-    }
+    return _custom(PROBE, inputs, "IMAGE")
 
 
 @cache
 def bare() -> dict[str, NodeInfo]:
     """The captured /object_info of a server without any model file, by node class. Not to be changed."""
     nodes: dict[str, NodeInfo] = json.loads(gzip.decompress((CAPTURED / "object_info.json.gz").read_bytes()))
-    return {**nodes, PROBE: _probe()}
+    return {**nodes, PROBE: _probe(), SPEAKS: _speaks()}
 
 
 def folder_of(node_class: str, name: str) -> str | None:

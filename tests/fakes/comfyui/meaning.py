@@ -29,6 +29,9 @@ class Media(NamedTuple):
 
 Value = Any  # Media, a plain value, or a tuple with one of these for each slot
 
+LETTER_S = 0.05
+"""What the double's voice takes for a letter."""
+
 _PICTURE_INPUTS = (
     "latent_image", "latent", "samples", "video_latent", "images", "image", "frames", "pixels", "video", "input",
     "av_latent", "image1", "audio", "audio_latent", "latent1", "samples1",
@@ -212,7 +215,13 @@ def _resolution(inputs: Mapping[str, Any]) -> Value:
     return round(height * shape / unit) * unit, round(height / unit) * unit
 
 
+def _spoken(inputs: Mapping[str, Any]) -> Value:
+    seconds = len(str(inputs.get("text", ""))) * LETTER_S / (_number(inputs, "speed") or 1.0)
+    return Media(seconds=seconds, seed=digest("MVSpeak", inputs))
+
+
 _PLAIN: dict[str, Callable[[Mapping[str, Any]], Value]] = {
+    "MVSpeak": _spoken,
     **{
         f"Primitive{kind}": lambda inputs: (inputs.get("value"),)
         for kind in ("Int", "Float", "Boolean", "String", "StringMultiline")

@@ -219,6 +219,27 @@ async def test_what_has_no_word_is_not_asked_for(
     assert (len(speech.sound), double.orders) == (0, [])
 
 
+async def test_a_voice_has_to_be_named(double: SpeechDouble, workers: WorkerPool, scratch: Scratch) -> None:
+    assert SpeechServer(double.url, "m", "alloy", workers, scratch).named("") == "alloy"
+    voice = SpeechServer(double.url, "m", "", workers, scratch)
+    assert voice.named("nova") == "nova"
+    with pytest.raises(Permanent) as caught:
+        voice.named("")
+    assert caught.value.code == "voice_unknown"
+    for key in ("a b", "a\r\nb: c", "ключ"):
+        with pytest.raises(Permanent) as caught:
+            SpeechServer(double.url, "m", "v", workers, scratch, key=key)
+        assert caught.value.code == "bad_setting"
+        assert key not in caught.value.message
+    versions = {
+        SpeechServer(url, model, "v", workers, scratch, sound=sound).version
+        for url in (double.url, "http://other/v1")
+        for model in ("m", "n")
+        for sound in ("wav", "mp3")
+    }
+    assert len(versions) == 8
+
+
 async def test_readiness_is_asked_for_now_and_then(
     double: SpeechDouble, workers: WorkerPool, scratch: Scratch
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+import av
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +20,13 @@ from libs.contracts.messages import Progress
 from libs.contracts.scripts import Narration, Script
 from libs.contracts.tasks import Task
 from libs.contracts.tasks import Voice as VoiceOrder
+from libs.media.loudness import Loudness, LoudnessMeter
 from libs.media.sound import mono_chunks
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.generator.voice.narrate import Narrator
 from services.generator.voice.port import Voice
-from services.generator.voice.slots import RATE
+from services.generator.voice.slots import RATE, sample_at
 from services.generator.voice.speaking import Speaker
 
 Sound = npt.NDArray[np.float32]
@@ -38,7 +41,7 @@ class Booth:
 
     def narrator(self, voice: Voice, at_once: int = 2) -> Narrator:
         speaker = Speaker(self.store, voice, at_once=at_once)
-        return Narrator(self.store, self.scratch, self.workers, speaker, timeout_s=60.0)
+        return Narrator(self.store, self.scratch, self.workers, speaker, timeout_s=300.0)
 
     async def narrate(
         self, engine: Voice, text: str, *, owner: str = "ann", language: str = "", **options: Any
@@ -76,3 +79,42 @@ class Booth:
 
     async def records(self) -> int:
         return len([item async for item in self.store.list("result/")])
+
+
+def loudness(sound: Sound) -> Loudness:
+    meter = LoudnessMeter()
+    frame = av.AudioFrame.from_ndarray(sound[None], format="flt", layout="mono")
+    frame.sample_rate = RATE
+    meter.add(frame)
+    found = meter.loudness()
+    assert found is not None
+    return found
+
+
+def slot_bounds(narration: Narration) -> list[tuple[int, int, int]]:
+    """Of each sentence, in samples: where its slot begins, where its speech ends, where its slot ends."""
+    fps = Fraction(narration.fps)
+    bounds = []
+    for one in narration.sentences:
+        start, end = sample_at(one.start_frame, fps), sample_at(one.start_frame + one.frames, fps)
+        bounds.append((start, start + round(one.speech_s * RATE), end))
+    return bounds
+
+
+def likeness(heard: Sound, wanted: Sound, window: int = 0) -> float:
+    """How far two sounds are the same at another level, by correlation, in the least alike window."""
+    edge = 600
+    window = window or len(wanted) - 2 * edge
+    starts = range(edge, len(wanted) - edge - window + 1, window)
+    pairs = [(heard[at : at + window], wanted[at : at + window]) for at in starts]
+    return min(float(np.corrcoef(one, two)[0, 1]) for one, two in pairs if two.std() > 0.002)
+
+
+def resampled(made: Sound, rate: int) -> Sound:
+    """What an engine made, at the narration's rate: by its spectrum, without the code that is tested."""
+    count = round(len(made) * RATE / rate)
+    spectrum = np.zeros(count // 2 + 1, np.complex128)
+    own = np.fft.rfft(made)
+    kept = min(len(own), len(spectrum))
+    spectrum[:kept] = own[:kept]
+    return np.fft.irfft(spectrum, count).astype(np.float32)

@@ -28,7 +28,7 @@ _NO_PROMPTS = "`prompts` is a JSON array of texts, or one prompt a line."
 
 
 def script_of(text: str, prompts: Sequence[str] = (), language: str = "") -> Script:
-    """A script as it was sent. language: as in `de`, `de-AT`, or empty.
+    """A script as it was sent. prompts: "" leaves a scene to the planner. language: as in `de`, `de-AT`, or empty.
 
     Raises Permanent: bad_script, bad_options.
     """
@@ -65,10 +65,9 @@ def _prompts_in(data: bytes) -> list[str]:
     try:
         if data.lstrip().startswith(b"["):
             return msgspec.json.decode(data, type=list[str])
-        lines = data.decode("utf-8-sig").splitlines()
+        return data.decode("utf-8-sig").splitlines()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Permanent("bad_options", _NO_PROMPTS) from error
-    return [line for line in lines if line.strip()]
 
 
 async def expected_s(script: Script, speed: float) -> float:

@@ -25,7 +25,7 @@ def refused(code: str, *parts: bytes) -> None:
     [
         (b"", ()),
         (b'["a sea", "", " a ship "]', ("a sea", "", "a ship")),
-        (b"a sea\r\n\r\n  a ship\n", ("a sea", "a ship")),
+        (b"a sea\r\n\r\n  a ship\n", ("a sea", "", "a ship")),
         (b"[]", ()),
         ("\ufeffein Fluß".encode(), ("ein Fluß",)),
     ],

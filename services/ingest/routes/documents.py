@@ -126,8 +126,7 @@ SCRIPT_PART = file_part(
     "What is narrated, instead of a song or over one: UTF-8 text, Markdown, HTML or SSML; 200,000 characters."
 )
 PROMPTS_PART = file_part(
-    "Of a script: what its scenes show, in order; a JSON array of texts, or one a line. An empty one leaves its scene"
-    " to Beatloom."
+    "Of a script: what its scenes show, in order; a JSON array of texts, or one a line. Empty ones leave it to us."
 )
 LANGUAGE_PART = Schema(type=OpenAPIType.STRING, description="Of a script, as in `de`.")
 CLIP_PART = file_part("A video clip: MP4, MOV, MKV or WebM, at most 2 minutes and 200 MB.")

@@ -28,6 +28,7 @@ class Setting(NamedTuple):
         return _width(text, face_of(text)) * self.size / line_height(FONT)
 
 
+@lru_cache(maxsize=4096)
 def face_of(text: str) -> Face:
     """The face that has the text's letters; the usual one when none has."""
     return choose_face("caption", text) or FONT

@@ -16,6 +16,7 @@ import av
 import msgspec
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from libs.artifacts import open_store
 from libs.contracts.analysis import Analysis
@@ -27,15 +28,24 @@ from services.generator.voice.slots import RATE, sample_at
 from tests.fakes.tone_voice import ToneVoice
 from tests.integration.generator.booth import Booth, likeness, loudness, resampled, slot_bounds
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 STORY = """The lamp went out. Nobody moved, and the sea was loud below the house.
 
 "Who is there?" she asked. No answer came."""
 
 
-@pytest.fixture
-async def booth(tmp_path: Path, workers: WorkerPool) -> AsyncIterator[Booth]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def children() -> AsyncIterator[WorkerPool]:
+    """One child for all tests: it takes longer to start than to join a narration."""
+    async with WorkerPool(1) as pool:
+        yield pool
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def booth(tmp_path: Path, children: WorkerPool) -> AsyncIterator[Booth]:
     async with Scratch(tmp_path / "scratch") as scratch:
-        yield Booth(open_store(f"file://{tmp_path}/artifacts"), scratch, workers)
+        yield Booth(open_store(f"file://{tmp_path}/artifacts"), scratch, children)
         assert [left.name for left in (tmp_path / "scratch").rglob("*.flac")] == []
 
 

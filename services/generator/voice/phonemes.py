@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from typing import NamedTuple
 
 from services.generator.voice.espeak import Transcript
@@ -23,6 +23,8 @@ _ENDS = {
 _LANGUAGE_SWITCH = re.compile(r"\([a-z]+(?:-[a-z]+)*\)")
 _TAIL = re.compile(r"[^\w\s]*$")
 _ABBREVIATION = re.compile(r"(?:\d|\b[^\W\d_]{1,4})\.$")
+_WINDOW, _STEP = 240, 160
+"""Letters that are compared at once, and how far is gone then: comparing takes the square of the time."""
 
 
 class Pronunciation(NamedTuple):
@@ -62,12 +64,18 @@ def aligned(one: str, other: str) -> list[int]:
     and shared out evenly where they differ. What one alone has goes with the letter before. other: not empty."""
     indexes: list[int] = []
     at = 0
-    for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks():
-        missing = block.a - len(indexes)
-        room = block.b - at
-        indexes += [at + index * room // missing if room else max(0, at - 1) for index in range(missing)]
-        indexes += range(block.b, block.b + block.size)
-        at = block.b + block.size
+    while (done := len(indexes)) < len(one):
+        matcher = SequenceMatcher(None, one[done : done + _WINDOW], other[at : at + _WINDOW], autojunk=False)
+        blocks = matcher.get_matching_blocks()
+        if done + _WINDOW < len(one):
+            blocks = [block for block in blocks if block.size and block.a < _STEP] or [Match(_STEP, _STEP, 0)]
+        start = at
+        for block in blocks:
+            missing = done + block.a - len(indexes)
+            room = min(start + block.b, len(other)) - at
+            indexes += [at + index * room // missing if room else max(0, at - 1) for index in range(missing)]
+            indexes += range(start + block.b, start + block.b + block.size)
+            at = start + block.b + block.size
     return indexes
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence, Set
 from itertools import accumulate
 
 from services.generator.voice.phonemes import NOWHERE, Pronunciation, aligned
@@ -31,7 +32,9 @@ def speakers(
     text: what was pronounced, where words that can't be said are blank. alone: the symbols of one word by itself;
     asked where words are said in one, as `of the` is.
     """
-    owners = [NOWHERE if origin < 0 else _word_at(origin, text, starts, said.origins) for origin in said.origins]
+    places = {*said.origins} - {NOWHERE}
+    word_of = {place: _word_at(place, text, starts, places) for place in places}
+    owners = [word_of.get(origin, NOWHERE) for origin in said.origins]
     spoken = {owner for owner in owners if owner >= 0}
     for first in sorted(spoken):
         last = first
@@ -81,15 +84,13 @@ def word_times(
     return tuple(reversed(times))
 
 
-def _word_at(origin: int, text: str, starts: Sequence[int], origins: Sequence[int]) -> int:
-    """The word that a place of the text belongs to. espeak may name the space before a word instead of the word."""
-    following = next((index for index, start in enumerate(starts) if start > origin), len(starts))
-    if (
-        text[origin : origin + 1].isspace()
-        and following < len(starts)
-        and starts[following] not in origins
-        and text[origin : starts[following]].isspace()
-    ):
+def _word_at(origin: int, text: str, starts: Sequence[int], begun: Set[int]) -> int:
+    """The word that a place of the text belongs to. espeak may name the space before a word instead of the word.
+
+    begun: all places that are named.
+    """
+    following = bisect_right(starts, origin)
+    if following < len(starts) and starts[following] not in begun and text[origin : starts[following]].isspace():
         return following
     return max(0, following - 1)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from services.generator.voice.espeak import Place, Transcript
 from services.generator.voice.phonemes import NOWHERE, Pronunciation, aligned, pronunciation
 
@@ -73,3 +78,19 @@ def test_letters_find_their_like() -> None:
     assert aligned("ac", "abbc") == [0, 3]
     assert aligned("", "abc") == []
     assert aligned("xyz", "a") == [0, 0, 0]
+
+
+def test_long_texts_find_their_like_too() -> None:
+    letters = "".join(Random(1).choices("abcdefghij", k=2000))
+    assert aligned(letters, letters) == list(range(2000))
+    longer = letters[:500] + "55" + letters[500:1500] + "5" + letters[1500:]
+    assert aligned(longer, letters)[-500:] == list(range(1500, 2000))
+    assert aligned(letters, longer)[-500:] == list(range(1503, 2003))
+
+
+@given(st.text("abc", max_size=900), st.text("abcd", min_size=1, max_size=900))
+def test_likes_go_from_left_to_right_within_the_other_text(one: str, other: str) -> None:
+    indexes = aligned(one, other)
+    assert len(indexes) == len(one)
+    assert all(0 <= index < len(other) for index in indexes)
+    assert indexes == sorted(indexes)

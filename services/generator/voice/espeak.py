@@ -1,4 +1,5 @@
-"""espeak-ng, by its C interface: how a text is said, in phonemes, and which of them belong to which place in it.
+"""espeak-ng, by its C interface: how a text is said, in phonemes, and which of them belong to which place in it;
+and the text as it says it itself.
 
 The library is under the GPL: it is loaded in worker children alone, and nothing of it is part of Beatloom (ADR 23).
 It has one state for the whole process, so that calls must not overlap.
@@ -7,10 +8,13 @@ It has one state for the whole process, so that calls must not overlap.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 import espeakng_loader
+import numpy as np
+import numpy.typing as npt
 
 _SYNCHRONOUS = 2
 _UTF8 = 1
@@ -53,6 +57,42 @@ def transcribe(text: str, language: str) -> Transcript:
     return Transcript(_clauses(library, encoded), *_synthesized(library, encoded))
 
 
+class Utterance(NamedTuple):
+    """A text as espeak-ng itself says it: plainly, like a machine."""
+
+    sound: npt.NDArray[np.float32]
+    rate: int
+    """Hz."""
+    words: tuple[tuple[int, float], ...]
+    """Index of a character, and the second at which what stands there begins; in order."""
+
+
+def utter(text: str, language: str) -> Utterance:
+    """Say the text. language: by espeak's names, as en-us. A call differs from the one before by some samples.
+
+    Raises EspeakError.
+    """
+    library = _library()
+    if library.espeak_SetVoiceByName(language.encode()) != _OK:
+        raise EspeakError(f"espeak-ng has no voice {language!r}")
+    waves: list[npt.NDArray[np.int16]] = [np.zeros(0, np.int16)]
+    words: list[tuple[int, float]] = []
+
+    def heard(wave: int | None, samples: int, events: ctypes._Pointer[_Event]) -> int:
+        if wave and samples > 0:
+            waves.append(np.frombuffer(ctypes.string_at(wave, 2 * samples), np.int16))
+        index = 0
+        while (event := events[index]).type != _END_OF_LIST:
+            index += 1
+            if event.type == _WORD:
+                words.append((event.text_position - 1, event.sample / _RATE))
+        return 0
+
+    _synthesize(library, text.replace("\0", " ").encode(errors="replace"), heard)
+    sound = np.concatenate(waves).astype(np.float32) / np.float32(32768)
+    return Utterance(sound, _RATE, tuple(sorted(words)))
+
+
 class _Id(ctypes.Union):
     _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
@@ -71,6 +111,7 @@ class _Event(ctypes.Structure):
 
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
+_RATE = 22_050
 _PAUSE_SAMPLES = 1000
 """Of espeak's own 22 050 a second: a clause's end takes 3000 or more, an abbreviation's 154."""
 
@@ -83,7 +124,7 @@ def _library() -> ctypes.CDLL:
         raise EspeakError(f"espeak-ng can't be loaded: {error}") from error
     options = _EVENTS | _EVENTS_IN_IPA | _NEVER_EXIT
     data = str(espeakng_loader.get_data_path()).encode()
-    if library.espeak_Initialize(_SYNCHRONOUS, 0, data, options) <= 0:
+    if library.espeak_Initialize(_SYNCHRONOUS, 0, data, options) != _RATE:
         raise EspeakError("espeak-ng finds none of its data")
     library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
@@ -131,8 +172,12 @@ def _synthesized(library: ctypes.CDLL, encoded: bytes) -> tuple[tuple[Place, ...
                 sounding, silent_from = False, event.sample
         return 0
 
+    _synthesize(library, encoded, heard)
+    return tuple(places), tuple(pauses)
+
+
+def _synthesize(library: ctypes.CDLL, encoded: bytes, heard: Callable[..., int]) -> None:
     callback = _Callback(heard)
     library.espeak_SetSynthCallback(callback)
     if library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None) != _OK:
         raise EspeakError("espeak-ng could not say the text")
-    return tuple(places), tuple(pauses)

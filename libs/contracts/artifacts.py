@@ -11,6 +11,10 @@ BLOBS = "blob"
 """The folder of the store, or the first part of a key, where bytes live."""
 
 
+OUTPUTS = "output"
+"""The folder of the store where files of narrated jobs stand by their names too, if the store is a folder."""
+
+
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes in the artifact store, named by their own digest."""
 

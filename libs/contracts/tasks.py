@@ -210,7 +210,8 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     images: tuple[TellableFile, ...] = ()
     """Of a narrated video those of its scenes, else poster and contact sheet."""
     voiceover: TellableFile | None = None
-    """Of a narrated video."""
+    """Of a narrated video, as is the manifest."""
+    manifest: TellableFile | None = None
     secrets: tuple[str, ...] = ()
     """Sealed with the key of the settings; each of them signs. Empty: the notifier's own secret signs."""
     strict: bool = False

@@ -19,8 +19,9 @@ EventName = Literal["stage_update", "progress", "message", "completed", "error",
 Meta = msgspec.Meta
 
 TOLD_VIDEO = "stitched_subtitled.mp4"
-"""The names of a narrated video and of its voice among a job's files."""
+"""The name of a narrated video among a job's files; so are the next two."""
 VOICEOVER = "voiceover.mp3"
+MANIFEST = "manifest.json"
 
 
 class StageUpdate(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 A project refers to its uploads and to every blob that a fact of its runs names (takes, exports and running jobs
 belong to projects): what exists is not made again. Records of results live as long as a blob that they name.
+The names that a job's files have besides are links to blobs; they last as long as the job.
 An upload refers to its blob until it expires; what was announced and never completed lies beside the blobs.
 """
 
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from libs.artifacts.store import ArtifactStore, StoredObject
+from libs.contracts.artifacts import OUTPUTS
 from services.ingest import tables as t
 from services.ingest.columns import Moment
 from services.ingest.database import Database
@@ -48,6 +50,9 @@ async def remove_garbage(database: Database, store: ArtifactStore, now: datetime
         digests = {stored.key.removeprefix("blob/"): stored.key for stored in chunk}
         wanted = await _referred(database, set(digests))
         removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted], before)
+    async for chunk in _old(store, f"{OUTPUTS}/", before):
+        there = await _jobs(database, {_job_of(stored.key) for stored in chunk})
+        removed += await _delete(store, [one.key for one in chunk if _job_of(one.key) not in there], before)
     async for chunk in _old(store, PREFIX, now - KEPT):
         removed += await _delete(store, [stored.key for stored in chunk], now - KEPT)
     return removed
@@ -88,6 +93,17 @@ async def _referred(database: Database, digests: set[str]) -> set[str]:
             found.update((await connection.execute(query)).scalars())
             found |= await referred(connection, asked[start : start + CHUNK])
     return found
+
+
+def _job_of(key: str) -> str:
+    """The job whose output a key is of."""
+    return key.split("/")[1]
+
+
+async def _jobs(database: Database, ids: set[str]) -> set[str]:
+    """Those of these jobs that are in the ledger."""
+    async with database.read() as connection:
+        return set((await connection.execute(sa.select(t.jobs.c.id).where(t.jobs.c.id.in_(ids)))).scalars())
 
 
 async def _delete(store: ArtifactStore, keys: list[str], before: datetime) -> int:

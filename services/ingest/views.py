@@ -14,7 +14,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.codes import CODES
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import COMPOSING, JobKind, JobOptions, State
-from services.ingest.events import TOLD_VIDEO, VOICEOVER, download_path, files_path
+from services.ingest.events import MANIFEST, TOLD_VIDEO, VOICEOVER, download_path, files_path
 from services.ingest.names import stem
 from services.ingest.progress import Live
 from services.ingest.published import Published
@@ -250,7 +250,7 @@ def files_of(snapshot: JobSnapshot) -> dict[str, Blob]:
         **{f"clips/{scene}.mp4": blob for scene, blob in sorted(snapshot.clips.items())},
     }
     if snapshot.narrated is not None:
-        named |= {VOICEOVER: snapshot.narrated.voiceover, "manifest.json": snapshot.narrated.manifest}
+        named |= {VOICEOVER: snapshot.narrated.voiceover, MANIFEST: snapshot.narrated.manifest}
         named |= {f"images/{one.scene_id}.jpg": one.blob for one in snapshot.narrated.images}
         if snapshot.state is State.COMPLETED:
             named[TOLD_VIDEO] = snapshot.video

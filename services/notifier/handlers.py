@@ -25,6 +25,7 @@ from services.notifier.answers import refusal
 from services.notifier.delivery import post
 from services.notifier.lines import Lines
 from services.notifier.message import Places, body_of
+from services.notifier.outputs import lay_out
 from services.notifier.settings import NotifierSettings
 from services.notifier.signing import Signer
 
@@ -84,7 +85,8 @@ def _delivering(settings: NotifierSettings, signer: Signer) -> Deliver:
         target = await resolve_target(order.url, settings.allow_hosts, CALLBACK)
         now = datetime.now(UTC)
         until = now + timedelta(seconds=settings.download_s)
-        body = body_of(task, order, Places(settings.public_url, folder, addresses, until))
+        output = await asyncio.to_thread(lay_out, folder, task.job_id, order) if folder is not None else None
+        body = body_of(task, order, Places(settings.public_url, folder, addresses, until, output))
         answer = await post(target, body, signer.headers(order, body, now), tls=tls)
         log.info("webhook %s to %s: %d", order.webhook_id, target.url.masked, answer.status)
         problem = refusal(answer, datetime.now(UTC), strict=order.strict)

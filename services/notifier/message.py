@@ -10,6 +10,7 @@ import msgspec
 from libs.contracts.artifacts import BLOBS, Blob
 from libs.contracts.tasks import Notify, Task
 from libs.seal.addresses import Addresses
+from services.notifier.outputs import name_of
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +60,22 @@ class Places:
 
     public_url: the API as receivers reach it. folder: that of the artifacts; None where they lie in S3. addresses:
     signs those of files, where the settings name a key: then they need no login. until: how long these are good.
+    output: where the job's files lie by their names; None: by their digests.
     """
 
-    def __init__(self, public_url: str, folder: Path | None, addresses: Addresses, until: datetime) -> None:
+    def __init__(
+        self,
+        public_url: str,
+        folder: Path | None,
+        addresses: Addresses,
+        until: datetime,
+        output: Path | None = None,
+    ) -> None:
         self._base = public_url.rstrip("/")
         self._folder = folder.absolute() if folder is not None else None
         self._addresses = addresses
         self._until = until
+        self._output = output.absolute() if output is not None else None
 
     def address(self, path: str) -> str:
         """The address of a file on the API."""
@@ -73,10 +83,14 @@ class Places:
 
     def of(self, path: str, blob: Blob) -> str:
         """Where a file is."""
+        if self._output is not None:
+            return str(self._output / name_of(path))
         return self.address(path) if self._folder is None else str(self._folder / blob.key)
 
     def all_of(self, job_id: str) -> str:
         """Where all files of a job are."""
+        if self._output is not None:
+            return str(self._output)
         return f"{self._base}/api/v1/jobs/{job_id}/files" if self._folder is None else str(self._folder / BLOBS)
 
 

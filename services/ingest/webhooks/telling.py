@@ -8,7 +8,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.facts import Fact, JobCompleted
 from libs.contracts.jobs import State
 from libs.contracts.tasks import Notify, TellableFile
-from services.ingest.events import VOICEOVER, files_path, video_path
+from services.ingest.events import MANIFEST, VOICEOVER, files_path, video_path
 from services.ingest.state import RunState
 from services.ingest.webhooks.records import Event, Target
 
@@ -25,7 +25,6 @@ def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> No
     done = ending.body if isinstance(ending.body, JobCompleted) else None
     files = files_path(job_id)
     narrated = state.brief.given.script is not None
-    voiceover = done.voiceover if done else None
     clips = sorted(state.clips.items()) if done else []
     return Notify(
         webhook_id=target.webhook_id,
@@ -40,11 +39,16 @@ def order_of(state: RunState, ending: Fact, target: Target, now: datetime) -> No
         video=done.video if done else None,
         videos=tuple(TellableFile(path=f"{files}/clips/{scene}.mp4", blob=clip.blob) for scene, clip in clips),
         images=tuple(TellableFile(path=f"{files}/{name}", blob=blob) for name, blob in _images(done, narrated)),
-        voiceover=TellableFile(path=f"{files}/{VOICEOVER}", blob=voiceover) if voiceover else None,
+        voiceover=_file(f"{files}/{VOICEOVER}", done.voiceover if done else None),
+        manifest=_file(f"{files}/{MANIFEST}", done.manifest if done else None),
         secrets=target.secrets(now),
         strict=target.strict,
         kind=state.brief.kind,
     )
+
+
+def _file(path: str, blob: Blob | None) -> TellableFile | None:
+    return TellableFile(path=path, blob=blob) if blob is not None else None
 
 
 def _images(done: JobCompleted | None, narrated: bool) -> list[tuple[str, Blob]]:

@@ -55,6 +55,20 @@ def age(tmp_path: Path) -> Callable[..., None]:
     return make_older
 
 
+async def test_names_of_files_last_as_long_as_their_job(
+    database: Database, store: ArtifactStore, age: Callable[..., None], tmp_path: Path
+) -> None:
+    job_id = (await Ledger(database).accept(new_job())).job_id
+    there, gone = f"output/{job_id}/images/s001.jpg", "output/0199aa00bb11/voiceover.mp3"
+    for key in (there, gone):
+        await store.put_at(key, Path(__file__), "image/jpeg")
+        age(key, days=10)
+    young = "output/0199aa00bb11/manifest.json"
+    await store.put_at(young, Path(__file__), "application/json")
+    assert await remove_garbage(database, store, NOW) == 1
+    assert [await store.has(key) for key in (there, gone, young)] == [True, False, True]
+
+
 async def segment(store: ArtifactStore, name: str, age: Callable[..., None], **by: float) -> Blob:
     """What a composer keeps of its work: a blob and its record, referred to by nobody."""
     blob = await store.put_bytes(name.encode(), "video/mp4")

@@ -33,7 +33,7 @@ MEMORY = 3 << 30
 OUTLINE = 1500
 """Peaks of the waveform's outline, at most."""
 
-_NEAR = 0.05
+_NEAR = 0.1
 """LU beside the target at which nobody looks for better."""
 _ENOUGH = 0.3
 """LU beside it at which the limiter needs no shorter hold."""

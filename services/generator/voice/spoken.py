@@ -22,6 +22,9 @@ RATES = range(8_000, 192_001)
 HEARD = 1e-3
 """The peak below which a sound is none: -60 dB of full scale."""
 
+SHORTEST_S = 0.02
+"""Seconds; what is shorter is no word."""
+
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
     """The record of a sentence."""
@@ -57,6 +60,8 @@ def check_speech(speech: Speech, line: Line) -> None:
     sound = speech.sound
     if sound.ndim != 1 or speech.rate not in RATES:
         fault = f"sound of shape {sound.shape} at {speech.rate} Hz"
+    elif 0 < len(sound) < SHORTEST_S * speech.rate:
+        fault = f"{len(sound)} samples"
     elif not np.isfinite(sound).all():
         fault = "samples that are no numbers"
     elif len(sound) and float(np.abs(sound).max()) < HEARD:

@@ -255,7 +255,7 @@ async def test_words_without_times_get_them_by_their_letters(booth: Booth) -> No
     assert one.words[1].end == pytest.approx(one.speech_s, abs=0.001)
 
 
-@pytest.mark.parametrize("fault", ["nan", "silence", "counts", "rate", "shape"])
+@pytest.mark.parametrize("fault", ["nan", "silence", "counts", "rate", "shape", "length"])
 async def test_what_no_engine_may_give_is_a_failure(booth: Booth, fault: str) -> None:
     voice, text = ToneVoice(), "First one. Second one."
     good = voice.speech(line_of("Second one."))
@@ -264,6 +264,8 @@ async def test_what_no_engine_may_give_is_a_failure(booth: Booth, fault: str) ->
         sound[100] = np.nan
     elif fault == "silence":
         sound *= 1e-5
+    elif fault == "length":
+        sound = sound[:200]
     elif fault == "shape":
         sound = sound.reshape(1, -1)
     voice.given["Second one."] = Speech(

@@ -183,7 +183,7 @@ async def _make(order: Order, client: ApiClient, display: Display, outcome: Outc
         if order.keep is not None:
             await fetch_kept(client, job_id, order.keep)
         if job["status"] != "completed":
-            raise _failure(job)
+            raise failure_of(job)
         display.show(advance(shown, stage="completed", percent=100.0))
     except asyncio.CancelledError:
         with suppress(BeatloomError, TimeoutError):
@@ -214,8 +214,8 @@ def show_event(event: Event, shown: Shown, display: Display) -> Shown:
     return shown
 
 
-def _failure(job: dict[str, Any]) -> BeatloomError:
-    """Why a job that has ended has no video."""
+def failure_of(job: dict[str, Any]) -> BeatloomError:
+    """Why a job that has ended has no video; `Permanent` for what a person has to change in the order."""
     if job["status"] == "cancelled":
         return JobCancelled()
     told = job["error"] or {}

@@ -10,6 +10,7 @@ import pytest
 from libs.contracts.errors import Permanent, Retryable
 from services.standalone.cli import complain, exit_code_of, parser
 from services.standalone.order import default_name, read_order, report_path
+from services.standalone.render import failure_of
 
 
 def asked(*words: str) -> list[str]:
@@ -126,6 +127,15 @@ def test_exit_codes_tell_what_to_change_from_what_went_wrong() -> None:
     assert exit_code_of(Permanent("data_dir_in_use")) == 2
     assert exit_code_of(Permanent("media_tool_failed")) == 3
     assert exit_code_of(Retryable("no_space")) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"), [("voice_unknown", 2), ("voice_failed", 3), ("worker_lost", 3), ("of_a_newer_server", 3)]
+)
+def test_what_a_job_finds_wrong_with_the_order_is_bad_input(code: str, exit_code: int) -> None:
+    error = failure_of({"status": "failed", "error": {"code": code, "message": "So it is.", "hint": "Do this."}})
+    assert exit_code_of(error) == exit_code
+    assert error.message == "So it is."
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

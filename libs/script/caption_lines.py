@@ -16,8 +16,10 @@ _WIDE = 2.3
 _SENTENCE = frozenset(".!?…。！？।॥۔؟։")
 _CLAUSE = frozenset(",;:、，；：،؛—–")
 _CLOSING = "\"'”’»›)]）」』】》"
+_EACH = 0.5
+"""The cost of a caption, beside those of the room that it leaves empty and of the word that it ends with."""
 _ALONE = 0.4
-"""The cost of a word that stands alone, beside that of a caption."""
+"""That of a word that stands alone, besides."""
 _SLIGHT_LETTERS = 3
 """Shorter words are articles and prepositions, mostly: they belong to the word after."""
 
@@ -25,7 +27,7 @@ _SLIGHT_LETTERS = 3
 def caption_lines(words: Sequence[str]) -> list[tuple[int, int]]:
     """The captions of one sentence, as ranges (from, to) of its words, which follow each other without gaps.
 
-    As few as there can be of `MAX_COLUMNS`, parted by sense: where a clause ends, not behind an article, and none
+    Few, of `MAX_COLUMNS` at most, parted by sense: where a clause ends, not behind an article, and none
     has a lone word. A wider word stands alone.
     """
     count = len(words)
@@ -39,7 +41,7 @@ def caption_lines(words: Sequence[str]) -> list[tuple[int, int]]:
         start = end - 1
         alone = _ALONE if count > 1 else 0.0
         while True:
-            cost = costs[start] + 1.0 + alone + max(1.0 - width / MAX_COLUMNS, 0.0) ** 2
+            cost = costs[start] + _EACH + alone + max(1.0 - width / MAX_COLUMNS, 0.0) ** 2
             if cost < costs[end]:
                 costs[end], begins[end] = cost, start
             start -= 1
@@ -66,7 +68,7 @@ def _break_cost(word: str) -> float:
         return 0.0
     if bare[-1] in _CLAUSE:
         return 0.1
-    return 0.7 if bare.isalpha() and len(bare) <= _SLIGHT_LETTERS and bare < "\u0530" else 0.4
+    return 1.3 if bare.isalpha() and len(bare) <= _SLIGHT_LETTERS and bare < "\u0530" else 0.4
 
 
 def _columns(text: str) -> float:

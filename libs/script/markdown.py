@@ -47,10 +47,10 @@ _LINK = re.compile(
 _NOTE = re.compile(r"\[\^[^\[\]\s]{1,40}\]")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000}|[^<>\s@]{1,100}@[^<>\s@]{1,200})>", re.IGNORECASE)
 _CODE = re.compile(r"(`+)(?!`)([^`\n]+?)(?<!`)\1(?!`)")
-_STRONG = re.compile(r"(\*\*\*|\*\*|~~|==)(?=[^\s*~=])([^*~=\n]*[^\s*~=])\1")
-_STRONG_LINES = re.compile(r"(?<!\w)(___|__)(?=[^\s_])([^_\n]*[^\s_])\1(?!\w)")
-_SOFT = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]*[^\s*])\*(?![\w*])")
-_SOFT_LINES = re.compile(r"(?<!\w)_(?=[^\s_])([^_\n]*[^\s_])_(?!\w)")
+_STRONG = re.compile(r"(?<!\\)(\*\*\*|\*\*|~~|==)(?=[^\s*~=])([^*~=\n]*[^\s*~=\\])\1")
+_STRONG_LINES = re.compile(r"(?<![\w\\])(___|__)(?=[^\s_])([^_\n]*[^\s_\\])\1(?!\w)")
+_SOFT = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]*[^\s*\\])\*(?![\w*])")
+_SOFT_LINES = re.compile(r"(?<![\w\\])_(?=[^\s_])([^_\n]*[^\s_\\])_(?!\w)")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!|<>~-])")
 
 

@@ -10,6 +10,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from html.entities import html5
 from typing import NamedTuple
 
 LONGEST_PAUSE_S = 10.0
@@ -55,7 +56,7 @@ _TAG = re.compile(
 _DECLARED = re.compile(r"<(?:!doctype|\?xml)\b[^<>]*+>", re.IGNORECASE)
 _VALUE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _CLOSED = re.compile(rf"</({_NAME})\s*+>")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_ENTITY = re.compile(r"&(?:(#)(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6})|[A-Za-z][A-Za-z0-9]{1,30});")
 _TIME = re.compile(r"\+?([0-9]{1,7}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})(ms|s)", re.IGNORECASE)
 
 _PARAGRAPH_TAGS = """
@@ -116,7 +117,7 @@ class _Reader:
         self._end(Break.PARAGRAPH)
 
     def _keep(self, text: str) -> None:
-        self._held.append(_ENTITY.sub(lambda found: html.unescape(found[0]), text))
+        self._held.append(_ENTITY.sub(_resolved, text))
 
     def _end(self, after: Break, pause_s: float = 0.0) -> None:
         self.pieces.append(Piece("".join(self._held), after, pause_s))
@@ -203,6 +204,11 @@ class _Reader:
             self._end(Break.LINE, asked_s)
         else:
             self._held.append(" ")
+
+
+def _resolved(entity: re.Match[str]) -> str:
+    known = entity[1] == "#" or entity[0][1:] in html5
+    return html.unescape(entity[0]) if known else entity[0]
 
 
 def _values(attributes: str) -> dict[str, str]:

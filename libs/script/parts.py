@@ -13,9 +13,10 @@ PHRASE_S = 8.0
 """Writing without marks between sentences is parted at its spaces, which end phrases."""
 
 _PHRASED = re.compile("[\u0e01-\u0edf\u1000-\u109f\u1780-\u17ff]")
+_ENDS = ".!?…।॥۔؟;:؛。！？；："
 _CLAUSES = (
-    (0.25, re.compile(r"[.!?…।॥۔؟;:؛]+[\"'”’»)]*\s+|[。！？；：]+[”’」』）]*\s*|\s+[–—]\s+")),
-    (0.25, re.compile(r"[,;:](?=\s)\s*|[，、،]\s*")),
+    (0.25, re.compile(rf"(?<![{_ENDS}])[{_ENDS}]++[\"'”’»」』）)]*+(?:\s+|(?<=[。！？；：」』）]))|\s[–—]\s+")),
+    (0.25, re.compile(r"(?<!,),++(?=\s)\s*|[，、،]\s*")),
     (0.5, re.compile(r"\s+|\u200b")),
     (0.5, re.compile("(?<=[\u2e80-\u30ff\u3400-\u9fff])(?=[\u2e80-\u30ff\u3400-\u9fff])")),
 )

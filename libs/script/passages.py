@@ -18,7 +18,9 @@ NARROWEST = 40
 """Columns that prose is wrapped at, at least."""
 _SURE = 3
 """Full lines on end from which alone wrapped prose is known."""
-_ENDED = re.compile(r"[.!?…:;。！？।॥۔؟։።]['\"”’»)\]」』]*$")
+_SLACK = 12
+"""What part of the width a full line may lack besides: not everybody wraps alike."""
+_ENDED = re.compile(r"[.!?…。！？।॥۔؟։።]['\"”’»)\]」』]*$")
 _UNSPACED = re.compile(
     "[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\u0e01-\u0edf\u1000-\u109f\u1780-\u17ff]"
 )
@@ -111,16 +113,18 @@ def _is_wrapped(texts: Sequence[str], width: int) -> bool:
 def _is_full(texts: Sequence[str], width: int) -> bool:
     """Whether hardly any line had room for the first word of the next one.
 
-    Lines of verse begin with capitals, whatever went before. Narrow lines must go on in the middle of a sentence.
+    Without a width that is known, lines that begin with capitals whatever went before are verse. Narrow lines must
+    go on in the middle of a sentence.
     """
     held = [columns(text) for text in texts]
     widest = max(*held, width)
+    least = widest - widest // _SLACK
     full = [
-        before + columns(_first(after)) + _gap(after) > widest
+        before + columns(_first(after)) + _gap(after) > least
         for before, after in zip(held, texts[1:], strict=False)
     ]
     new = sum(not _goes_on(one, after) for one, after in pairwise(texts))
-    if full.count(False) * 4 > len(full) or new * 2 > len(full):
+    if full.count(False) * 4 > len(full) or (not width and new * 2 > len(full)):
         return False
     if widest >= NARROWEST:
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -97,8 +97,8 @@ def _read(pieces: Iterable[Piece], language: str, *, marked: bool) -> list[_Sent
                 paragraph += begins and bool(found)
                 begins = False
                 found.append(_Sentence(said, paragraph, 0.0))
-            if len(found) > MOST_SENTENCES:
-                raise Permanent("script_too_long", f"The script has more than {MOST_SENTENCES:,} sentences.")
+                if len(found) > MOST_SENTENCES:
+                    raise Permanent("script_too_long", f"The script has more than {MOST_SENTENCES:,} sentences.")
         if found and piece.pause_s:
             last = found[-1]
             found[-1] = last._replace(pause_s=min(last.pause_s + piece.pause_s, LONGEST_PAUSE_S))
@@ -122,22 +122,26 @@ def _is_apart(text: str, *, first: bool) -> bool:
     return edge.count("\n") > 1
 
 
-def _said(text: str, language: str) -> list[str]:
+def _said(text: str, language: str) -> Iterator[str]:
     """The sentences of a passage that can be said; marks and emoji that stand among them go with one of them."""
-    found: list[str] = []
-    ahead = ""
+    last = ahead = ""
     for sentence in sentences_of(text, language if fits(language, text) else language_of(text)):
         words = sentence.split(" ")
         first = next((index for index, word in enumerate(words) if is_sayable(word)), len(words))
-        if found and (first == len(words) or _are_emoji(words[:first])):
-            found[-1] = _beside(found[-1], " ".join(words[:first]))
+        if last and (first == len(words) or _are_emoji(words[:first])):
+            last = _beside(last, " ".join(words[:first]))
             words = words[first:]
-        if first == len(words):
+        elif first == len(words):
             ahead = _beside(ahead, sentence)
-        elif words:
-            found.append(f"{ahead} {' '.join(words)}".lstrip())
-            ahead = ""
-    return found
+            continue
+        if words:
+            if last:
+                yield last
+            said = " ".join(words)
+            fits_ahead = len(ahead) + len(said) < LONGEST_LETTERS
+            last, ahead = f"{ahead} {said}".lstrip() if fits_ahead else said, ""
+    if last:
+        yield last
 
 
 def _are_emoji(words: list[str]) -> bool:

@@ -67,15 +67,15 @@ _LOOKED_BACK = 40
 _WINDOW = 600
 
 
-def sentences_of(text: str, language: str) -> list[str]:
+def sentences_of(text: str, language: str) -> Iterator[str]:
     """The sentences of a passage, in order; those that are too long to be spoken at once in parts.
 
     language: ISO 639-1. Together they are the passage, but for the spaces between them.
     """
     label = len(label_of(text))
     ends = [label + end for end in _ends(text[label:], language)]
-    pieces = _between(text, _mended(text, ends, language))
-    return [part for piece in pieces if piece.strip() for part in parted(piece.strip())]
+    for piece in _between(text, _mended(text, ends, language)):
+        yield from parted(piece.strip())
 
 
 def _between(text: str, ends: list[int]) -> Iterator[str]:

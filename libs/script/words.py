@@ -104,7 +104,7 @@ def _runs(word: str) -> list[str]:
 
 def _pieces(text: str) -> list[str]:
     """Japanese at the ends of its words, other writing where it says so, else in about equal runs."""
-    pieces = []
+    pieces: list[str] = []
     for part in text.split("\u200b"):
         for word in _JAPANESE.findall(part) if _HAS_KANA.search(part) else [part]:
             letters = _LETTER.findall(word)

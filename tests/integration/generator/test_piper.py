@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -27,6 +28,7 @@ from services.generator.voice.piper_speak import PiperOrder, speak
 from services.generator.voice.piper_voices import OURS, PiperVoices
 from services.generator.voice.port import Line, Speech
 from tests.integration.runtime import calls
+from tests.paths import ROOT
 
 TASK = Task(
     job_id="j",
@@ -188,9 +190,22 @@ async def test_the_same_line_is_the_same_sound_in_every_process(workers: WorkerP
     assert here.sound.tobytes() == there.sound.tobytes() == again.sound.tobytes()
     assert here.words == there.words == again.words
     assert context.cpu_seconds > 0
+    threads = (await workers.run(os.listdir, "/proc/self/task", timeout_s=30.0)).value
+    assert len(threads) <= 2
     assert engine.named("") == OURS
     assert engine.language("") == "en"
     await engine.check()
+
+
+async def test_espeak_is_loaded_in_children_alone() -> None:
+    script = (
+        "import services.generator.app, pathlib; print('espeak' in pathlib.Path('/proc/self/maps').read_text())"
+    )
+    python = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    out, _ = await python.communicate()
+    assert out == b"False\n"
 
 
 async def test_a_child_that_dies_in_a_sentence_is_told_and_replaced(workers: WorkerPool) -> None:

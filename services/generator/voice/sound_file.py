@@ -28,8 +28,14 @@ class Form(NamedTuple):
 
 FLAC16 = Form("flac", "flac", "s16")
 FLAC24 = Form("flac", "flac", "s32")
-MP3 = Form("mp3", "libmp3lame", "s16p", (("b", "128k"), ("compression_level", "7")))
-"""The encoder's delay and padding stand in its first frame, so that players cut them off."""
+MP3 = Form(
+    "mp3",
+    "libmp3lame",
+    "s16p",
+    (("flags", "+qscale"), ("global_quality", str(2 * 118)), ("compression_level", "7")),
+)
+"""LAME's V2: at constant rates LAME makes the sound lower by half a decibel. The encoder's delay and padding stand
+in the first frame, so that players cut them off."""
 
 
 class SoundWriter:

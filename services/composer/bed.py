@@ -1,4 +1,4 @@
-"""The music under a voice: from where to where it is played, and how loud it is when. Pure.
+"""The music under a voice: how loud it is when. Pure.
 
 Levels are in dB, times in seconds; a curve has a value for each `STEP` of the video.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from libs.contracts.analysis import Analysis
 from libs.contracts.scripts import Narration
 from libs.media.frames import parse_fps
 
@@ -34,37 +32,6 @@ LONG_PAUSE = 1.6
 RISE, FALL, CLEAR = 0.8, 0.6, 0.15
 """Seconds in which the music rises and falls, and for which it stays low after speech and before it."""
 FADE_IN, FADE_OUT = 0.8, 2.5
-SEAM = 0.03
-"""Seconds of the crossfade from bar to bar."""
-WHOLE_SEAM = 1.0
-"""The same where there are no bars to repeat."""
-QUIET = 0.4
-"""Share of its usual energy below which music has not begun yet, or is fading out."""
-
-
-class Loop(NamedTuple):
-    """What of the music is repeated: it is played up to `end`, and goes on from `start` then."""
-
-    start: float
-    end: float
-    seam: float
-    """Seconds before both in which one fades into the other."""
-
-
-def loop_of(duration: float, heard: Analysis | None) -> Loop:
-    """How music that is too short is repeated: from bar to bar, or else from beat to beat, or as a whole."""
-    beats = [] if heard is None else [beat.time for beat in heard.beats if beat.downbeat]
-    if heard is not None and len(beats) < 3:
-        beats = [beat.time for beat in heard.beats]
-    if heard is not None and heard.energy:
-        usual = float(np.median([point.value for point in heard.energy]))
-        values = np.interp(beats, [point.time for point in heard.energy], [point.value for point in heard.energy])
-        beats = [beat for beat, value in zip(beats, values, strict=True) if value >= QUIET * usual]
-    beats = [beat for beat in beats if SEAM <= beat <= duration]
-    if len(beats) >= 3 and beats[-1] - beats[0] >= duration / 2:
-        return Loop(beats[0], beats[-1], SEAM)
-    seam = min(WHOLE_SEAM, duration / 4)
-    return Loop(seam, duration, seam)
 
 
 def speech_of(narration: Narration) -> list[Span]:

@@ -23,7 +23,8 @@ from libs.media.loudness import LoudnessMeter
 from libs.media.sound import decoded, open_media, resampled
 from libs.runtime.disk import full_disk_is_retryable
 from libs.runtime.worker import report
-from services.composer.bed import STEP, Curve, Loop, Span, fades, gains, loop_of, rest_of, speech_of
+from libs.storyboard.music_loop import Loop, loop_of
+from services.composer.bed import STEP, Curve, Span, fades, gains, rest_of, speech_of
 
 Stereo = npt.NDArray[np.float32]
 """Samples, shape (n, 2)."""

@@ -13,6 +13,7 @@ from fractions import Fraction
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Transition
 from libs.media.frames import frame_at
+from libs.storyboard.music_loop import beats_on
 from services.planner.parts import Part
 
 BEFORE_S = 0.15
@@ -42,7 +43,7 @@ def meetings(
     lead: frames before the first word. frames: of the whole video. bed: the music under the voice, whose beats
     attract cuts.
     """
-    beats = [frame_at(beat.time, fps) for beat in bed.beats] if bed is not None else []
+    beats = [frame_at(time, fps) for time in beats_on(bed, float(frames / fps))] if bed is not None else []
     found = [Meeting(0, 0, 0)]
     for number, part in enumerate(parts):
         if number == 0 and lead == 0:

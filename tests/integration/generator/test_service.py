@@ -16,9 +16,11 @@ import pytest
 
 from libs.artifacts import open_store
 from libs.bus.connection import Bus
-from libs.contracts.facts import TakeRendered
+from libs.contracts.facts import TakeRendered, VoiceRendered
+from libs.contracts.jobs import JobOptions
+from libs.contracts.scripts import Script
 from libs.contracts.storyboard import Shot
-from libs.contracts.tasks import Animate, Task
+from libs.contracts.tasks import Animate, Task, Voice
 from tests.servers.nats import NatsServer
 from tests.service_process import ServiceProcess, first_fact
 from tests.unit.generator.scenes import shot, song
@@ -43,7 +45,7 @@ async def test_it_is_ready_and_turns_a_task_into_a_fact(service: ServiceProcess,
     async with httpx.AsyncClient() as client:
         ready = await client.get(f"{url}/healthz/ready")
         assert ready.status_code == 200, ready.text
-        assert set(ready.json()["checks"]) == {"bus", "consumers", "artifacts", "backend"}
+        assert set(ready.json()["checks"]) == {"bus", "consumers", "artifacts", "backend", "voice"}
         await bus.publish_task(await order(service.store, shot("blobs", frames=24)))
         fact = await first_fact(bus)
         assert isinstance(fact.body, TakeRendered)
@@ -51,6 +53,21 @@ async def test_it_is_ready_and_turns_a_task_into_a_fact(service: ServiceProcess,
         assert fact.usage.cpu_seconds > 0
         metrics = (await client.get(f"{url}/metrics")).text
     assert 'kind="animate"' in metrics
+    assert await service.stop() == 0
+    assert service.files_in_work() == []
+
+
+async def test_it_speaks_a_script(service: ServiceProcess, bus: Bus) -> None:
+    await service.url()
+    text = msgspec.json.encode(Script(text="The sea is warm tonight."))
+    script = await open_store(service.store).put_bytes(text, "application/json")
+    body = Voice(script=script, options=JobOptions())
+    await bus.publish_task(Task(job_id="job1", run=1, task="voice", attempt=1, owner="ann", body=body))
+    fact = await first_fact(bus)
+    assert isinstance(fact.body, VoiceRendered)
+    assert (fact.body.backend, fact.body.sentences, fact.body.made) == ("piper", 1, 1)
+    assert 1.0 < fact.body.duration < 4.0
+    assert fact.usage.cpu_seconds > 0
     assert await service.stop() == 0
     assert service.files_in_work() == []
 

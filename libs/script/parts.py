@@ -6,7 +6,7 @@ import re
 
 from libs.script.pauses import letter_s
 
-LONGEST_S = 27.0
+LONGEST_S = 25.0
 """Of a sentence, as estimated: about 400 letters of an alphabet."""
 LONGEST_LETTERS = 400
 PHRASE_S = 8.0

@@ -37,16 +37,18 @@ def speech_s(text: str) -> float:
 
 
 def letter_s(char: str) -> float:
-    """The share that a character has in it."""
-    if char < "\u0250":
-        return 0.33 if char.isdigit() else 0.068
+    """The share that a character has in it: as a voice spoke it on average."""
+    if char.isdigit():
+        return 0.34
+    if char < "\u0530":
+        return 0.055 if char < "\u0370" else 0.065
     if unicodedata.combining(char):
         return 0.0
-    if char.isdigit():
-        return 0.33
-    if "\uac00" <= char <= "\ud7a3" or unicodedata.east_asian_width(char) == "W":
-        return 0.19
-    return 0.085
+    if "\u3041" <= char <= "\u30ff":
+        return 0.13
+    if "\uac00" <= char <= "\ud7a3":
+        return 0.17
+    return 0.22 if unicodedata.east_asian_width(char) == "W" else 0.085
 
 
 def pause_after(sentences: Sequence[Paused], index: int) -> float:

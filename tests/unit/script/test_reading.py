@@ -157,6 +157,25 @@ def test_pauses_and_estimates() -> None:
     assert pause_after(later.sentences, 0) == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (
+            4.81,
+            "When the rain had stopped, they all went down to the harbour, where the boats of the fishermen lay.",
+        ),
+        (4.22, "Bread is one of the oldest foods that people make, and every country has its own."),
+        (7.11, "In 1984, the company sold 12,500 units at $35.50 each."),
+        (4.96, "Call 555 1234 at 10:45 on May 3rd."),
+        (2.71, "Today we are going to look at how a bicycle stays upright."),
+        (4.62, "The committee unanimously recommended further investigation into atmospheric phenomena."),
+        (2.39, "You need flour, water, salt and time."),
+    ],
+)
+def test_speech_lasts_about_as_long_as_a_voice_took(seconds: float, text: str) -> None:
+    assert speech_s(text) == pytest.approx(seconds, rel=0.25)
+
+
 def test_a_changed_sentence_changes_no_other() -> None:
     text = "The first one. Dr. Who came. “Really? Yes.” And so on.\n\nA list:\n- one\n- two\n\nThe end."
     before = _read(text)

@@ -58,6 +58,9 @@ _TITLE = re.compile(
 )
 """What stands before names, and never ends a sentence."""
 _DECIMAL = re.compile(r"\d\.$")
+_INITIAL = re.compile(r"(?<!\w)\w\.$")
+_NOTED = re.compile(r"(?<=\S)(?:[\u00b9\u00b2\u00b3\u2070-\u2079†‡]+|\[\d{1,3}\])\s*")
+"""The mark of a footnote behind a sentence."""
 _SAID = {
     "ja": re.compile("(?:と|って|っと|なんて|など|という|とか|は|が|を|に|の|も|、|，)"),
     "zh": re.compile("[^“「，。]{0,8}?(?:说|說|道|问|問|喊|叫|答|笑)"),
@@ -98,6 +101,7 @@ def _ends(text: str, language: str) -> list[int]:
         found.append(at)
     found.extend(missed.end() for missed in _MISSED.finditer(text))
     quoted = _inside_quotes(text)
+    found = [noted.end() if (noted := _NOTED.match(text, end)) else end for end in found]
     return sorted({end for end in found if 0 < end < len(text)} - quoted)
 
 
@@ -145,7 +149,7 @@ def _goes_on(before: str, after: str, language: str, *, small: bool) -> bool:
     """
     if _LABEL.fullmatch(before) or _TITLE.search(before):
         return True
-    if _DECIMAL.search(before) and after[:1].isdigit():
+    if (_DECIMAL.search(before) and after[:1].isdigit()) or (_INITIAL.search(before) and after[:1].isalpha()):
         return True
     if not small and _SMALL.match(after):
         return True

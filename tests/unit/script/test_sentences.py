@@ -25,6 +25,8 @@ from libs.script.sentences import sentences_of
         ("en", "hello there.|how are you.|i am fine."),
         ("en", "That's it.|'Tis over."),
         ("en", "He likes Yahoo! as a name.|So be it."),
+        ("en", "So it was.¹|Or not.[2]|Who knows?"),
+        ("fr", "L'O.N.U. a dit « non ».|Mais pourquoi ?"),
         ("de", "Am 3. Mai 2020 begann es.|Dann kam z. B. der 4. Platz, d.h. der 2. Weltkrieg."),
         ("de", "Er sagte: „Geh weg! Jetzt.“|Dann ging er.|»Ja.«|Gut."),
         ("de", "Ludwig XIV. war König.|Prof. Dr. Müller kam usw. und blieb."),

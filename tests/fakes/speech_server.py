@@ -33,6 +33,7 @@ class Exchange(BaseHTTPRequestHandler):
     """One request; faults write what they like to it."""
 
     double: SpeechDouble
+    order: dict[str, Any]
 
     def do_GET(self) -> None:
         self.double.looks += 1
@@ -42,17 +43,13 @@ class Exchange(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         double = self.double
         order = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.order = order
         double.orders.append(order)
         double.keys.append(self.headers.get("authorization", ""))
         double.paths.append(self.path)
         double.asked.set()
         try:
-            if double.faults:
-                double.faults.pop(0)(self)
-                return
-            kind = order["response_format"]
-            data = double.file(order["input"], kind)
-            self.answer(200, data, {"content-type": _TYPES.get(kind, f"audio/{kind}")})
+            (double.faults.pop(0) if double.faults else well)(self)
         except (BrokenPipeError, ConnectionResetError):
             double.hung_up.set()
 
@@ -119,6 +116,13 @@ def encoded(sound: Sound, rate: int, kind: str, channels: int = 1) -> bytes:
             file.mux(stream.encode(part))
         file.mux(stream.encode(None))
     return out.getvalue()
+
+
+def well(exchange: Exchange) -> None:
+    """No fault at all: what was asked for."""
+    kind = exchange.order["response_format"]
+    data = exchange.double.file(exchange.order["input"], kind)
+    exchange.answer(200, data, {"content-type": _TYPES.get(kind, f"audio/{kind}")})
 
 
 def status(code: int, body: bytes | str = b"", **headers: str) -> Fault:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import second_voice
+from libs.artifacts import open_store
 from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
@@ -19,12 +21,19 @@ from libs.contracts.tasks import Voice as VoiceOrder
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.generator.voice import openai
+from services.generator.voice.align import Aligner
+from services.generator.voice.narrate import Narrator
 from services.generator.voice.openai import SpeechServer
+from services.generator.voice.piper import Piper
+from services.generator.voice.piper_voices import PiperVoices
+from services.generator.voice.piper_words import located
 from services.generator.voice.port import Line
 from services.generator.voice.sound_sent import RATE
+from services.generator.voice.speaking import Speaker
 from services.generator.voice.speech_server import SOUND
 from tests.fakes import speech_server as server
 from tests.fakes.speech_server import SpeechDouble, status
+from tests.integration.generator.booth import Booth
 from tests.ports import free_port
 
 KEY = "sk-live-0123456789abcdef"
@@ -217,6 +226,40 @@ async def test_what_has_no_word_is_not_asked_for(
 ) -> None:
     speech = await SpeechServer(double.url, "m", "v", workers, scratch).say(line("☀ … !"), context())
     assert (len(speech.sound), double.orders) == (0, [])
+
+
+async def test_a_script_is_told_with_times_and_goes_on_where_it_stopped(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch, tmp_path: Path
+) -> None:
+    texts = ("The lamp went out in the old house.", "Nobody moved, and the sea was loud below the window.")
+    said = second_voice.say(texts)
+    for text, one in zip(texts, said, strict=True):
+        double.says[text] = one.sound, second_voice.RATE
+    store = open_store(f"file://{tmp_path}/artifacts")
+    voice = SpeechServer(double.url, "tts-1", "nova", workers, scratch, key=KEY)
+    guide = Piper(workers, PiperVoices(None), timeout_s=60.0)
+    speaker = Speaker(store, voice, at_once=1, align=Aligner(workers, guide))
+    booth = Booth(store, scratch, workers)
+    narrator = Narrator(store, scratch, workers, speaker, timeout_s=60.0)
+    double.faults = [server.well, status(401)]
+    with pytest.raises(Permanent) as caught:
+        await booth.by(narrator, " ".join(texts), language="en")
+    assert caught.value.code == "voice_unavailable"
+    fact = await booth.by(narrator, " ".join(texts), language="en")
+    assert (fact.backend, fact.voice, fact.sentences, fact.made) == ("openai", "nova", 2, 1)
+    await booth.by(narrator, " ".join(texts), language="en")
+    asked = [order["input"] for order in double.orders]
+    assert (len(asked), set(asked)) == (3, set(texts)), "what was said before the fault is not said again"
+    assert asked[1] == asked[2]
+    narration = await booth.narration(fact)
+    near: list[bool] = []
+    for sentence, one in zip(narration.sentences, said, strict=True):
+        begins = {round(place): at for place, at in one.words}
+        places = located(sentence.text, [word.text for word in sentence.words]) or []
+        told = [(word.start, begins[at]) for word, at in zip(sentence.words, places, strict=True) if at in begins]
+        near += [abs(start - true) <= 0.15 for start, true in told]
+    assert len(near) > 15
+    assert all(near)
 
 
 async def test_a_voice_has_to_be_named(double: SpeechDouble, workers: WorkerPool, scratch: Scratch) -> None:

@@ -27,7 +27,7 @@ _WRITINGS = {
     "th": ("THAI",),
     "my": ("MYANMAR",),
     "ko": ("HANGUL",),
-    "ja": ("HIRAGANA", "KATAKANA", "CJK", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"),
+    "ja": ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),  # espeak-ng reads no kanji
     **dict.fromkeys(("zh", "yue", "hak"), ("CJK", "IDEOGRAPHIC", "BOPOMOFO")),
 }
 """The first words of the names of a language's letters in Unicode. Latin ones are said in every language."""

@@ -23,10 +23,14 @@ from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.jobs import JobOptions
 from libs.contracts.tasks import Task, Voice
 from libs.runtime.workers import WorkerPool
+from services.generator.voice.espeak import transcribe
+from services.generator.voice.phonemes import NOWHERE, pronunciation
 from services.generator.voice.piper import Piper
 from services.generator.voice.piper_speak import PiperOrder, speak
 from services.generator.voice.piper_voices import OURS, PiperVoices
+from services.generator.voice.piper_words import located, speakers
 from services.generator.voice.port import Line, Speech
+from services.generator.voice.writing import is_word
 from tests.integration.runtime import calls
 from tests.paths import ROOT
 
@@ -86,6 +90,34 @@ def test_each_word_has_its_time(text: str, longest: str, least_s: float) -> None
     lengths = {word: end - start for word, (start, end) in zip(words, times, strict=True)}
     assert lengths[longest] >= least_s
     assert all(length > 0.03 for word, length in lengths.items() if word != "—")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en-us", "It is five past ten , in the U.S. and at 3% of the I am"),
+        ("de", "Das Update von Windows kostet 3,50 €, z.B. am 21. Mai 2024; oder?"),
+        ("fr", "Qu'est-ce que c'est, là, à 10h30 ou dans l'eau ?"),
+        ("es", "¿Qué pasa? ¡Vamos, amigo!"),
+        ("ru", "Привет, мир! Это iPhone 15."),
+        ("ar", "مرحبا بالعالم، كيف حالك؟"),
+        ("hi", "यह एक वाक्य है। यह दूसरा है।"),
+        ("tr", "Türkiye'de 3 kişi var mı?"),
+        ("cmn", "今天/天气/很好，/我们/去/散步。"),
+    ],
+)
+def test_each_word_has_its_phonemes_in_any_language(language: str, text: str) -> None:
+    words = text.split("/") if "/" in text else text.split()
+    text = text.replace("/", "")
+    starts = located(text, words)
+    assert starts is not None
+    said = pronunciation(text, transcribe(text, language))
+    owners = speakers(
+        said, text, words, starts, alone=lambda word: pronunciation(word, transcribe(word, language)).symbols
+    )
+    saying = [owner for owner in owners if owner != NOWHERE]
+    assert saying == sorted(saying)
+    assert set(saying) == {index for index, word in enumerate(words) if is_word(word)}
 
 
 def test_the_sound_is_whole_and_begins_and_ends_with_speech() -> None:

@@ -22,6 +22,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.jobs import JobOptions
 from libs.contracts.tasks import Task, Voice
+from libs.runtime.worker import resident_bytes
 from libs.runtime.workers import WorkerPool
 from services.generator.voice.espeak import transcribe
 from services.generator.voice.phonemes import NOWHERE, pronunciation
@@ -224,6 +225,7 @@ async def test_the_same_line_is_the_same_sound_in_every_process(workers: WorkerP
     assert context.cpu_seconds > 0
     threads = (await workers.run(os.listdir, "/proc/self/task", timeout_s=30.0)).value
     assert len(threads) <= 2
+    assert (await workers.run(resident_bytes, timeout_s=30.0)).value < 450e6
     assert engine.named("") == OURS
     assert engine.language("") == "en"
     await engine.check()

@@ -47,6 +47,12 @@ class Client:
         assert answer.status_code in (200, 202), answer.text
         return str(answer.json()["job_id"])
 
+    def submit_script(self, text: str, *, options: Mapping[str, Any]) -> str:
+        """Send a script; the job's id."""
+        answer = httpx.post(f"{self.url}/api/v1/jobs", json={"script": text, "options": dict(options)}, timeout=30)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["job_id"])
+
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it is now; {} while ingest doesn't answer."""
         try:

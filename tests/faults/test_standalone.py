@@ -61,3 +61,21 @@ def test_the_stack_goes_on_where_it_died(stage: str, tmp_path: Path) -> None:
     effects.assert_once(scenes=job["scenes_total"])
     assert effects.records["take.rendered"] == job["scenes_total"]
     assert effects.records["video.composed"] == 1
+
+
+@pytest.mark.parametrize("stage", [pytest.param(stage, marks=pytest.mark.matrix) for stage in STAGES[1:]])
+def test_a_script_is_told_on_where_the_stack_died(stage: str, tmp_path: Path) -> None:
+    data, port = tmp_path / "data", free_port()
+    client = Client(f"http://127.0.0.1:{port}")
+    with running_up(data, port) as process:
+        job_id = client.submit_script(f"{stage} is where it dies. It goes on.\n\nSo it ends well.", options=OPTIONS)
+        client.wait_for_stage(job_id, stage)
+        children = descendants(process.pid)
+    wait_until(lambda: not any(map(alive, children)), seconds=10, what="end of the children")
+
+    with running_up(data, port):
+        job = client.wait_for_end(job_id)
+    assert job["status"] == "completed", job
+    effects = count_effects(data / "ledger.sqlite3", data / "artifacts", job_id)
+    effects.assert_once(scenes=job["scenes_total"])
+    assert effects.records["voice.rendered"] == 1

@@ -45,16 +45,20 @@ async def clip_of(store: ArtifactStore, folder: Path, board: Storyboard, number:
     tail = scenes[number + 1].transition.overlap // 2 if number + 1 < len(scenes) else 0
     body = scenes[number].end_frame - scenes[number].start_frame
     frames = lead + body + tail
-    keys = {2 * lead, frames - 2 * tail} - {0, frames}
-    path = folder / f"clip{number}.mp4"
+    path = folder / f"clip{number}-{lead}-{body}-{tail}.mp4"
+    if not path.exists():
+        _draw(path, board, number, frames, {2 * lead, frames - 2 * tail} - {0, frames})
+    blob = await store.put_file(path, "video/mp4")
+    return Clip(scene_id=scenes[number].id, lead=lead, frames=frames, blob=blob)
+
+
+def _draw(path: Path, board: Storyboard, number: int, frames: int, keys: set[int]) -> None:
     ground = np.add.outer(np.arange(board.height), np.arange(board.width))
     with FrameWriter(path, Encoding(board.width, board.height, Fraction(board.fps), USUAL), keys=keys) as writer:
         for frame in range(frames):
             level = np.abs((ground + 3 * frame) % 256 - 128) // 4 + 24
             shades = [level * part // 4 for part in (4 + number % 3, 3, 2 + number % 2)]
             writer.write(np.stack(shades, 2).astype(np.uint8))
-    blob = await store.put_file(path, "video/mp4")
-    return Clip(scene_id=scenes[number].id, lead=lead, frames=frames, blob=blob)
 
 
 async def order_narrated(
@@ -63,7 +67,7 @@ async def order_narrated(
     told: Narration | None = None,
     *,
     bed: Path | None = None,
-    size: tuple[int, int] = (320, 192),
+    size: tuple[int, int] = (160, 96),
     options: JobOptions | None = None,
 ) -> Task:
     """A task whose inputs are all in the store."""

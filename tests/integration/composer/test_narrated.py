@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import resource
 from collections.abc import AsyncIterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest_asyncio
 from libs.artifacts.open import open_store
 from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob
+from libs.contracts.errors import Retryable
 from libs.contracts.facts import SceneConformed, SoundtrackMixed, VideoComposed, WorkFact
 from libs.contracts.jobs import JobOptions
 from libs.contracts.manifest import Manifest
@@ -30,6 +34,8 @@ from services.composer.settings import ComposerSettings
 from tests.integration.composer.conftest import make_song
 from tests.integration.composer.narrated import ahead_of, order_narrated
 from tests.narrations import SCRIPT, narration
+from tests.processes import command, descendants
+from tests.scratch import files_in_work
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,6 +52,7 @@ class Room:
     def __init__(self, folder: Path, pool: WorkerPool, scratch: Scratch) -> None:
         self.store = open_store(f"file://{folder / 'store'}")
         settings = ComposerSettings(shared=Shared(scratch_dir=str(folder / "scratch")))
+        self.scratch = scratch
         self._handlers = make_handlers(self.store, pool, settings, scratch)
 
     async def do(self, task: Task) -> WorkFact:
@@ -192,3 +199,33 @@ async def test_a_single_word_and_silent_music(room: Room, tmp_path: Path) -> Non
     report = await room.report(await room.compose(task))
     assert report.telling is not None and report.telling.bed_below_lu is None
     assert report.telling.words_shown == 1 and report.telling.cuts_in_pauses is None
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(room: Room, tmp_path: Path) -> None:
+    bed = await make_song(tmp_path / "bed.mp3", 5.0)
+    mix, *_ = ahead_of(await order_narrated(room.store, tmp_path, narration(SCRIPT[:1]), bed=bed))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))  # children have it too; the mix takes more
+    try:
+        async with WorkerPool(1) as cramped:
+            small = Room(tmp_path, cramped, room.scratch)
+            with pytest.raises(Retryable) as full:
+                await small.do(mix)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert full.value.code == "no_space"
+    assert files_in_work(tmp_path / "scratch") == [] and await room.records() == set()
+    assert await room.do(mix) == SoundtrackMixed(copied=False)
+
+
+async def test_cancel_leaves_no_process_and_no_file(room: Room, tmp_path: Path) -> None:
+    bed = await make_song(tmp_path / "bed.mp3", 5.0)
+    orders = ahead_of(await order_narrated(room.store, tmp_path, narration(SCRIPT[:2]), bed=bed))
+    for wait in (0.1, 0.5):
+        works = [asyncio.ensure_future(room.do(one)) for one in orders]
+        await asyncio.sleep(wait)
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        assert files_in_work(tmp_path / "scratch") == []
+        assert not [line for line in map(command, descendants(os.getpid())) if "ffmpeg" in line]

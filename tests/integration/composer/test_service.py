@@ -15,6 +15,7 @@ from libs.bus.connection import Bus
 from libs.contracts.facts import VideoComposed
 from libs.media.encoding import USUAL
 from tests.integration.composer.conftest import make_song
+from tests.integration.composer.narrated import ahead_of, order_narrated
 from tests.integration.composer.orders import conform, mix, order
 from tests.servers.nats import NatsServer
 from tests.service_process import ServiceProcess, first_fact, first_facts
@@ -91,5 +92,34 @@ async def test_killed_while_it_works_ahead_it_goes_on_and_the_video_has_all_of_i
     assert isinstance((await first_fact(bus)).body, VideoComposed)
     after = {key: await store.get_bytes(key) for key in await records(service)}
     assert len(after) == 7 and made.items() <= after.items(), "the video alone is new"
+    assert service.files_in_work() == []
+    assert await service.stop() == 0
+
+
+async def test_killed_while_it_mixes_and_lights_words_it_goes_on(
+    service: ServiceProcess, bus: Bus, tmp_path: Path
+) -> None:
+    store = open_store(service.store)
+    bed = await make_song(tmp_path / "bed.mp3", 5.0)
+    task = await order_narrated(store, tmp_path, bed=bed)
+    orders = ahead_of(task)
+    await service.url()
+    for one in [*orders, orders[0]]:  # the last is a copy
+        await bus.publish_task(one)
+    deadline = time.monotonic() + 30
+    while len(await records(service)) < 2:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    service.kill()
+    before = {key: await store.get_bytes(key) for key in await records(service)}
+    assert len(before) < 10, "it was too quick to be killed in the middle"
+    service.start()
+    await first_facts(bus, 5)
+    await bus.publish_task(task)
+    fact = (await first_fact(bus)).body
+    assert isinstance(fact, VideoComposed) and len(fact.images) == 4 and fact.manifest is not None
+    after = {key: await store.get_bytes(key) for key in await records(service)}
+    # Four scenes and a crossfade, four images, the sound and the video, each once.
+    assert len(after) == 11 and before.items() <= after.items()
     assert service.files_in_work() == []
     assert await service.stop() == 0

@@ -16,6 +16,8 @@ from libs.script.markdown import Kind, Line, label_of, read_lines, without_marks
 
 NARROWEST = 40
 """Columns that prose is wrapped at, at least."""
+WIDEST = 160
+"""At most; a longer line is a paragraph."""
 _SURE = 3
 """Full lines on end from which alone wrapped prose is known."""
 _SLACK = 12
@@ -40,13 +42,18 @@ def passages(text: str, *, marked: bool) -> list[Passage]:
     marked: the text was markup, whose line ends mean nothing; it is one passage.
     """
     if marked:
-        return [Passage(" ".join(text.split()), True)]
+        return [Passage(" ".join(text.split()), begins=True)]
     blocks = _blocks(read_lines(text))
     width = _wrapped_at(blocks)
     found: list[Passage] = []
     for block in blocks:
-        for index, part in enumerate(_parts(block, width)):
-            found.append(Passage(" ".join(without_marks(part).split()), index == 0))
+        before = ""
+        for part in _parts(block, width):
+            shown = " ".join(without_marks(part).split())
+            if shown:
+                begins = not before or max(columns(before), columns(shown)) > WIDEST
+                found.append(Passage(shown, begins))
+                before = shown
     return found
 
 
@@ -124,7 +131,7 @@ def _is_full(texts: Sequence[str], width: int) -> bool:
         for before, after in zip(held, texts[1:], strict=False)
     ]
     new = sum(not _goes_on(one, after) for one, after in pairwise(texts))
-    if full.count(False) * 4 > len(full) or (not width and new * 2 > len(full)):
+    if widest > WIDEST or full.count(False) * 4 > len(full) or (not width and new * 2 > len(full)):
         return False
     if widest >= NARROWEST:
         return True

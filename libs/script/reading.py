@@ -24,7 +24,7 @@ MOST_SENTENCES = 5000
 """The pauses between them alone are longer than any video."""
 MOST_LINES = 20_000
 """That hold anything; no sentence needs as many as four."""
-_FINAL = re.compile(r"\s*([.,;:!?…。！？]+)(?=\s|$)")
+_FINAL = re.compile(r"\s*([.,;:!?…。！？]{1,8})(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _read(pieces: Iterable[Piece], language: str, *, marked: bool) -> list[_Sent
     paragraph = 0
     begins = False
     for piece in pieces:
-        text = _carried_back(found, piece.text)
+        text = _carried_back(found, " ".join(piece.text.split()) if marked else piece.text)
         begins = begins or _is_apart(text, first=True)
         for index, passage in enumerate(passages(text, marked=marked)):
             begins = begins or (passage.begins and index > 0)

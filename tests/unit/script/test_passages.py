@@ -137,3 +137,8 @@ def test_marks_within_a_line(text: str, read: str) -> None:
 
 def test_the_line_ends_of_markup_mean_nothing() -> None:
     assert [one.text for one in passages("# a\n\n- b\n", marked=True)] == ["# a - b"]
+
+
+def test_long_lines_are_paragraphs() -> None:
+    long = "It was the best of times, it was the worst of times, and so on for quite a while. " * 3
+    assert _paragraphs(f"{long}\n{long}\nShort.\nToo.") == [[long.strip()], [long.strip()], ["Short.", "Too."]]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 import pytest
 
 from libs.artifacts import open_store
@@ -16,7 +17,9 @@ from libs.bus.connection import Bus
 from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import Permanent, Retryable
+from libs.contracts.facts import VoiceRendered
 from libs.contracts.jobs import JobOptions
+from libs.contracts.scripts import Script
 from libs.contracts.tasks import Task
 from libs.contracts.tasks import Voice as VoiceOrder
 from libs.runtime.scratch import Scratch
@@ -35,6 +38,8 @@ from services.generator.voice.sound_sent import RATE
 from tests.fakes.comfyui.catalogue import SPEAKS
 from tests.fakes.comfyui.meaning import LETTER_S
 from tests.servers.comfyui import ComfyDouble, MakeDouble, accepted
+from tests.servers.nats import NatsServer
+from tests.service_process import ServiceProcess, first_fact
 
 GRAPH: dict[str, dict[str, Any]] = {
     "1": {"class_type": "PrimitiveStringMultiline", "inputs": {"value": ""}, "_meta": {"title": "BEATLOOM_TEXT"}},
@@ -181,6 +186,42 @@ async def test_a_killed_server_is_survived(
     comfyui.next_prompt(crash="running")
     async with a_voice(bus, tmp_path, [comfyui.url], workers) as voice:
         assert len((await voice.say(line(), context())).sound) > 0
+
+
+async def test_a_generator_that_is_killed_takes_its_prompt_up_again(
+    nats: NatsServer, bus: Bus, comfyui: ComfyDouble, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "speaker.json").write_text(json.dumps(GRAPH))
+    comfyui.set(node_s=2.0)
+    service = ServiceProcess(
+        "generator",
+        nats,
+        tmp_path,
+        comfyui_urls=comfyui.url,
+        workflows=str(own),
+        animate="builtin",
+        voice_workflow="speaker",
+        voice="ben",
+    )
+    script = Script(text="The rain has stopped at last.", language="en")
+    blob = await open_store(service.store).put_bytes(msgspec.json.encode(script), "application/json")
+    body = VoiceOrder(script=blob, options=JobOptions())
+    try:
+        service.start()
+        await service.url()
+        await bus.publish_task(Task(job_id="j1", run=1, task="voice", attempt=1, owner="ann", body=body))
+        await comfyui.until(lambda state: bool(state["running"]), 30.0)
+        service.kill()
+        service.start()
+        fact = await first_fact(bus)
+        assert isinstance(fact.body, VoiceRendered)
+        assert (fact.body.backend, fact.body.voice, fact.body.sentences) == ("comfyui", "ben", 1)
+        assert accepted(comfyui) == 1
+        assert await service.stop() == 0
+    finally:
+        service.kill()
 
 
 def test_what_a_workflow_needs_to_speak(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from services.planner.themes import told_looks
 
 _MARK = 1.0
 _OFF_ENERGY = 6.0
-_TOLD = 1.9
-"""What it is worth that a look shows what the words tell; twice as much for several words."""
+_TOLD = 1.5
+"""What it is worth that a look shows what a word tells; little more for several words, so that a video about one
+thing has other looks, too."""
 _PICTURE = 1.8
 """What it is worth that the theme picture is seen."""
 _CALM = 0.4
@@ -44,7 +45,9 @@ def look_of(text: str, energy: float, setting: Setting, before: Shown | None) ->
         low, high = entry.energy
         value = _MARK * entry.mark - _OFF_ENERGY * max(low - energy, energy - high, 0.0)
         value += (
-            _TOLD * min(told.get(entry.name, 0), 2) + _PICTURE * shows_picture(entry) + _CALM * entry.carries_type
+            _TOLD * math.sqrt(min(told.get(entry.name, 0), 2))
+            + _PICTURE * shows_picture(entry)
+            + _CALM * entry.carries_type
         )
         return value + _drawn(unit(setting.seed, "look", text, entry.name))
 

@@ -20,6 +20,8 @@ BEFORE_S = 0.15
 """A cut lies so long before the first word of its scene: about the middle of the shortest pause."""
 FADE_S = 0.4
 """A crossfade, where a paragraph begins."""
+FADED_FROM_S = 2.2
+"""It stands between scenes that are at least so long: a list of short paragraphs is cut."""
 FADE_BEFORE_S = 0.3
 """Its middle lies so long before the first word."""
 CUT = Transition()
@@ -68,8 +70,8 @@ def _meeting(part: Part, transition: Transition, beats: Sequence[int], fps: Frac
 
 
 def _transition(shorter: int, part: Part, fps: Fraction) -> Transition:
-    """A crossfade into a paragraph where there is room for it, else a cut."""
+    """A crossfade into a paragraph where there is room for it, else a cut. shorter: frames of the shorter scene."""
     frames = 2 * round(FADE_S * fps / 2)
-    if not part.opens or frames > part.quiet or 3 * frames > shorter:
+    if not part.opens or frames > part.quiet or shorter < frame_at(FADED_FROM_S, fps):
         return CUT
     return Transition(kind="crossfade", frames=frames)

@@ -27,8 +27,14 @@ _PAIRS = (
     ("【", "】"),
     ('"', '"'),
 )
+_BOTH_WAYS = '"»'
+"""Quotes that open as well as close: they open behind a space, and before none."""
 _QUOTED = re.compile(
-    "|".join(f"{re.escape(a)}[^{re.escape(a + b)}]{{0,{QUOTED_LETTERS}}}[{re.escape(b)}]" for a, b in _PAIRS)
+    "|".join(
+        (f"(?<![^\\s(\\[—–-]){one}(?=\\S)" if one in _BOTH_WAYS else re.escape(one))
+        + f"[^{re.escape(one + other)}]{{0,{QUOTED_LETTERS}}}[{re.escape(other)}]"
+        for one, other in _PAIRS
+    )
 )
 _QUOTES = re.compile('[“”„«»‹›「」『』（）()【】"]')
 _HEBREW_MARK = re.compile('(?<=[\u0590-\u05ff])"(?=[\u0590-\u05ff])')

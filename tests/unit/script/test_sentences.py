@@ -63,6 +63,17 @@ def test_the_label_of_a_point_stays_with_it(label: str) -> None:
     assert list(sentences_of(f"{label} Wash it. Dry it.", "en")) == [f"{label} Wash it.", "Dry it."]
 
 
+@pytest.mark.parametrize(("opened", "closed"), [('"', '"'), ("«", "»"), ("“", "”"), ("(", ")")])
+def test_what_stands_between_long_quotes_is_not_in_quotes(opened: str, closed: str) -> None:
+    long = f"{opened}Nobody{' ever' * 50} came{closed} he said."
+    assert list(sentences_of(f"{long} Then he left. So did she. {long}", "en")) == [
+        long,
+        "Then he left.",
+        "So did she.",
+        long,
+    ]
+
+
 def test_a_long_quote_is_parted_where_its_sentences_end() -> None:
     said = (
         "“" + " ".join(f"This is number {number} of what she had to say." for number in range(12)) + "” He nodded."

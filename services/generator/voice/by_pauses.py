@@ -62,6 +62,8 @@ def _shared_out(
 
     An island that has no word of its own, as a breath, comes out empty.
     """
+    if len(islands) == 1:
+        return [0, len(words)]
     lengths = np.array([past - first for first, past in islands]) * STEP_S
     until = np.concatenate([[0.0], np.cumsum(weights)]) * (lengths.sum() / weights.sum())
     unmarked = np.array([BREATH_S, *(0.0 if word.endswith(_MARKS) else BREATH_S for word in words)])

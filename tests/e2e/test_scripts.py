@@ -212,7 +212,7 @@ def test_the_command_line_tells_a_script(tmp_path: Path) -> None:
 @pytest.mark.matrix
 def test_five_hundred_short_lines(narrator: Narrator) -> None:
     lines = [f"Line {number} is here." for number in range(500)]
-    job = narrator.tell("\n".join(lines), options={**OPTIONS, "speed": 2.0}, seconds=900)
+    job = narrator.tell("\n".join(lines), options={**OPTIONS, "speed": 2.0}, seconds=1800)
     manifest = narrator.manifest(job)
     assert words_of(manifest) == " ".join(lines).split()
     assert all(scene.end_frame - scene.start_frame >= 12 for scene in manifest.scenes)

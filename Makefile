@@ -12,7 +12,7 @@ ARGS ?=
 # What a person names may hold quotes, `$` and spaces: it goes by the environment, never through make's
 # own expansion or the shell's.
 VIDEO_VARIABLES := SONG IMAGE PROMPT LYRICS LYRICS_STYLE TITLE STYLE ASPECT HEIGHT FPS SEED OUT PREVIEW \
-	SCRIPT MUSIC PROMPTS VOICE SPEED LANGUAGE
+	SCRIPT MUSIC MUSIC_PROMPT PROMPTS VOICE SPEED LANGUAGE
 unexport $(VIDEO_VARIABLES)
 $(foreach name,$(VIDEO_VARIABLES),$(eval export VIDEO_$(name) := $$(value $(name))))
 
@@ -31,7 +31,7 @@ help: ## This help
 	@echo '           PREVIEW=1: a small one first, in seconds; it names the seed'
 	@echo '           without SONG: a short sample song'
 	@echo 'make video SCRIPT=path/to/text.txt the same of a text that a voice speaks'
-	@echo '           MUSIC= PROMPTS= VOICE= SPEED= LANGUAGE= and what is named above, if wanted'
+	@echo '           MUSIC= MUSIC_PROMPT= PROMPTS= VOICE= SPEED= LANGUAGE= and what is named above, if wanted'
 	@echo 'make test                          sets everything up, passes the tests, makes a video of the sample'
 	@echo
 	@echo 'make setup        .venv from the locks, nothing else'
@@ -65,6 +65,7 @@ set --; \
 [ -z "$$VIDEO_OUT" ] || set -- "$$@" "--output=$$VIDEO_OUT"; \
 [ -z "$$VIDEO_PREVIEW" ] || set -- "$$@" --preview; \
 [ -z "$$VIDEO_MUSIC" ] || set -- "$$@" "--music=$$VIDEO_MUSIC"; \
+[ -z "$$VIDEO_MUSIC_PROMPT" ] || set -- "$$@" "--music-prompt=$$VIDEO_MUSIC_PROMPT"; \
 [ -z "$$VIDEO_PROMPTS" ] || set -- "$$@" "--prompts=$$VIDEO_PROMPTS"; \
 [ -z "$$VIDEO_VOICE" ] || set -- "$$@" "--voice=$$VIDEO_VOICE"; \
 [ -z "$$VIDEO_SPEED" ] || set -- "$$@" "--speed=$$VIDEO_SPEED"; \

@@ -165,6 +165,14 @@ CODES: dict[str, Code] = {
         503, "No voice can be had now.", "Look at the generator's log; it is tried again by itself."
     ),
     "voice_failed": Code(500, "The voice made no sound of a sentence.", "The message says which; retry the job."),
+    "music_unavailable": Code(
+        503,
+        "No music can be made now.",
+        "Name ComfyUI servers in BEATLOOM_GENERATOR_COMFYUI_URLS, or send a song as the music.",
+    ),
+    "music_failed": Code(
+        500, "GPU servers made no music of the prompt.", "Retry the job, say it in other words, or send a song."
+    ),
     "media_tool_failed": Code(500, "ffmpeg failed.", "The details are in the job's error."),
     "timeout": Code(504, "The work took longer than its limit.", "Retry the job; raise the limit if it repeats."),
     "worker_lost": Code(500, "The worker died again and again on this work.", "Look at its log, then replay."),

@@ -59,6 +59,18 @@ class VoiceRendered(msgspec.Struct, frozen=True, kw_only=True, tag="voice.render
     """The sentences as the engine spoke them, named so that they are kept: none is spoken twice."""
 
 
+class ScoreRendered(msgspec.Struct, frozen=True, kw_only=True, tag="score.rendered"):
+    """The music under a voice has been made."""
+
+    sound: Blob
+    """As it was made, without metadata."""
+    seconds: float
+    """Of sound."""
+    workflow: str
+    backend: str
+    seed: int
+
+
 class StoryboardPlanned(msgspec.Struct, frozen=True, kw_only=True, tag="storyboard.planned"):
     """The video has been directed; each shot is to be made."""
 
@@ -200,6 +212,7 @@ WorkFact = (
     SourceFetched
     | TrackAnalyzed
     | VoiceRendered
+    | ScoreRendered
     | StoryboardPlanned
     | StillRendered
     | TakeRendered
@@ -214,6 +227,7 @@ FactBody = (
     SourceFetched
     | TrackAnalyzed
     | VoiceRendered
+    | ScoreRendered
     | StoryboardPlanned
     | StillRendered
     | TakeRendered

@@ -23,6 +23,7 @@ COMPOSING: frozenset[JobKind] = frozenset({"full", "export"})
 """Kinds of jobs that end with a video."""
 
 MAX_PROMPT_CHARS = 4000
+MAX_MUSIC_CHARS = 1000
 
 
 class State(StrEnum):
@@ -145,6 +146,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Of a script: the voice that speaks it, by its name; empty: that of the settings."""
     speed: Annotated[float, msgspec.Meta(ge=0.5, le=2)] = 1.0
     """Of a script: how fast it is spoken; 1 is the voice's own pace."""
+    music: Annotated[str, msgspec.Meta(max_length=MAX_MUSIC_CHARS)] = ""
+    """Of a script: the music that GPU servers make to lie under the voice, in words; empty: none is made."""
     callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
 
 

@@ -46,6 +46,15 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True, tag="voice"):
     word."""
 
 
+class Score(msgspec.Struct, frozen=True, kw_only=True, tag="score"):
+    """Make the music under a voice. Done: `score.rendered`."""
+
+    prompt: str
+    seconds: float
+    """As long as it should be. What makes it may have a limit: then it is shorter."""
+    seed: int
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan"):
     """Direct the video. Done: `storyboard.planned`."""
 
@@ -220,12 +229,15 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     """That of the job."""
 
 
-TaskBody = Fetch | Analyze | Voice | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
-TaskKind = Literal["fetch", "analyze", "voice", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"]
+TaskBody = Fetch | Analyze | Voice | Score | Plan | Imagine | Animate | Mix | Conform | Compose | Notify
+TaskKind = Literal[
+    "fetch", "analyze", "voice", "score", "plan", "imagine", "animate", "mix", "conform", "compose", "notify"
+]
 TASK_KINDS: tuple[TaskKind, ...] = (
     "fetch",
     "analyze",
     "voice",
+    "score",
     "plan",
     "imagine",
     "animate",
@@ -248,8 +260,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     run: int
     task: str
-    """Natural key within the run: fetch, analyze, voice, mix, plan, imagine.p1, animate.s003 (animate.s003.2 for
-    one of several takes), conform.s003, compose, notify."""
+    """Natural key within the run: fetch, analyze, voice, score, mix, plan, imagine.p1, animate.s003
+    (animate.s003.2 for one of several takes), conform.s003, compose, notify."""
     attempt: int
     """From 1. Counted by the ledger; a redelivery is not an attempt."""
     owner: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Litestar
 
+from libs.contracts.tasks import Task
 from libs.media.encoding import Quality
 from libs.runtime.worker_app import worker_app
 from libs.runtime.workers import WorkerPool
@@ -12,6 +13,7 @@ from services.generator.backend import Backend
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.comfyui.build import ComfyLink
 from services.generator.handlers import Fitting, make_handlers
+from services.generator.score import Scorer
 from services.generator.settings import GeneratorSettings
 from services.generator.voice.narrate import Narrator
 from services.generator.voice.open import open_engine
@@ -33,14 +35,29 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     engine = open_engine(settings, place, comfyui)
     speaker = Speaker(place.store, engine.voice, at_once=engine.at_once, align=engine.align)
     narrator = Narrator(place.store, place.scratch, place.pool, speaker, timeout_s=fitting.timeout_s)
+    scorer = Scorer(
+        comfyui.scores if comfyui is not None else None,
+        comfyui.live if comfyui is not None else None,
+        store=place.store,
+        workers=place.pool,
+        scratch=place.scratch,
+    )
+
+    async def abandon(task: Task) -> None:
+        if task.kind == "score":
+            await scorer.abandon(task)
+        elif comfyui is not None:
+            await comfyui.abandon(task)
+
+    handlers = make_handlers(place.store, backend, place.scratch, fitting)
     at_once = settings.concurrency or (settings.hold if comfyui is not None else place.pool.size + READY)
     return worker_app(
         NAME,
         shared,
-        {**make_handlers(place.store, backend, place.scratch, fitting), "voice": narrator.narrate},
+        {**handlers, "voice": narrator.narrate, "score": scorer.score},
         concurrency=at_once,
         checks={"artifacts": place.store.check, "backend": backend.check, "voice": engine.voice.check},
         resources=[place],
         over_bus=[comfyui.over] if comfyui is not None else [],
-        abandon=comfyui.abandon if comfyui is not None else None,
+        abandon=abandon if comfyui is not None else None,
     )

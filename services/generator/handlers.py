@@ -48,7 +48,7 @@ class Fitting(NamedTuple):
 def make_handlers(
     store: ArtifactStore, backend: Backend, scratch: Scratch, fitting: Fitting
 ) -> Mapping[TaskKind, Handler]:
-    """The handlers by task kind, but for `voice`, which is the narrator's. The scratch folder must be open."""
+    """The handlers by task kind, but for `voice` and `score`. The scratch folder must be open."""
 
     async def found(key: str, make: Callable[[Path], Awaitable[Made]], context: TaskContext) -> list[WorkFact]:
         async def make_it() -> Made:

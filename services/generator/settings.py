@@ -90,6 +90,13 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
             "voices: the name of one of your own, see docs/scripts.md."
         ),
     ] = ""
+    music_workflow: Annotated[
+        str,
+        Meta(
+            description="Workflow that makes the music under a voice on the ComfyUI servers; of your own or ours. "
+            "Empty: what we think best."
+        ),
+    ] = ""
     voice_timeout_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds that one sentence may take to be spoken.")
     ] = 120.0

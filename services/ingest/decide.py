@@ -4,7 +4,7 @@ A job begins with what its project has already, and ends where its kind ends: `s
 with the takes that were asked for, `full` and `export` with the video.
 
 (fetch ─▶)
-script ─▶ voice ─┐ (a song with it is the music under the voice)
+script ─▶ voice ─┐ (a song with it is the music under the voice; or voice ─▶ score makes that song)
 song ─▶ analyze ─┴▶ plan ─▶ imagine × stills ─▶ animate × shots ─▶ compose ─▶ completed ─▶ notify
   └───▶ mix                                       └─▶ conform × scenes
              (a task that can't be tried again) ─▶ failed ──────────────────────────────────▲

@@ -17,6 +17,7 @@ _WORK = {
     "fetch": "Fetching the files",
     "analyze": "Hearing the song",
     "voice": "Speaking the script",
+    "score": "Making the music",
     "plan": "Planning the video",
     "compose": "Putting the video together",
 }

@@ -14,7 +14,7 @@ from libs.contracts.tasks import Fetch
 from services.ingest.orders import Url, narrated, read_options, seeded
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, JobSnapshot, NewJob
-from services.ingest.scripts import script_of
+from services.ingest.scripts import check_music, script_of
 from services.ingest.state import Given
 from services.ingest.texts import check_text
 
@@ -71,6 +71,7 @@ async def start(parts: Parts, order: Start, *, key: str) -> Accepted:
     for name, text in (("caption", order.caption), ("run_id", run_id)):
         check_text(name, text)
     options = read_options(_options(order), parts.callback_allow)
+    check_music(options, script=bool(order.script), song=bool(order.audio_url))
     files, words = bool(order.audio_url or order.image_url), bool(order.script)
     source = Fetch(audio_url=order.audio_url, image_url=order.image_url, options=options, lyrics=words)
     if not files:

@@ -19,7 +19,7 @@ from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from libs.outbound.urls import ANY_HOST, MAX_URL_CHARS, check_url
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, NewJob
-from services.ingest.scripts import expected_s, name_of, put_script, script_in, with_lasting_seed
+from services.ingest.scripts import check_music, expected_s, name_of, put_script, script_in, with_lasting_seed
 from services.ingest.texts import check_text
 from services.ingest.uploads.desk import Source, look, stored
 from services.ingest.uploads.sink import Received
@@ -59,7 +59,7 @@ def read_options(data: bytes, callback_allow: Collection[str] = (ANY_HOST,)) -> 
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Permanent("bad_options", f"The options are not valid: {error}") from error
     options = JobOptions(**msgspec.structs.asdict(submitted))
-    for name in ("prompt", "title"):
+    for name in ("prompt", "title", "music"):
         check_text(name, getattr(options, name))
     check_style(options.style)
     parse_fps(options.fps)
@@ -126,6 +126,7 @@ async def place(parts: Parts, order: Order, *, key: str) -> Accepted:
     bad_script. What was stored when a later step fails is referred to by nothing, and the sweeper takes it.
     """
     options = read_options(order.options, parts.callback_allow)
+    check_music(options, script=order.script is not None, song=order.song is not None)
     before = await placed_before(parts, key, order.digest)
     if before is not None:
         return before

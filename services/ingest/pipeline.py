@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 
 from libs.contracts.artifacts import Blob
-from libs.contracts.facts import StillRendered, StoryboardPlanned
+from libs.contracts.facts import StillRendered, StoryboardPlanned, VoiceRendered
 from libs.contracts.jobs import COMPOSING
 from libs.contracts.storyboard import Scene
-from libs.contracts.tasks import Analyze, Animate, Compose, Fetch, Imagine, Mix, Plan, TaskBody, Voice
+from libs.contracts.tasks import Analyze, Animate, Compose, Fetch, Imagine, Mix, Plan, Score, TaskBody, Voice
 from services.ingest.ahead import conforms
 from services.ingest.state import Brief, Heard, RunState, Wanted
 from services.ingest.usage import usage_of
@@ -17,12 +18,18 @@ from services.ingest.usage import usage_of
 Due = tuple[str, TaskBody]
 """A task's key, and what it says."""
 
+SCORE_STEP_S = 15
+"""Music is made in whole steps of it: a voice that takes a little longer than before finds the same."""
+
 
 def pipeline(state: RunState, now: datetime) -> Iterator[Due]:
     """Every task whose inputs are there, in order."""
     brief, given = state.order, state.brief.given
     if given.script is not None:
         yield "voice", Voice(script=given.script, options=brief.options)
+    voice = state.result("voice", VoiceRendered)
+    if state.scored and voice is not None:
+        yield "score", _score(brief, voice)
     if given.source is not None and _lacks_files(brief, given.source):
         yield "fetch", given.source
         return
@@ -69,6 +76,11 @@ def _pictures(state: RunState, heard: Heard, board: StoryboardPlanned, now: date
                 narrated=heard.narrated,
             ),
         )
+
+
+def _score(brief: Brief, voice: VoiceRendered) -> Score:
+    seconds = SCORE_STEP_S * math.ceil(voice.duration / SCORE_STEP_S)
+    return Score(prompt=brief.options.music, seconds=seconds, seed=brief.options.seed or 0)
 
 
 def _lacks_files(brief: Brief, source: Fetch) -> bool:

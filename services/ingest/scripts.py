@@ -82,6 +82,14 @@ async def expected_s(script: Script, speed: float) -> float:
     return seconds
 
 
+def check_music(options: JobOptions, *, script: bool, song: bool) -> None:
+    """Raises Permanent("bad_options") for music that nothing is to be made for."""
+    if options.music and not script:
+        raise Permanent("bad_options", "`music` goes with a script: a song is its own music.")
+    if options.music and song:
+        raise Permanent("bad_options", "A song and `music`: one of them can lie under the voice.")
+
+
 async def put_script(store: ArtifactStore, script: Script) -> Blob:
     """The document in the store."""
     return await store.put_bytes(msgspec.json.encode(script), "application/json")

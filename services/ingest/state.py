@@ -24,6 +24,7 @@ from libs.contracts.facts import (
     JobFailed,
     SceneConformed,
     SceneImage,
+    ScoreRendered,
     SoundtrackMixed,
     SourceFetched,
     StillRendered,
@@ -44,6 +45,7 @@ DONE_BY: dict[str, type[WorkFact]] = {
     "fetch": SourceFetched,
     "analyze": TrackAnalyzed,
     "voice": VoiceRendered,
+    "score": ScoreRendered,
     "plan": StoryboardPlanned,
     "imagine": StillRendered,
     "animate": TakeRendered,
@@ -57,6 +59,7 @@ DONE_BY: dict[str, type[WorkFact]] = {
 STAGE_OF: dict[str, State] = {
     "analyze": State.ANALYZING,
     "voice": State.ANALYZING,
+    "score": State.ANALYZING,
     "plan": State.PLANNING,
     "imagine": State.GENERATING,
     "animate": State.GENERATING,
@@ -76,6 +79,7 @@ W = TypeVar(
     SourceFetched,
     TrackAnalyzed,
     VoiceRendered,
+    ScoreRendered,
     StoryboardPlanned,
     StillRendered,
     TakeRendered,
@@ -131,23 +135,29 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     script: Blob
     """A `Script` as JSON."""
     voice: str = ""
-    """As it was asked for; so are `speed` and `title`."""
+    """As it was asked for; so are `speed`, `title` and `music_prompt`."""
     speed: float = 1.0
     title: str = ""
+    music_prompt: str = ""
+    """Of the music under the voice; empty: none is made."""
     spoken: VoiceRendered | None = None
     """What its storyboard follows, without its sentences."""
+    score: ScoreRendered | None = None
+    """The music that was made."""
     music: TrackAnalyzed | None = None
     """What is heard in the music under the voice."""
 
     @classmethod
     def of(cls, script: Blob, options: JobOptions) -> Told:
         """What is told with these options, before it is spoken."""
-        return cls(script=script, voice=options.voice, speed=options.speed, title=options.title)
+        return cls(
+            script=script, voice=options.voice, speed=options.speed, title=options.title, music_prompt=options.music
+        )
 
     @property
     def made(self) -> dict[str, WorkFact]:
         """What was heard, as results of their tasks."""
-        found = {"voice": self.spoken, "analyze": self.music}
+        found = {"voice": self.spoken, "score": self.score, "analyze": self.music}
         return {key: fact for key, fact in found.items() if fact is not None}
 
 
@@ -326,8 +336,12 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def order(self) -> Brief:
-        """The brief, with the files once they are fetched. The title of a song under a voice is not the video's."""
+        """The brief, with the files once they are fetched, and the music once it is made. The title of a song under
+        a voice is not the video's."""
         brief, fetched = self.brief, self.result("fetch", SourceFetched)
+        if self.scored:
+            made = self.result("score", ScoreRendered)
+            brief = msgspec.structs.replace(brief, song=made.sound if made is not None else None)
         if fetched is None:
             return brief
         title = brief.options.title or ("" if brief.given.script else fetched.title)
@@ -340,13 +354,19 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def scored(self) -> bool:
+        """Whether the music under the voice is made, and not sent."""
+        brief = self.brief
+        return brief.given.script is not None and brief.song is None and bool(brief.options.music)
+
+    @property
     def heard(self) -> Heard | None:
         """The song once it is analyzed; or the voice once it has spoken, and the music under it is analyzed."""
         song, track = self.order.song, self.result("analyze", TrackAnalyzed)
         if self.brief.given.script is None:
             return Heard(sound=song, analysis=track.analysis) if track is not None and song is not None else None
         voice = self.result("voice", VoiceRendered)
-        if voice is None or (song is not None and track is None):
+        if voice is None or (track is None and (song is not None or self.scored)):
             return None
         narrated = Narrated(
             narration=voice.narration,

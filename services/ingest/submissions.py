@@ -26,7 +26,7 @@ from services.ingest.orders import (
 )
 from services.ingest.parts import OWNER, Parts
 from services.ingest.records import Accepted, NewJob
-from services.ingest.scripts import script_of
+from services.ingest.scripts import check_music, script_of
 from services.ingest.state import Given
 from services.ingest.uploads.desk import Desk, Source, find, look, stored
 from services.ingest.uploads.sink import Sink
@@ -91,6 +91,8 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
         given["callback_url"] = submission.callback_url
     encoded = msgspec.json.encode(given)
     options = read_options(encoded, parts.callback_allow)
+    song = bool(submission.audio_url or submission.audio_upload_id)
+    check_music(options, script=bool(submission.script), song=song)
     for url in filter(None, (submission.audio_url, submission.image_url)):
         parts.desk.fetching.check(url)
     digest = hashlib.sha256(msgspec.json.encode(submission, order="deterministic")).hexdigest()
@@ -102,8 +104,8 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
         desk = parts.desk
         lyrics = await _lyrics(desk, submission, folder)
         image: Source | None = await _upload(desk, submission.image_upload_id)
-        song = await _upload(desk, submission.audio_upload_id)
-        if song is None and (submission.audio_url or submission.image_url):
+        sound = await _upload(desk, submission.audio_upload_id)
+        if sound is None and (submission.audio_url or submission.image_url):
             job = await _to_fetch(desk, submission, options, image, lyrics)
             if script is not None:
                 job = await narrated(parts, job, script)
@@ -112,7 +114,7 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
             return await parts.ledger.accept(job, key=key, body_digest=digest)
         if submission.image_url:
             image = await desk.fetching.fetch(submission.image_url, "image", folder)
-        order = Order(song=song, script=script, image=image, lyrics=lyrics, options=encoded, digest=digest)
+        order = Order(song=sound, script=script, image=image, lyrics=lyrics, options=encoded, digest=digest)
         return await place(parts, order, key=key)
 
 

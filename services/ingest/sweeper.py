@@ -38,6 +38,7 @@ PATIENCE: dict[TaskKind, timedelta] = {
     "fetch": timedelta(minutes=5),
     "analyze": timedelta(minutes=5),
     "voice": timedelta(minutes=15),
+    "score": timedelta(minutes=15),
     "plan": timedelta(minutes=3),
     "imagine": timedelta(minutes=15),
     "animate": timedelta(minutes=15),

@@ -95,7 +95,7 @@ async def ask_servers(backends: Backends, *, picture: bool) -> list[str]:
     pictured = picture or any(one.name in able for one in stills)
     usable = {one.name for one in chain if suits(one, picture=pictured)}
     found = [ability for server in judged for ability in server.abilities if ability.workflow in usable]
-    if not any(ability.profile for ability in found):
+    if chain and not any(ability.profile for ability in found):
         least = min(found, key=lambda ability: len(ability.lacks), default=None)
         if least is None:
             raise Permanent("workflow_unsupported", "No workflow of the chain makes clips without a picture.")

@@ -215,6 +215,9 @@ def _add_script(command: argparse.ArgumentParser) -> None:
     )
     told.add_argument("--music", type=Path, metavar="F", help="music under the voice")
     told.add_argument(
+        "--music-prompt", default="", metavar="TEXT", help="what GPU servers make as music, as in: calm piano"
+    )
+    told.add_argument(
         "--prompts", type=Path, metavar="F.txt", help="what the scenes show, a line for each, in their order"
     )
     told.add_argument("--voice", default="", metavar="NAME", help="who speaks (default: BEATLOOM_GENERATOR_VOICE)")

@@ -21,6 +21,7 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
     given["preview"] = getattr(arguments, "preview", False)
     given["fill"] = getattr(arguments, "fill", True)
     given["voice"] = getattr(arguments, "voice", "")
+    given["music"] = getattr(arguments, "music_prompt", "") or ""
     speed = getattr(arguments, "speed", None)
     given["speed"] = 1.0 if speed is None else speed
     hint = "See `beatloom render --help`."
@@ -33,7 +34,8 @@ def job_options(arguments: argparse.Namespace) -> JobOptions:
         return msgspec.convert(given, JobOptions)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        raise Permanent("bad_options", f"--{where.rstrip('`')}: {what}.", hint=hint) from error
+        option = where.rstrip("`").replace("music", "music-prompt")
+        raise Permanent("bad_options", f"--{option}: {what}.", hint=hint) from error
 
 
 def existing_file(path: Path, what: str) -> Path:

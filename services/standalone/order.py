@@ -12,7 +12,7 @@ import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions, check_means
-from services.standalone.backends import Backends, chosen_backends
+from services.standalone.backends import URLS, Backends, chosen_backends
 from services.standalone.options import existing_file, job_options
 from services.standalone.script_file import ScriptFile, read_script_file
 
@@ -45,6 +45,9 @@ def read_order(arguments: argparse.Namespace) -> Order:
     lyrics = existing_file(arguments.lyrics, "lyrics file") if arguments.lyrics else None
     options = job_options(arguments)
     backends = chosen_backends(arguments, os.environ)
+    if options.music and not backends.servers:
+        hint = f"Name one: --comfyui-url http://HOST:8188, or set {URLS}."
+        raise Permanent("bad_options", "--music-prompt: music is made on ComfyUI servers.", hint=hint)
     named_after = script.path if script else arguments.song
     out = (arguments.output or Path(default_name(named_after, preview=options.preview))).absolute()
     report, sheet = report_path(out), sheet_path(out)
@@ -75,13 +78,15 @@ def _check_sources(arguments: argparse.Namespace) -> None:
     if arguments.script is None:
         if arguments.song is None:
             raise Permanent("bad_options", "Neither a song nor a script was named.", hint=hint)
-        for name in ("music", "prompts", "voice", "speed", "language"):
+        for name in ("music", "music_prompt", "prompts", "voice", "speed", "language"):
             if getattr(arguments, name) not in (None, ""):
-                raise Permanent("bad_options", f"--{name} goes with --script.", hint=hint)
+                raise Permanent("bad_options", f"--{name.replace('_', '-')} goes with --script.", hint=hint)
     elif arguments.song is not None:
         raise Permanent("bad_options", f"A song and a script: --music={arguments.song} puts it under the voice.")
     elif arguments.lyrics is not None:
         raise Permanent("bad_options", "--lyrics goes with a song: a script is its own captions.", hint=hint)
+    elif arguments.music is not None and arguments.music_prompt:
+        raise Permanent("bad_options", "--music or --music-prompt: one of them can lie under the voice.", hint=hint)
 
 
 def _song(arguments: argparse.Namespace) -> Path | None:

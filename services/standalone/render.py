@@ -123,7 +123,8 @@ async def _render(
     with _cancelled_by_signals():
         first = SCRIPT if order.script else SONG
         async with WorkerPool(settings.shared.workers) as pool, warmed(pool, min(pool.size - 1, 1), first):
-            backends = Backends() if order.options.preview else order.backends
+            drawn = order.options.preview and not order.options.music
+            backends = Backends() if drawn else order.backends
             environ = {**os.environ, **backends.environ, **HURRY}
             told, _ = await together(_servers(backends, order), _probe(order, pool))
             display = open_display(screen)

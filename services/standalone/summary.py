@@ -70,6 +70,7 @@ def whole_command(order: Order, seed: int) -> str:
         value = getattr(order.options, name)
         if value != getattr(usual, name):
             words.append(f"--{name.replace('_', '-')}={value}")
+    words += [f"--music-prompt={order.options.music}"] if order.options.music else []
     words += order.backends.words
     words += [] if order.options.fill else ["--no-fill"]
     words.append(f"--seed={seed}")

@@ -17,7 +17,7 @@ from libs.media.encoding import Quality
 from libs.runtime.workplace import Workplace
 from services.generator.backend import Backend, ClipOrder, RenderedClip, RenderedStill, StillOrder
 from services.generator.comfyui.backend import ComfyBackend
-from services.generator.comfyui.direction import chain_of, speaking, stills_of, with_continuations
+from services.generator.comfyui.direction import chain_of, scoring, speaking, stills_of, with_continuations
 from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.lease import Leases
 from services.generator.comfyui.library import CANARY, load_library
@@ -47,6 +47,10 @@ class ComfyLink:
         """The workflow that speaks, if one does."""
         if self.speaks is not None:
             self._workflows[self.speaks.name] = self.speaks
+        self.scores = scoring(library, settings.music_workflow)
+        """The workflow that makes music, if one does."""
+        if self.scores is not None:
+            self._workflows[self.scores.name] = self.scores
         self._canary = library.get(CANARY)
         self._members = _members(settings.comfyui_urls)
         self._redis_url = settings.shared.redis_url
@@ -96,7 +100,7 @@ class ComfyLink:
                 self._backend = self._spoken = None
 
     def live(self) -> tuple[Pool, Kept]:
-        """What a voice speaks with. Raises Retryable("bus_unavailable") outside of `over`."""
+        """What voices and music are made with. Raises Retryable("bus_unavailable") outside of `over`."""
         if self._spoken is None:
             raise _not_yet()
         return self._spoken

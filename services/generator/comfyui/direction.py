@@ -17,6 +17,8 @@ PREFERRED = ("wan22-5b", "wan22-i2v", "wan22-t2v", "ltx23-i2v")
 """What is tried when the settings name nothing, in this order, then the builtin renderer."""
 STILLS = ("qwen-edit", "flux2-klein-edit", "z-image-turbo", "sdxl")
 """The same for stills: first those that take the theme picture, where there is one."""
+MUSIC = "ace-step"
+"""The same for music."""
 
 
 def chain_of(library: Library, names: Sequence[str]) -> tuple[Workflow | None, ...]:
@@ -57,6 +59,20 @@ def speaking(library: Library, name: str) -> Workflow:
     if workflow.output.media != "audio" or not workflow.takes("text"):
         hint = "It has to take BEATLOOM_TEXT and to save a sound: see docs/scripts.md."
         raise Permanent("workflow_unsupported", f"{name} doesn't speak.", hint=hint)
+    return workflow
+
+
+def scoring(library: Library, name: str = "") -> Workflow | None:
+    """The workflow for music of a setting. Empty: the preferred one, None where it can't be used.
+
+    Raises as `speaking`.
+    """
+    if not name and MUSIC not in library.workflows:
+        return None
+    workflow = library.get(name or MUSIC)
+    if workflow.output.media != "audio" or not workflow.takes("prompt"):
+        hint = "It has to take BEATLOOM_PROMPT and to save a sound: see docs/scripts.md."
+        raise Permanent("workflow_unsupported", f"{workflow.name} makes no music.", hint=hint)
     return workflow
 
 

@@ -59,6 +59,10 @@ class Kept:
         self._store = store
         self._workers = workers
 
+    async def call_off(self, work: str) -> None:
+        """See Prompter."""
+        await self._prompter.call_off(work)
+
     async def make(self, request: Request, owner: str, folder: Path, context: TaskContext) -> tuple[Blob, int]:
         """What the request gives, and by which seed.
 

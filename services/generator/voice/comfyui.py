@@ -13,7 +13,7 @@ import numpy as np
 
 from libs.artifacts.store import ArtifactStore
 from libs.bus.handler import TaskContext
-from libs.contracts.errors import BudgetExceeded, Permanent, Retryable
+from libs.contracts.errors import Permanent, Retryable
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from libs.script.pauses import speech_s
@@ -23,6 +23,7 @@ from services.generator.comfyui.graph import Place
 from services.generator.comfyui.kept import Kept
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.request import Request, values_of
+from services.generator.comfyui.sounds import make_sound
 from services.generator.comfyui.validate import flaws
 from services.generator.comfyui.workflow import FULL, Workflow
 from services.generator.voice.align import ALIGNED
@@ -87,21 +88,10 @@ class ComfyVoice:
         nothing; BudgetExceeded."""
         if not any(map(is_sayable, line.words)):
             return Speech(sound=np.zeros(0, np.float32), rate=RATE, words=None)
-        request, task = self._request(line, context), context.task
+        request = self._request(line, context)
         pool, kept = self._live()
         self._must_be_offered(request, pool)
-        async with self._scratch.folder() as folder:
-            try:
-                blob, _ = await kept.make(request, task.owner, folder, context)
-            except BudgetExceeded:
-                raise
-            except Permanent as error:
-                code = "voice_unavailable" if error.code.startswith("workflow_") else "voice_failed"
-                raise Permanent(code, f"{error.message} ({error.code})", hint=error.hint) from error
-            except Retryable as error:
-                if error.code != "no_gpu_server":
-                    raise
-                raise Retryable("voice_unavailable", error.message, hint=error.hint, after=error.after) from error
+        blob, _ = await make_sound("voice", request, kept, self._scratch, context)
         async with self._store.local(blob) as path:
             work = await self._workers.run(read_sound, path, timeout_s=DECODE_S)
         context.spend(work.cpu_seconds)

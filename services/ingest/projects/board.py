@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Permanent
-from libs.contracts.facts import SourceFetched, StoryboardPlanned, TrackAnalyzed, VoiceRendered
+from libs.contracts.facts import ScoreRendered, SourceFetched, StoryboardPlanned, TrackAnalyzed, VoiceRendered
 from libs.contracts.jobs import State
 from libs.contracts.storyboard import Shot
 from libs.storyboard.people import pictures_of
@@ -80,6 +80,7 @@ def _told(state: RunState) -> Told | None:
     return msgspec.structs.replace(
         Told.of(script, state.brief.options),
         spoken=msgspec.structs.replace(voice, spoken=()) if voice is not None else None,
+        score=state.result("score", ScoreRendered) if state.scored else None,
         music=state.result("analyze", TrackAnalyzed),
     )
 

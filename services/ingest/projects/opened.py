@@ -93,7 +93,9 @@ def as_told(options: JobOptions, project: Project) -> JobOptions:
     if told is None:
         return options
     title = options.title or told.title
-    return msgspec.structs.replace(options, voice=told.voice, speed=told.speed, title=title)
+    return msgspec.structs.replace(
+        options, voice=told.voice, speed=told.speed, title=title, music=told.music_prompt
+    )
 
 
 class Opened(NamedTuple):

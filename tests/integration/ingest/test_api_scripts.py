@@ -11,11 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from libs.contracts.artifacts import Blob
+from libs.contracts.facts import ScoreRendered
 from libs.contracts.messages import Progress
 from libs.contracts.scripts import Script
-from libs.contracts.tasks import Animate, Fetch, Plan, Task, TaskBody, Voice
+from libs.contracts.tasks import Animate, Fetch, Mix, Plan, Score, Task, TaskBody, Voice
 from services.ingest import tables as t
-from tests.integration.ingest.flow import SONG, VIDEO, happened
+from tests.integration.ingest.flow import SONG, VIDEO, happened, put
 from tests.integration.ingest.server import Api, picture
 from tests.integration.ingest.test_api_editing import Project
 from tests.integration.ingest.test_api_jobs import problem
@@ -149,6 +150,12 @@ async def test_what_can_not_be_told_is_refused(api: Api) -> None:
         ({"script": "A.", "lyrics": "la la"}, (400, "bad_request")),
         ({"script": "A.", "options": {"voice": "x" * 101}}, (422, "bad_options")),
         ({"script": "A.", "options": {"style": "film"}}, (422, "bad_options")),
+        ({"script": "A.", "options": {"music": "x" * 1001}}, (422, "bad_options")),
+        (
+            {"script": "A.", "options": {"music": "calm"}, "audio_url": "https://a.example/a.mp3"},
+            (422, "bad_options"),
+        ),
+        ({"audio_url": "https://a.example/a.mp3", "options": {"music": "calm"}}, (422, "bad_options")),
         ({"script": "A.", "audio_url": "http://10.0.0.1/a.mp3"}, (422, "bad_source_url")),
     ]
     for body, expected in cases:
@@ -163,6 +170,8 @@ async def test_forms_that_can_not_be_told_are_refused(api: Api) -> None:
         ({"script": b"A word.", "lyrics": b"la la"}, (400, "bad_request")),
         ({"script": b"x" * 800_001}, (413, "file_too_large")),
         ({"prompts": b"a sea"}, (400, "song_missing")),
+        ({"song": SONG, "options": b'{"music": "calm"}'}, (422, "bad_options")),
+        ({"song": SONG, "script": b"A word.", "options": b'{"music": "calm"}'}, (422, "bad_options")),
     ]
     for files, expected in cases:
         parts = {name: (f"{name}.txt", data) for name, data in files.items()}
@@ -354,6 +363,27 @@ async def test_all_that_was_sent_and_made_is_kept(project: Project) -> None:
         assert blob.sha256 in kept
     found = (await api.http.get(project.path)).json()
     assert found["script"]["sha256"] in kept
+
+
+async def test_a_project_keeps_the_music_that_was_made_for_it(api: Api) -> None:
+    job_id = await ordered(api, options={"music": "calm piano"})
+    await spoken(api, job_id)
+    score = (await due(api, job_id))["score"]
+    assert isinstance(score, Score)
+    assert (score.prompt, score.seconds) == ("calm piano", 30.0)
+    sound = await put(api, SONG, "audio/flac")
+    fact = ScoreRendered(sound=sound, seconds=30.0, workflow="ace-step", backend="comfyui", seed=score.seed)
+    await happened(api, job_id, "score", fact)
+    await told(api, job_id, bed=True)
+    project = Project(api, (await api.ledger.snapshot(job_id)).project_id)
+    (export,) = (await project.done("POST", "export", {}))["exports"]
+    mix = (await due(api, export["job_id"]))["mix"]
+    assert isinstance(mix, Mix)
+    assert mix.narrated is not None
+    assert mix.narrated.bed == sound
+    anew = (await project.done("POST", "storyboard", {}))["job_id"]
+    assert set(await due(api, anew)) == {"voice"}
+    assert (await api.ledger.snapshot(anew)).options.music == "calm piano"
 
 
 async def test_music_that_comes_late_does_not_hold_up_the_voice(api: Api) -> None:

@@ -12,6 +12,7 @@ from libs.contracts.facts import (
     Fact,
     FactBody,
     SceneConformed,
+    ScoreRendered,
     SoundtrackMixed,
     StillRendered,
     StoryboardPlanned,
@@ -75,7 +76,7 @@ def result(task: str, *, scenes: int = 3, make: str = "") -> WorkFact:
             return StoryboardPlanned(
                 storyboard=blob("board" + make), fps="30", frames=30 * scenes, width=320, height=180, shots=shots
             )
-        case "voice" | "imagine" | "animate":
+        case "voice" | "score" | "imagine" | "animate":
             return _rendered(kind, scene, make)
         case "mix" | "conform":
             return SoundtrackMixed(copied=False) if kind == "mix" else SceneConformed(scene_id=scene, encoded=1)
@@ -111,6 +112,9 @@ def spoken(make: str = "") -> VoiceRendered:
 def _rendered(kind: str, name: str, make: str) -> WorkFact:
     if kind == "voice":
         return spoken(make)
+    if kind == "score":
+        sound = blob("score" + make)
+        return ScoreRendered(sound=sound, seconds=15.0, workflow="ace-step", backend="comfyui", seed=7)
     if kind == "imagine":
         return StillRendered(still_id=name, blob=blob(f"still {name}{make}"), backend="comfyui", seed=1)
     clip = Clip(scene_id=name, lead=0, frames=30, blob=blob(f"clip {name}{make}"))

@@ -8,7 +8,20 @@ import pytest
 from libs.contracts.facts import Fact, JobCompleted, JobFailed, SceneImage, SourceFetched, VideoComposed
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.storyboard import Shot
-from libs.contracts.tasks import Animate, Compose, Conform, Fetch, Mix, Narrated, Notify, Plan, Task, Voice
+from libs.contracts.tasks import (
+    Analyze,
+    Animate,
+    Compose,
+    Conform,
+    Fetch,
+    Mix,
+    Narrated,
+    Notify,
+    Plan,
+    Score,
+    Task,
+    Voice,
+)
 from services.ingest.apply import apply
 from services.ingest.decide import Decision, GiveUp, Order, settle
 from services.ingest.state import Given, RunState, Wanted
@@ -24,7 +37,12 @@ SCENES = ("animate.s001", "animate.s002", "animate.s003")
 
 
 def told(
-    *happened: Fact, bed: bool = False, kind: JobKind = "full", given: Given | None = None, title: str = ""
+    *happened: Fact,
+    bed: bool = False,
+    kind: JobKind = "full",
+    given: Given | None = None,
+    title: str = "",
+    music: str = "",
 ) -> tuple[RunState, list[Decision]]:
     """The state of a script's job after these facts, and all that was decided on the way."""
     order = msgspec.structs.replace(
@@ -32,7 +50,7 @@ def told(
         kind=kind,
         song=SONG if bed else None,
         given=msgspec.structs.replace(given or Given(), script=SCRIPT),
-        options=JobOptions(seed=7, voice="a voice", speed=1.1, title=title),
+        options=JobOptions(seed=7, voice="a voice", speed=1.1, title=title, music=music),
     )
     target = Target(task="notify", webhook_id="msg_j1_1", url="https://example.org")
     state, decided = settle(RunState(brief=order, run=1, opened_at=NOW, targets=(target,)), NOW)
@@ -87,6 +105,66 @@ def test_music_under_the_voice_is_heard_meanwhile(first: str) -> None:
     assert isinstance(mix, Mix)
     assert (plan.analysis, plan.bed) == (blob("heard voice"), blob("analysis"))
     assert mix.narrated == OVER_MUSIC
+
+
+def test_music_is_made_for_the_voice_and_is_the_song_under_it() -> None:
+    _, decided = told(music="calm piano")
+    assert list(tasks(decided)) == ["voice"], "its length is the voice's"
+    state, decided = told(done("voice"), music="calm piano")
+    assert list(tasks(decided)) == ["voice", "score"]
+    assert tasks(decided)["score"].body == Score(prompt="calm piano", seconds=15.0, seed=7)
+    assert state.stage is State.ANALYZING
+    _, decided = told(done("voice"), done("score"), music="calm piano")
+    assert list(tasks(decided)) == ["voice", "score", "analyze"]
+    assert tasks(decided)["analyze"].body == Analyze(song=blob("score"))
+    way = (done("voice"), done("score"), done("analyze"), done("plan"), *(done(key) for key in SCENES))
+    _, decided = told(*way, music="calm piano")
+    plan, mix, compose = (tasks(decided)[key].body for key in ("plan", "mix", "compose"))
+    assert isinstance(plan, Plan)
+    assert isinstance(mix, Mix)
+    assert isinstance(compose, Compose)
+    assert plan.bed == blob("analysis")
+    under = msgspec.structs.replace(OVER_MUSIC, bed=blob("score"))
+    assert (mix.narrated, compose.narrated) == (under, under)
+
+
+@pytest.mark.parametrize(("voice_s", "music_s"), [(3.0, 15), (14.9, 15), (15.0, 15), (15.1, 30), (899.0, 900)])
+def test_a_voice_of_about_the_same_length_finds_the_same_music(voice_s: float, music_s: int) -> None:
+    voice = fact("voice", msgspec.structs.replace(spoken(), duration=voice_s))
+    _, decided = told(voice, music="calm piano")
+    score = tasks(decided)["score"].body
+    assert isinstance(score, Score)
+    assert score.seconds == music_s
+
+
+def test_music_that_is_gone_is_made_again() -> None:
+    gone = broke("analyze", code="input_missing", missing=blob("score").sha256)
+    _, decided = told(done("voice"), done("score"), gone, music="calm piano")
+    assert [(it.task.task, it.task.attempt, it.anew) for it in decided if isinstance(it, Order)][-1] == (
+        "score",
+        2,
+        True,
+    )
+    _, decided = told(done("voice"), done("score"), gone, done("score", attempt=2, make="2"), music="calm piano")
+    assert tasks(decided)["analyze"].body == Analyze(song=blob("score2"))
+
+
+def test_no_music_is_made_where_it_is_known_or_sent() -> None:
+    known = Given(made={"score": result("score"), "analyze": result("analyze")})
+    _, decided = told(done("voice"), given=known, music="calm piano")
+    assert list(tasks(decided)) == ["voice", "mix", "plan"]
+    plan = tasks(decided)["plan"].body
+    assert isinstance(plan, Plan)
+    assert plan.bed == blob("analysis")
+    _, decided = told(done("voice"), bed=True, music="calm piano")
+    assert "score" not in tasks(decided)
+
+
+def test_music_that_can_not_be_made_fails_the_job() -> None:
+    cause = broke("score", code="music_unavailable", retryable=False)
+    state, _ = told(done("voice"), cause, music="calm piano")
+    assert isinstance(state.error, JobFailed)
+    assert (state.error.code, state.error.task) == ("music_unavailable", "score")
 
 
 def test_files_are_fetched_while_the_script_is_spoken() -> None:

@@ -48,11 +48,25 @@ def test_all_that_goes_with_a_script(script: Path, tmp_path: Path) -> None:
     assert (order.options.voice, order.options.speed) == ("de_DE-x", 1.25)
 
 
+def test_music_of_a_prompt(script: Path) -> None:
+    order = order_of("--script", script, "--music-prompt", "calm piano", "--comfyui-url", "http://gpu:8188")
+    assert (order.options.music, order.song) == ("calm piano", None)
+    assert "--music-prompt=calm piano" in shlex.split(whole_command(order, 7))
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
         ([], "bad_options", "Neither a song nor a script"),
         (["bed.mp3", "--music", "bed.mp3"], "bad_options", "--music goes with --script"),
+        (["bed.mp3", "--music-prompt", "calm"], "bad_options", "--music-prompt goes with --script"),
+        (["--script", "a text's.txt", "--music-prompt", "calm"], "bad_options", "ComfyUI servers"),
+        (["--script", "a text's.txt", "--music-prompt", "x" * 1001], "bad_options", "--music-prompt: "),
+        (
+            ["--script", "a text's.txt", "--music-prompt", "calm", "--music", "bed.mp3"],
+            "bad_options",
+            "one of them",
+        ),
         (["bed.mp3", "--voice", "joe"], "bad_options", "--voice goes with --script"),
         (["bed.mp3", "--speed", "2"], "bad_options", "--speed goes with --script"),
         (["--script", "a text's.txt", "bed.mp3"], "bad_options", "--music=bed.mp3"),

@@ -21,7 +21,7 @@ from services.generator.voice.plain_guide import plainly_said
 from services.generator.voice.port import Heard, Line, Sound, Speech, Voice
 from services.generator.voice.warp import warp
 
-ALIGNED = "1"
+ALIGNED = "2"
 """Raised when the same speech gets other times; part of the version of each engine that needs them."""
 OTHER_WORDS = 1.15
 """The distance of a warp above which the guide has said something else, as it does in another language."""

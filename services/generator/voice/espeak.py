@@ -143,7 +143,7 @@ def _library() -> ctypes.CDLL:
 
 def _clauses(library: ctypes.CDLL, encoded: bytes) -> tuple[str, ...]:
     clauses = []
-    rest = ctypes.c_char_p(encoded)
+    rest = ctypes.c_char_p(encoded + b" ")  # else a last letter or digit after an abbreviation is lost
     while rest.value:
         said: bytes = library.espeak_TextToPhonemes(ctypes.pointer(rest), _UTF8, _IPA)
         clauses.append(said.decode(errors="replace"))

@@ -12,7 +12,7 @@ from services.generator.voice.piper_speak import PiperOrder, speak
 from services.generator.voice.piper_voices import PiperVoices
 from services.generator.voice.port import Line, Speech
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same line gives another sound or other times."""
 
 

@@ -16,6 +16,7 @@ from services.generator.voice.piper_config import PiperConfig, read_config
 from services.generator.voice.piper_model import PiperError, PiperModel
 from services.generator.voice.piper_words import located, speakers, word_times
 from services.generator.voice.port import Heard, Line, Sound, Speech
+from services.generator.voice.spoken_forms import spoken_form
 from services.generator.voice.writing import is_word, sayable
 
 MAX_SYMBOLS = 300
@@ -112,10 +113,17 @@ def _within(
 
 
 def pronounced(text: str, config: PiperConfig) -> Pronunciation:
-    """The symbols of a text that the voice knows. Raises EspeakError."""
-    said = pronunciation(text, transcribe(text, config.espeak.voice))
+    """The symbols of a text that the voice knows, with their places in what is written. Raises EspeakError."""
+    form = spoken_form(text, config.language)
+    said = pronunciation(form.text, transcribe(form.text, config.espeak.voice))
     known = [index for index, symbol in enumerate(said.symbols) if symbol in config.phoneme_id_map]
-    return Pronunciation("".join(said.symbols[i] for i in known), tuple(said.origins[i] for i in known))
+    origins = (said.origins[index] for index in known)
+    return Pronunciation(
+        "".join(said.symbols[index] for index in known),
+        tuple(
+            NOWHERE if origin == NOWHERE else form.origins[min(origin, len(form.origins) - 1)] for origin in origins
+        ),
+    )
 
 
 def _bare(said: Pronunciation) -> str:

@@ -76,6 +76,7 @@ HARD = [
     ("In the end, 1,234,567 of the users said “no” — at 10:30 a.m., e.g. in the USA.", "1,234,567", 2.0),
     ("I am a C++ fan & co-author of user@example.com (really).", "user@example.com", 0.8),
     ("A naïve café, über-cool, Zażółć.", "café,", 0.2),
+    ("Run 5-10 km for US$ 20, or No. 5 vs. $1.2 million at https://example.com/a?b=1!", "5-10", 0.6),
 ]
 
 
@@ -91,6 +92,17 @@ def test_each_word_has_its_time(text: str, longest: str, least_s: float) -> None
     lengths = {word: end - start for word, (start, end) in zip(words, times, strict=True)}
     assert lengths[longest] >= least_s
     assert all(length > 0.03 for word, length in lengths.items() if word != "—")
+
+
+def test_written_forms_sound_as_they_are_said_and_are_heard_at_their_word() -> None:
+    written, spoken = said("It cost $12.50 today."), said("It cost twelve dollars fifty today.")
+    assert np.array_equal(written.sound, spoken.sound)
+    words = spans(spoken)
+    assert spans(written) == pytest.approx(np.array([*words[:2], (words[2][0], words[4][1]), words[5]]))
+
+
+def test_a_last_digit_after_an_abbreviation_is_said() -> None:
+    assert len(transcribe("Tel. 5", "en-us").clauses) == 2
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ async def test_what_was_spoken_before_the_process_died_is_found_again(booth: Boo
     assert not [file for file in (tmp_path / "artifacts").rglob("*") if ".tmp" in file.name]
 
 
-@pytest.mark.parametrize("limit", [2_000, 120_000])
+@pytest.mark.parametrize("limit", [2_000, 60_000])
 async def test_a_full_disk_is_told_and_what_was_spoken_is_found_again(tmp_path: Path, limit: int) -> None:
     """Where not even a sentence fits, and where only the narration as a whole doesn't."""
     voice, store = ToneVoice(rate=8_000), open_store(f"file://{tmp_path}/artifacts")
@@ -351,7 +351,7 @@ async def test_a_full_disk_is_told_and_what_was_spoken_is_found_again(tmp_path: 
         async with WorkerPool(1) as workers:
             fact = await Booth(store, scratch, workers).narrate(voice, STORY)
     assert fact.sentences == 4
-    assert (sum(voice.asked.values()) == before) == (limit == 120_000)
+    assert (sum(voice.asked.values()) == before) == (limit == 60_000)
 
 
 async def test_two_at_once_come_to_the_same(booth: Booth) -> None:

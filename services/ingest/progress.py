@@ -35,7 +35,7 @@ _WORDS: dict[State, str] = {
 }
 _TOLD_WORDS: dict[State, str] = {
     **_WORDS,
-    State.ANALYZING: "speaking the script",
+    State.ANALYZING: "reading the script aloud",
     State.COMPOSING: "cutting the video to the voice",
 }
 _TASK_OF: dict[State, str] = {State.ANALYZING: "analyze", State.PLANNING: "plan", State.COMPOSING: "compose"}

@@ -85,11 +85,11 @@ async def test_a_script_as_json(api: Api) -> None:
     assert await script_of(api, job_id) == Script(text=TEXT, prompts=("a sea", ""), language="en")
     assert list(await due(api, job_id)) == ["voice"]
     found = await job(api, job_id)
-    assert (found["status"], found["doing"], found["narrated"]) == ("analyzing", "speaking the script", True)
+    assert (found["status"], found["doing"], found["narrated"]) == ("analyzing", "reading the script aloud", True)
     assert found["song_name"] == "Once upon a time. There was a sea"
     assert 1 < found["duration"] < 6
     (listed,) = (await api.http.get("/api/v1/jobs")).json()["jobs"]
-    assert (listed["narrated"], listed["doing"]) == (True, "speaking the script")
+    assert (listed["narrated"], listed["doing"]) == (True, "reading the script aloud")
     with_song = await api.http.post("/api/v1/jobs", files={"song": ("a.wav", SONG)})
     assert (await job(api, with_song.json()["job_id"]))["narrated"] is False
 

@@ -104,6 +104,8 @@ class Animate(msgspec.Struct, frozen=True, kw_only=True, tag="animate"):
     """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
     clip: Blob | None = None
     """The person's own clip: it is fitted to the shot, and nothing is drawn."""
+    interim: bool = False
+    """All of the clip is encoded once more, since captions lie over it: it is encoded quickly, and larger."""
     own_clock: bool = False
     """Time begins with the clip: what it shows does not depend on where in the video it lies. So are the scenes of
     a narrated video."""

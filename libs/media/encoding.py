@@ -39,6 +39,11 @@ class Quality(NamedTuple):
 
 USUAL = Quality()
 PREVIEW = Quality("ultrafast", 24, constant=True)
+INTERIM = Quality("ultrafast", 17)
+"""For a clip all of which is encoded once more: a little better than the usual one, at a third of its CPU time and
+three to four times its size."""
+INTERIM_ROOM = 3
+"""Times the usual cap on its bit rate."""
 
 PREVIEW_SIDE = 240
 """The shorter side of a preview in pixels."""
@@ -90,6 +95,8 @@ def encoder_options(encoding: Encoding) -> dict[str, str]:
 
 def _capped(encoding: Encoding) -> dict[str, str]:
     cap = max(LEAST_CAP, round(encoding.width * encoding.height * encoding.fps * Fraction(BITS_A_PIXEL)))
+    if encoding.quality == INTERIM:
+        cap *= INTERIM_ROOM
     return {
         "crf": str(encoding.quality.crf),
         "maxrate": str(cap),

@@ -55,6 +55,8 @@ class ClipOrder:
     """What the clip begins with, where it is made of a picture; goes before the theme picture."""
     song: Blob | None = None
     """Fetched only by what moves to the sound."""
+    interim: bool = False
+    """Whether all of the clip is encoded once more."""
     fill: bool = True
     """Whether the builtin renderer may stand in for GPU servers."""
     drawn: bool = False

@@ -134,6 +134,8 @@ def animate_key(owner: str, order: Animate, backend: Backend) -> str:
     }
     if order.still is not None:
         inputs["still"] = order.still.sha256
+    if order.interim:
+        inputs["interim"] = True
     return result_key("animate", f"{backend.name}-{backend.version}", owner, inputs)
 
 
@@ -215,6 +217,7 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
             still=await _local(inputs, store, order.still),
             song=order.song,
             fill=order.fill,
+            interim=order.interim,
             drawn=order.own_clock and writes_title(shot.scene),
         )
         rendered = await backend.render(clip_order, context)

@@ -137,6 +137,7 @@ def _animate(state: RunState, heard: Heard, board: StoryboardPlanned, take: Want
         fill=brief.options.fill,
         clip=take.clip,
         own_clock=heard.narrated is not None,
+        interim=heard.narrated is not None and brief.options.captions and take.shot.scene.lyrics == "captions",
     )
 
 

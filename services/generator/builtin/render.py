@@ -9,7 +9,7 @@ import msgspec
 
 from libs.contracts.analysis import Analysis
 from libs.contracts.storyboard import Shot
-from libs.media.encoding import Encoding, Quality, preview_of
+from libs.media.encoding import INTERIM, Encoding, Quality, preview_of
 from libs.media.frames import parse_fps
 from libs.media.writer import FrameWriter
 from libs.picture.load import picture_of
@@ -24,7 +24,7 @@ from services.generator.builtin.painter import Painter
 def render_clip(order: ClipOrder, quality: Quality) -> int:
     """Draw the order's shot and encode it to `order.out`; returns the frames written.
 
-    It is encoded for good: the video takes the part between the transitions as it is.
+    Unless it is an interim one it is encoded for good: the video takes the part between the transitions as it is.
     Raises Permanent("bad_image") for a picture that can't be decoded, and what FrameWriter raises.
     """
     shot = order.shot
@@ -62,11 +62,11 @@ def drawn(order: ClipOrder, painter: Painter) -> Iterable[tuple[int, int]]:
 
 
 def encoding_of(order: ClipOrder, quality: Quality) -> Encoding:
-    """How the clip is encoded: as the video is."""
+    """How the clip is encoded: as the video is, unless it is small or soon encoded again."""
     fps = parse_fps(order.fps)
     if order.preview:
         return preview_of(order.width, order.height, fps)
-    return Encoding(order.width, order.height, fps, quality)
+    return Encoding(order.width, order.height, fps, INTERIM if order.interim else quality)
 
 
 def borders(shot: Shot) -> frozenset[int]:

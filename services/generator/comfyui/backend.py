@@ -20,7 +20,7 @@ from libs.bus.handler import TaskContext
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import BeatloomError, BudgetExceeded, InputMissing, JobCancelled, Permanent, Retryable
 from libs.contracts.tasks import Task
-from libs.media.encoding import Encoding, Quality
+from libs.media.encoding import INTERIM, Encoding, Quality
 from libs.media.frames import parse_fps
 from libs.runtime.scratch import Scratch
 from libs.runtime.together import together
@@ -201,7 +201,7 @@ class ComfyBackend:
                 )
                 blob, seed = await self._piece(shoot, cutting, number, image)
                 files.append(await stack.enter_async_context(self._store.local(blob)))
-            encoding = Encoding(order.width, order.height, fps, self._quality)
+            encoding = Encoding(order.width, order.height, fps, INTERIM if order.interim else self._quality)
             work = await self._workers.run(
                 conform,
                 ConformOrder(tuple(files), cutting, order.shot, encoding, order.out),

@@ -32,7 +32,11 @@ from tests.unit.planner.narrations import Told, heard, told
 OPTIONS = JobOptions(height=96, fps="10")
 LAST = ("The sea is deep and cold.", "Whole forests stand down there in the dark.")
 SHORT: Told = (("Nobody had ever thought of looking there.",), LAST)
-LONGER: Told = (("Nobody had ever thought of looking, not even once.",), ("Why would they have gone down there?",), LAST)
+LONGER: Told = (
+    ("Nobody had ever thought of looking, not even once.",),
+    ("Why would they have gone down there?",),
+    LAST,
+)
 
 
 class Bench:

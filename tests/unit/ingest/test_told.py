@@ -7,7 +7,7 @@ import pytest
 
 from libs.contracts.facts import Fact, JobCompleted, JobFailed, SceneImage, SourceFetched, VideoComposed
 from libs.contracts.jobs import JobKind, JobOptions, State
-from libs.contracts.storyboard import Shot
+from libs.contracts.storyboard import SceneLyrics, Shot
 from libs.contracts.tasks import (
     Analyze,
     Animate,
@@ -43,6 +43,7 @@ def told(
     given: Given | None = None,
     title: str = "",
     music: str = "",
+    captions: bool = True,
 ) -> tuple[RunState, list[Decision]]:
     """The state of a script's job after these facts, and all that was decided on the way."""
     order = msgspec.structs.replace(
@@ -50,7 +51,7 @@ def told(
         kind=kind,
         song=SONG if bed else None,
         given=msgspec.structs.replace(given or Given(), script=SCRIPT),
-        options=JobOptions(seed=7, voice="a voice", speed=1.1, title=title, music=music),
+        options=JobOptions(seed=7, voice="a voice", speed=1.1, title=title, music=music, captions=captions),
     )
     target = Target(task="notify", webhook_id="msg_j1_1", url="https://example.org")
     state, decided = settle(RunState(brief=order, run=1, opened_at=NOW, targets=(target,)), NOW)
@@ -211,10 +212,21 @@ def test_songs_have_the_clock_of_the_song() -> None:
     assert [body.own_clock for body in bodies if isinstance(body, Animate)] == [False] * 3
 
 
-def test_captions_of_what_is_told_are_made_ahead() -> None:
-    def captioned(plain: Shot) -> Shot:
-        return msgspec.structs.replace(plain, scene=msgspec.structs.replace(plain.scene, lyrics="captions"))
+def captioned(plain: Shot, lyrics: SceneLyrics = "captions") -> Shot:
+    return msgspec.structs.replace(plain, scene=msgspec.structs.replace(plain.scene, lyrics=lyrics))
 
+
+@pytest.mark.parametrize("captions", [True, False])
+def test_only_clips_under_captions_are_interim_ones(captions: bool) -> None:
+    shots = (captioned(shot(1), "none"), captioned(shot(2)))
+    planned = fact("plan", msgspec.structs.replace(result("plan"), shots=shots))
+    _, decided = told(done("voice"), planned, captions=captions)
+    bodies = {key: task.body for key, task in tasks(decided).items()}
+    interim = {key: body.interim for key, body in bodies.items() if isinstance(body, Animate)}
+    assert interim == {"animate.s001": False, "animate.s002": captions}
+
+
+def test_captions_of_what_is_told_are_made_ahead() -> None:
     shots = tuple(captioned(shot(number)) for number in (1, 2, 3))
     planned = fact("plan", msgspec.structs.replace(result("plan"), shots=shots))
     _, decided = told(done("voice"), planned, done("animate.s002"))

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from libs.media.encoding import PREVIEW, USUAL, Encoding, encoder_options, output_options, preview_of
+from libs.media.encoding import INTERIM, PREVIEW, USUAL, Encoding, encoder_options, output_options, preview_of
 
 FPS = Fraction(30000, 1001)
 
@@ -32,6 +32,8 @@ def test_the_bit_rate_is_capped_by_the_pixels() -> None:
     }
     assert caps[64, 48] == 2_000_000
     assert 6_000_000 < caps[1280, 720] < 7_500_000
+    interim = encoder_options(Encoding(1280, 720, Fraction(30), INTERIM))
+    assert int(interim["maxrate"]) == 3 * caps[1280, 720]
 
 
 def test_ffmpeg_is_told_the_same_and_the_clock() -> None:

@@ -6,7 +6,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?=
 BIN := .venv/bin
-TEST_JOBS ?= 2
+TEST_JOBS ?= 3
 ARGS ?=
 
 # What a person names may hold quotes, `$` and spaces: it goes by the environment, never through make's

@@ -8,7 +8,7 @@ from libs.contracts.analysis import Analysis
 from libs.contracts.scripts import Narration
 from libs.contracts.storyboard import Storyboard
 from libs.contracts.tasks import Compose, Conform
-from libs.media.encoding import Encoding
+from libs.media.encoding import CAPTIONED, USUAL, Encoding
 from services.composer.suite import Suite
 
 
@@ -29,6 +29,8 @@ async def read_documents(suite: Suite, order: Compose | Conform) -> Documents:
     planned = await suite.document(order.storyboard, Storyboard)
     encoding = suite.encoding(planned, preview=order.options.preview)
     narrated = order.narrated
+    if narrated is not None and order.options.captions and encoding.quality == USUAL:
+        encoding = encoding._replace(quality=CAPTIONED)
     return Documents(
         board=msgspec.structs.replace(planned, width=encoding.width, height=encoding.height),
         encoding=encoding,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -27,9 +28,13 @@ def problem(description: str) -> ResponseSpec:
     return ResponseSpec(Problem, description=description, media_type=MEDIA_TYPE, generate_examples=False)
 
 
+ANY_TYPE = "*/*"
+
+
 def binary(description: str, media_type: str = "application/octet-stream") -> ResponseSpec:
-    """A file's entry."""
-    return ResponseSpec(bytes, description=description, media_type=media_type, generate_examples=False)
+    """A file's entry. What may be of any type may be JSON too, which is read as what it says."""
+    kind = Any if media_type == ANY_TYPE else bytes
+    return ResponseSpec(kind, description=description, media_type=media_type, generate_examples=False)
 
 
 def openapi(version: str) -> OpenAPIConfig:
@@ -58,7 +63,7 @@ NO_JOB = problem("There is no such job.")
 SIGNED = problem("The address is signed, and altered, expired or made for something else.")
 
 
-def file_answers(what: str, *, missing: ResponseSpec, media_type: str = "*/*") -> dict[int, ResponseSpec]:
+def file_answers(what: str, *, missing: ResponseSpec, media_type: str = ANY_TYPE) -> dict[int, ResponseSpec]:
     """What a route answers that serves a file with ranges and conditions. missing: its 404."""
     return {
         **COMMON,

@@ -24,7 +24,15 @@ from services.ingest.parts import Parts
 from services.ingest.projects.bodies import Body, View
 from services.ingest.projects.orders import Wish
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature
-from services.ingest.routes.documents import COMMON, binary, exemplified, file_answers, operation_name, problem
+from services.ingest.routes.documents import (
+    ANY_TYPE,
+    COMMON,
+    binary,
+    exemplified,
+    file_answers,
+    operation_name,
+    problem,
+)
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import (
@@ -196,7 +204,7 @@ async def get_export(
     responses={
         **COMMON,
         200: ResponseSpec(Report, description="The report.", generate_examples=False),
-        206: binary("The part of it that was asked for.", "*/*"),
+        206: binary("The part of it that was asked for.", ANY_TYPE),
         304: ResponseSpec(None, description="It has not changed."),
         404: NO_EXPORT,
         416: ResponseSpec(None, description="The range lies behind the end."),

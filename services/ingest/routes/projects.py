@@ -70,7 +70,7 @@ async def create_project(data: JSONBody[ProjectBody], parts: NamedDependency[Par
     tags=[TAG],
     summary="List the projects",
     description="The newest first. `next` leads to the older ones.",
-    responses={**COMMON},
+    responses={**COMMON, 404: NO_PROJECT},
 )
 async def list_projects(
     parts: NamedDependency[Parts],

@@ -71,6 +71,8 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
         tasks = _after_the_end(state, state.ending, now)
     elif (ended := _completed(state)) is not None:
         return [_own_fact(state, ended, now)]
+    elif not state.admitted:
+        return []
     elif lacking := _lacking(state):
         return _end(state, lacking, "failed", now)
     else:

@@ -16,6 +16,7 @@ from libs.contracts.errors import Retryable
 from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
+from services.ingest.access.gate import caller_of, gate
 from services.ingest.ledger import Ledger
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard
@@ -38,6 +39,7 @@ from services.ingest.routes import (
     uploads,
     webhooks,
 )
+from services.ingest.routes.bodies import AnyRequest
 from services.ingest.streams import Hub
 from services.ingest.uploads.desk import Desk
 from services.ingest.webhooks.deliveries import Deliveries
@@ -58,13 +60,18 @@ class Front:
     def routers(self) -> list[Router]:
         """All routes of /api/v1, and those of n8n's contract at the root as well, where older flows call them."""
 
-        def current() -> (
-            Parts
-        ):  # a plain function: Litestar copies dependencies deeply, and a method with its object
-            return self._current()
+        # A plain function: Litestar copies dependencies deeply, and a method with its object.
+        def current(request: AnyRequest) -> Parts:
+            return self._current()._replace(caller=caller_of(request))
 
         dependencies = {"parts": Provide(current, sync_to_thread=False, use_cache=False)}
-        older = Router("/", route_handlers=orchestrate.HANDLERS, dependencies=dependencies, include_in_schema=False)
+        older = Router(
+            "/",
+            route_handlers=orchestrate.HANDLERS,
+            dependencies=dependencies,
+            guards=[gate],
+            include_in_schema=False,
+        )
         whole = Router(
             "/api/v1",
             route_handlers=[
@@ -85,6 +92,7 @@ class Front:
                 *orchestrate.HANDLERS,
             ],
             dependencies=dependencies,
+            guards=[gate],
         )
         return [whole, older]
 

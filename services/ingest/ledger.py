@@ -158,6 +158,26 @@ class Ledger:
         if outcome != "duplicate":
             await self._committed(fact.job_id)
 
+    async def look_again(self, job_id: str) -> None:
+        """Decide anew for the current run: what it waited for may be there. Nothing for a job that is gone."""
+
+        async def change(connection: AsyncConnection) -> bool:
+            now = self._clock()
+            job = await lock_job(self._database, connection, job_id)
+            before = None if job is None else await load_run(connection, job_id, job.run)
+            if job is None or before is None:
+                return False
+            after, decided = await self._settle(connection, before, now)
+            if after == before and not decided:
+                return False
+            change = Change(before=before, after=after, decided=decided)
+            await write_change(self._database, connection, job, change, now)
+            self._count_end(before, after)
+            return True
+
+        if await self._database.transact(change):
+            await self._committed(job_id)
+
     async def cancel(self, job_id: str) -> None:
         """End the current run. Raises `Permanent` job_not_found or job_ended."""
 

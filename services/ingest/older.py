@@ -11,7 +11,7 @@ import msgspec
 from libs.contracts.errors import Permanent
 from libs.media.guards import MAX_SONG_BYTES
 from services.ingest.orders import Order, place
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.uploads.desk import keep
 from services.ingest.uploads.sink import Received
 from services.ingest.uploads.views import content_path
@@ -42,7 +42,7 @@ async def order(parts: Parts, sent: Mapping[str, Received]) -> Taken:
     if "audio_file" not in sent:
         raise Permanent("song_missing", hint="Send the audio file as the form field `audio_file`.")
     prompt = _prompt(sent)
-    upload = await keep(parts.desk, OWNER, "audio", sent["audio_file"])
+    upload = await keep(parts.desk, parts.owner, "audio", sent["audio_file"])
     options = msgspec.json.encode({"prompt": prompt})
     accepted = await place(parts, Order(song=upload, options=options), key="")
     path = content_path(upload.id)

@@ -12,7 +12,7 @@ from libs.contracts.errors import Permanent
 from libs.contracts.jobs import MAX_PROMPT_CHARS, State, check_means
 from libs.contracts.tasks import Fetch
 from services.ingest.orders import Url, narrated, read_options, seeded
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.records import Accepted, JobSnapshot, NewJob
 from services.ingest.scripts import check_music, script_of
 from services.ingest.state import Given
@@ -77,7 +77,7 @@ async def start(parts: Parts, order: Start, *, key: str) -> Accepted:
     if not files:
         check_means(options.style, picture=False, title=bool(options.title), lyrics=words)
     job = NewJob(
-        owner=OWNER,
+        owner=parts.owner,
         options=options,
         song=None,
         song_name="",

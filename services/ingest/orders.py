@@ -17,7 +17,7 @@ from libs.contracts.scripts import MAX_SCRIPT_CHARS, Script
 from libs.media.frames import parse_fps
 from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from libs.outbound.urls import ANY_HOST, MAX_URL_CHARS, check_url
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.records import Accepted, NewJob
 from services.ingest.scripts import check_music, expected_s, name_of, put_script, script_in, with_lasting_seed
 from services.ingest.texts import check_text
@@ -139,7 +139,7 @@ async def place(parts: Parts, order: Order, *, key: str) -> Accepted:
     words = lyrics is not None or order.script is not None
     check_means(options.style, picture=picture is not None, title=bool(options.title), lyrics=words)
     job = NewJob(
-        owner=OWNER,
+        owner=parts.owner,
         options=options,
         lyrics=await stored(desk, lyrics) if lyrics else None,
         image=await stored(desk, picture) if picture else None,
@@ -175,7 +175,7 @@ async def narrated(parts: Parts, job: NewJob, script: Script) -> NewJob:
 
 async def placed_before(parts: Parts, key: str, digest: str) -> Accepted | None:
     """The job that this key opened, if any. Raises Permanent("idempotency_conflict")."""
-    return await parts.ledger.accepted_before(OWNER, key, digest) if key else None
+    return await parts.ledger.accepted_before(parts.owner, key, digest) if key else None
 
 
 def with_seed(options: JobOptions) -> JobOptions:

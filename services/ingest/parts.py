@@ -9,6 +9,7 @@ from typing import NamedTuple
 from libs.artifacts.store import ArtifactStore
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
+from services.ingest.access.callers import NOBODY, Caller
 from services.ingest.ledger import Ledger
 from services.ingest.projects.opened import Documents
 from services.ingest.published import Published
@@ -16,9 +17,6 @@ from services.ingest.streams import Hub
 from services.ingest.uploads.desk import Desk
 from services.ingest.webhooks.deliveries import Deliveries
 from services.ingest.webhooks.endpoints import Endpoints
-
-OWNER = "local"
-"""The one user, until there are accounts."""
 
 
 class Parts(NamedTuple):
@@ -40,6 +38,13 @@ class Parts(NamedTuple):
     """Where clients get files without a login."""
     documents: Documents
     """Analyses and storyboards of projects."""
+    caller: Caller = NOBODY
+    """Who asks, in the parts that a route is given."""
+
+    @property
+    def owner(self) -> str:
+        """The user whose things the request is about."""
+        return self.caller.owner
 
 
 def now() -> datetime:

@@ -65,7 +65,11 @@ async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunSta
     """The state of a run: its orders, then its facts, applied one by one. None when there is no such run."""
     query = (
         sa.select(
-            t.jobs, t.projects, t.runs.c.created_at.label("opened_at"), t.runs.c.ended_at.label("run_ended_at")
+            t.jobs,
+            t.projects,
+            t.runs.c.created_at.label("opened_at"),
+            t.runs.c.ended_at.label("run_ended_at"),
+            t.runs.c.waits_for,
         )
         .select_from(t.runs.join(t.jobs).join(t.projects, t.jobs.c.project_id == t.projects.c.id))
         .where(t.runs.c.job_id == job_id, t.runs.c.run == run)
@@ -85,7 +89,7 @@ async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunSta
         duration=row.duration,
         notices=row._mapping[t.jobs.c.notices],
     )
-    state = RunState(brief=brief, run=run, opened_at=row.opened_at)
+    state = RunState(brief=brief, run=run, opened_at=row.opened_at, admitted=row.waits_for != "turn")
     c = t.tasks.c
     orders = sa.select(c.task, c.attempt, c.seq, c.ordered_at, c.anew).where(c.job_id == job_id, c.run == run)
     for order in await connection.execute(orders.order_by(c.seq)):
@@ -373,6 +377,7 @@ async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
             poster=video.poster if video else None,
             sheet=video.sheet if video else None,
             narrated=_narrated(state, video),
+            waits_for=state.waits_for,
         )
     )
 

@@ -39,6 +39,7 @@ from libs.contracts.facts import (
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.storyboard import Clip, Shot
 from libs.contracts.tasks import AHEAD, Fetch, Narrated
+from services.ingest.money.purse import Purse
 from services.ingest.webhooks.records import Target
 
 DONE_BY: dict[str, type[WorkFact]] = {
@@ -292,6 +293,12 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """Message ids of the tries that have become dead letters."""
     targets: tuple[Target, ...] = ()
     """Who is told of the end; known once it has ended."""
+    admitted: bool = True
+    """False while it waits for its turn."""
+    purse: Purse = Purse()
+    """What it may still spend, as of this transaction."""
+    short: bool = False
+    """Whether a task is due that there is no money for."""
 
     def task(self, key: str) -> TaskState:
         """The task of this key, known or not."""
@@ -322,6 +329,13 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
             return ENDINGS[type(self.ending.body)]
         entered = {STAGE_OF.get(kind_of(key)) for key, task in self.tasks.items() if task.ordered}
         return next((stage for stage in reversed(STAGES) if stage in entered), State.QUEUED)
+
+    @property
+    def waits_for(self) -> str:
+        """What keeps it from going on that is none of its tasks: its "turn", "money", or nothing."""
+        if self.ending is not None:
+            return ""
+        return "turn" if not self.admitted else "money" if self.short else ""
 
     @property
     def entered(self) -> dict[State, datetime]:

@@ -24,11 +24,11 @@ from services.ingest.orders import (
     read_options,
     seeded,
 )
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.records import Accepted, NewJob
 from services.ingest.scripts import check_music, script_of
 from services.ingest.state import Given
-from services.ingest.uploads.desk import Desk, Source, find, look, stored
+from services.ingest.uploads.desk import Source, find, look, stored
 from services.ingest.uploads.sink import Sink
 
 Meta = msgspec.Meta
@@ -102,11 +102,11 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
     script = _script(submission)
     async with parts.scratch.folder() as folder:
         desk = parts.desk
-        lyrics = await _lyrics(desk, submission, folder)
-        image: Source | None = await _upload(desk, submission.image_upload_id)
-        sound = await _upload(desk, submission.audio_upload_id)
+        lyrics = await _lyrics(parts, submission, folder)
+        image: Source | None = await _upload(parts, submission.image_upload_id)
+        sound = await _upload(parts, submission.audio_upload_id)
         if sound is None and (submission.audio_url or submission.image_url):
-            job = await _to_fetch(desk, submission, options, image, lyrics)
+            job = await _to_fetch(parts, submission, options, image, lyrics)
             if script is not None:
                 job = await narrated(parts, job, script)
             else:
@@ -119,9 +119,10 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
 
 
 async def _to_fetch(
-    desk: Desk, submission: Submission, options: JobOptions, image: Source | None, lyrics: Source | None
+    parts: Parts, submission: Submission, options: JobOptions, image: Source | None, lyrics: Source | None
 ) -> NewJob:
     """The job whose files are still elsewhere; without a seed."""
+    desk = parts.desk
     picture = await look(desk, "image", image) if image else None
     words = await look(desk, "lyrics", lyrics) if lyrics else None
     source = Fetch(
@@ -132,7 +133,7 @@ async def _to_fetch(
         picture=picture is not None,
     )
     return NewJob(
-        owner=OWNER,
+        owner=parts.owner,
         options=options,
         song=None,
         song_name="",
@@ -149,13 +150,13 @@ def _script(submission: Submission) -> Script | None:
     return script_of(submission.script, submission.prompts, submission.language)
 
 
-async def _upload(desk: Desk, upload_id: str) -> Source | None:
-    return await find(desk, OWNER, upload_id) if upload_id else None
+async def _upload(parts: Parts, upload_id: str) -> Source | None:
+    return await find(parts.desk, parts.owner, upload_id) if upload_id else None
 
 
-async def _lyrics(desk: Desk, submission: Submission, folder: Path) -> Source | None:
+async def _lyrics(parts: Parts, submission: Submission, folder: Path) -> Source | None:
     if not submission.lyrics.strip():
-        return await _upload(desk, submission.lyrics_upload_id)
+        return await _upload(parts, submission.lyrics_upload_id)
     with full_disk_is_retryable():
         sink = Sink(folder / "lyrics", limit=MAX_LYRICS_BYTES, what="`lyrics`")
         try:

@@ -108,8 +108,10 @@ runs = Table(
     Column("poster", Document[Blob](Blob)),
     Column("sheet", Document[Blob](Blob)),
     Column("narrated", Document[NarratedFiles](NarratedFiles)),
+    Column("waits_for", SHORT, nullable=False, server_default="", index=True),
     PrimaryKeyConstraint("job_id", "run"),
 )
+"""`waits_for`: what keeps a run from going on that is none of its tasks: "turn", "money" or ""."""
 
 _OF_RUN = (("job_id", "run"), ("runs.job_id", "runs.run"))
 

@@ -11,7 +11,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET
 
 from libs.contracts.errors import Permanent
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.projects.bodies import BibleBody, CharacterBody, CharacterList, CharacterView, file_ref
 from services.ingest.projects.changing import blob_of
 from services.ingest.projects.characters import Characters, Entry
@@ -27,7 +27,7 @@ CharacterId = Annotated[str, PathParameter(description="The character's id.")]
 
 
 def _of(parts: Parts, project_id: str) -> Characters:
-    return Characters(parts.desk.database, OWNER, project_id_of(project_id), clock=parts.desk.clock)
+    return Characters(parts.desk.database, parts.owner, project_id_of(project_id), clock=parts.desk.clock)
 
 
 async def _values(parts: Parts, body: CharacterBody) -> dict[str, Any]:
@@ -41,7 +41,7 @@ async def _values(parts: Parts, body: CharacterBody) -> dict[str, Any]:
         for name, said in bible.items():
             check_text(f"bible.{name}", said if isinstance(said, str) else "".join(said))
     if body.picture is not UNSET:
-        values["picture"] = await blob_of(parts.desk, OWNER, "image", body.picture)
+        values["picture"] = await blob_of(parts.desk, parts.owner, "image", body.picture)
     return values
 
 

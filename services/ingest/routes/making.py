@@ -14,7 +14,7 @@ from msgspec import Meta
 from libs.outbound.urls import check_url
 from services.ingest import views
 from services.ingest.orders import check_key
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.projects.bodies import Body
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.orders import Orders, Wish
@@ -56,7 +56,7 @@ class StoryboardBody(Body, frozen=True, kw_only=True):
 
 def orders_of(parts: Parts, project_id: str) -> Orders:
     """Orders over a project."""
-    editing = Editing(parts.desk.database, parts.documents, OWNER, project_id_of(project_id))
+    editing = Editing(parts.desk.database, parts.documents, parts.owner, project_id_of(project_id))
     return Orders(editing, parts.ledger)
 
 

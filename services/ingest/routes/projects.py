@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from libs.contracts.errors import Permanent
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.projects import changing
 from services.ingest.projects.bodies import ProjectBody, ProjectList, ProjectView, project_view
 from services.ingest.projects.store import Projects
@@ -59,7 +59,7 @@ def _projects(parts: Parts) -> Projects:
 )
 async def create_project(data: JSONBody[ProjectBody], parts: NamedDependency[Parts]) -> Response[ProjectView]:
     """Make a project."""
-    project = await changing.create(parts.desk, _projects(parts), OWNER, data)
+    project = await changing.create(parts.desk, _projects(parts), parts.owner, data)
     headers = {**etag(project.version), "Location": f"/api/v1/projects/{project.id}"}
     return Response(project_view(project), status_code=201, headers=headers)
 
@@ -78,7 +78,7 @@ async def list_projects(
     before: Annotated[str, QueryParameter(pattern=ID, description="The last project id of the page before.")] = "",
 ) -> ProjectList:
     """List the projects."""
-    found = await _projects(parts).page(OWNER, limit=limit, before=project_id_of(before) if before else None)
+    found = await _projects(parts).page(parts.owner, limit=limit, before=project_id_of(before) if before else None)
     return ProjectList(
         projects=tuple(project_view(project) for project in found),
         next=f"/api/v1/projects?limit={limit}&before={found[-1].id}" if len(found) == limit else None,
@@ -95,8 +95,8 @@ async def list_projects(
 )
 async def get_project(project_id: ProjectId, parts: NamedDependency[Parts]) -> Response[ProjectView]:
     """Look at a project."""
-    project = await _projects(parts).get(OWNER, project_id_of(project_id))
-    spent = await _projects(parts).spent(OWNER, project.id)
+    project = await _projects(parts).get(parts.owner, project_id_of(project_id))
+    spent = await _projects(parts).spent(parts.owner, project.id)
     return Response(project_view(project, spent), headers=etag(project.version))
 
 
@@ -123,7 +123,7 @@ async def update_project(
 ) -> Response[ProjectView]:
     """Change a project."""
     version = version_of(if_match)
-    project = await _projects(parts).get(OWNER, project_id_of(project_id))
+    project = await _projects(parts).get(parts.owner, project_id_of(project_id))
     changed = await changing.change(parts.desk, _projects(parts), project, version, data)
     return Response(project_view(changed), headers=etag(changed.version))
 
@@ -147,7 +147,7 @@ async def update_project(
 async def delete_project(project_id: ProjectId, parts: NamedDependency[Parts], if_match: IfMatch = "") -> None:
     """Delete a project."""
     version = version_of(if_match) if if_match.strip() else None
-    await _projects(parts).remove(OWNER, project_id_of(project_id), version)
+    await _projects(parts).remove(parts.owner, project_id_of(project_id), version)
 
 
 HANDLERS = (create_project, list_projects, get_project, update_project, delete_project)

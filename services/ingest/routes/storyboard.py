@@ -12,7 +12,7 @@ from libs.contracts.storyboard import Storyboard
 from libs.storyboard.cuts import move_cut
 from libs.storyboard.snap import grid_of
 from libs.storyboard.timeline import ChosenTake, Timeline, timeline
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.opened import Opened
 from services.ingest.projects.scene_bodies import BoardEdit, BoardView, EditView, GridEdit, edit_view
@@ -32,7 +32,9 @@ EDITS = {**COMMON, **CHANGED, 404: NO_SCENE, 409: NOT_NOW, 422: BAD_EDIT}
 
 def editing(parts: Parts, project_id: str) -> Editing:
     """The editor of a project. Raises Permanent("project_not_found") for what can be no id."""
-    return Editing(parts.desk.database, parts.documents, OWNER, project_id_of(project_id), clock=parts.desk.clock)
+    return Editing(
+        parts.desk.database, parts.documents, parts.owner, project_id_of(project_id), clock=parts.desk.clock
+    )
 
 
 async def edited(editor: Editing) -> Response[EditView]:

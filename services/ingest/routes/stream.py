@@ -12,7 +12,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from services.ingest import job_stream, streams
-from services.ingest.parts import OWNER, Parts, now
+from services.ingest.parts import Parts, now
 from services.ingest.projects.store import Projects
 from services.ingest.projects.stream import ProjectSource
 from services.ingest.routes.documents import COMMON, NO_JOB
@@ -74,7 +74,7 @@ async def stream_project(
 ) -> Response[None]:
     """Follow a project."""
     projects = Projects(parts.desk.database, clock=parts.desk.clock)
-    source = ProjectSource(projects, OWNER, project_id_of(project_id))
+    source = ProjectSource(projects, parts.owner, project_id_of(project_id))
     return _answer(streams.follow(parts.hub, source, await source.start(last_event_id or seen)))
 
 

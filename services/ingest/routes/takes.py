@@ -13,7 +13,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from libs.contracts.errors import Permanent
 from services.ingest import views
 from services.ingest.orders import check_key
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.projects.scene_bodies import (
     SCORES,
     GenerateBody,
@@ -171,7 +171,7 @@ async def replace_take(
     digest = digest_of(project_id, f"{scene_id}/replace", data)
     order = await known(parts, key, digest)
     if order is None:
-        upload = await find(parts.desk, OWNER, data.upload)
+        upload = await find(parts.desk, parts.owner, data.upload)
         if upload.kind not in {"image", "clip"}:
             told = f"The upload is of the kind `{upload.kind}`, not `image` or `clip`."
             raise Permanent("bad_request", told, hint="Upload the file as the part `image` or `clip`.")
@@ -282,7 +282,7 @@ async def get_take_clip(
 
 async def known(parts: Parts, key: str, digest: str) -> Accepted | None:
     """The job that this key opened before. Raises Permanent("idempotency_conflict")."""
-    return await parts.ledger.accepted_before(OWNER, key, digest) if key else None
+    return await parts.ledger.accepted_before(parts.owner, key, digest) if key else None
 
 
 async def _told(takes: Takes, scene_id: str, take_id: int) -> Response[TakeView]:

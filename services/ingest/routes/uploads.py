@@ -12,7 +12,7 @@ from litestar.openapi.spec import RequestBody
 from litestar.params import JSONBody, PathParameter
 
 from libs.contracts.errors import Permanent
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature, body_of, media_type_of
 from services.ingest.routes.documents import (
     CLIP_PART,
@@ -90,7 +90,7 @@ async def create_uploads(request: AnyRequest, parts: NamedDependency[Parts]) -> 
             raise Permanent("bad_request", f"Send at least one of the parts {', '.join(LIMITS)}.")
         kinds: list[UploadKind] = [kind for kind in LIMITS if kind in sent]
         looked = [(kind, await look(parts.desk, kind, sent[kind])) for kind in kinds]
-        kept = [await keep_looked(parts.desk, OWNER, kind, found) for kind, found in looked]
+        kept = [await keep_looked(parts.desk, parts.owner, kind, found) for kind, found in looked]
     return UploadList(uploads=tuple(upload_view(upload) for upload in kept))
 
 
@@ -109,7 +109,7 @@ async def create_uploads(request: AnyRequest, parts: NamedDependency[Parts]) -> 
 )
 async def presign_upload(data: JSONBody[presign.Announcement], parts: NamedDependency[Parts]) -> PlaceToPut:
     """Announce a file."""
-    upload = await presign.announce(parts.desk, OWNER, data)
+    upload = await presign.announce(parts.desk, parts.owner, data)
     link = parts.published.place_to_put(
         presign.incoming_key(upload.id),
         content_path(upload.id),
@@ -149,7 +149,7 @@ async def put_upload(
 ) -> None:
     """Send the bytes of an announced file."""
     async with body_of(request) as body:
-        upload = await find(parts.desk, OWNER, upload_id_of(upload_id))
+        upload = await find(parts.desk, parts.owner, upload_id_of(upload_id))
         parts.published.check_put(
             content_path(upload.id),
             expires,
@@ -182,7 +182,7 @@ async def put_upload(
 )
 async def complete_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> UploadView:
     """Finish an announced file."""
-    return upload_view(await presign.complete(parts.desk, OWNER, upload_id_of(upload_id)))
+    return upload_view(await presign.complete(parts.desk, parts.owner, upload_id_of(upload_id)))
 
 
 @get(
@@ -195,7 +195,7 @@ async def complete_upload(upload_id: UploadId, parts: NamedDependency[Parts]) ->
 )
 async def get_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> UploadView:
     """Look at an upload."""
-    return upload_view(await find(parts.desk, OWNER, upload_id_of(upload_id)))
+    return upload_view(await find(parts.desk, parts.owner, upload_id_of(upload_id)))
 
 
 @delete(
@@ -208,7 +208,7 @@ async def get_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> Uplo
 )
 async def delete_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> None:
     """Forget an upload."""
-    await records.remove(parts.desk.database, OWNER, upload_id_of(upload_id))
+    await records.remove(parts.desk.database, parts.owner, upload_id_of(upload_id))
 
 
 @route(
@@ -229,7 +229,7 @@ async def get_upload_content(
     signature: Signature = "",
 ) -> Response[bytes]:
     """Download an upload."""
-    upload = await find(parts.desk, OWNER, upload_id_of(upload_id))
+    upload = await find(parts.desk, parts.owner, upload_id_of(upload_id))
     parts.published.check(content_path(upload.id), expires, signature)
     return await send(request, parts.store, upload.blob, upload.name)
 

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from libs.contracts.errors import Permanent
 from libs.outbound.urls import check_url
-from services.ingest.parts import OWNER, Parts
+from services.ingest.parts import Parts
 from services.ingest.routes.documents import COMMON, exemplified, problem
 from services.ingest.webhooks import views
 from services.ingest.webhooks.endpoints import NewEndpoint
@@ -74,7 +74,7 @@ async def register_endpoint(
         events=tuple(dict.fromkeys(data.events)),
         strict=data.strict,
     )
-    endpoint, secret = await parts.endpoints.register(OWNER, new)
+    endpoint, secret = await parts.endpoints.register(parts.owner, new)
     return views.endpoint_secret(endpoint, secret)
 
 
@@ -90,7 +90,7 @@ async def list_endpoints(
     parts: NamedDependency[Parts], limit: Limit = 50, before: Before = ""
 ) -> views.EndpointList:
     """List the webhook endpoints."""
-    found = await parts.endpoints.page(OWNER, limit=limit, before=before)
+    found = await parts.endpoints.page(parts.owner, limit=limit, before=before)
     return views.EndpointList(
         endpoints=tuple(views.endpoint_view(endpoint) for endpoint in found),
         next=_next("webhook-endpoints", limit, found[-1].id) if len(found) == limit else None,
@@ -107,7 +107,7 @@ async def list_endpoints(
 )
 async def get_endpoint(endpoint_id: EndpointId, parts: NamedDependency[Parts]) -> views.EndpointView:
     """Look at a webhook endpoint."""
-    return views.endpoint_view(await parts.endpoints.get(OWNER, _known(endpoint_id, "endpoint_not_found")))
+    return views.endpoint_view(await parts.endpoints.get(parts.owner, _known(endpoint_id, "endpoint_not_found")))
 
 
 @patch(
@@ -128,7 +128,7 @@ async def update_endpoint(
         check_url(changes["url"], parts.callback_allow)
     if "events" in changes:
         changes["events"] = tuple(dict.fromkeys(changes["events"]))
-    found = await parts.endpoints.update(OWNER, _known(endpoint_id, "endpoint_not_found"), changes)
+    found = await parts.endpoints.update(parts.owner, _known(endpoint_id, "endpoint_not_found"), changes)
     return views.endpoint_view(found)
 
 
@@ -142,7 +142,7 @@ async def update_endpoint(
 )
 async def delete_endpoint(endpoint_id: EndpointId, parts: NamedDependency[Parts]) -> None:
     """Forget a webhook endpoint."""
-    await parts.endpoints.delete(OWNER, _known(endpoint_id, "endpoint_not_found"))
+    await parts.endpoints.delete(parts.owner, _known(endpoint_id, "endpoint_not_found"))
 
 
 @post(
@@ -157,7 +157,7 @@ async def delete_endpoint(endpoint_id: EndpointId, parts: NamedDependency[Parts]
 )
 async def rotate_secret(endpoint_id: EndpointId, parts: NamedDependency[Parts]) -> views.EndpointSecret:
     """Give a webhook endpoint a new secret."""
-    endpoint, secret = await parts.endpoints.rotate(OWNER, _known(endpoint_id, "endpoint_not_found"))
+    endpoint, secret = await parts.endpoints.rotate(parts.owner, _known(endpoint_id, "endpoint_not_found"))
     return views.endpoint_secret(endpoint, secret)
 
 
@@ -172,7 +172,9 @@ async def rotate_secret(endpoint_id: EndpointId, parts: NamedDependency[Parts]) 
 )
 async def ping_endpoint(endpoint_id: EndpointId, parts: NamedDependency[Parts]) -> views.DeliveryView:
     """Test a webhook endpoint."""
-    return views.delivery_view(await parts.endpoints.ping(OWNER, _known(endpoint_id, "endpoint_not_found")), ())
+    return views.delivery_view(
+        await parts.endpoints.ping(parts.owner, _known(endpoint_id, "endpoint_not_found")), ()
+    )
 
 
 @get(
@@ -196,7 +198,7 @@ async def list_deliveries(
 ) -> views.DeliveryList:
     """List the deliveries."""
     asked = {"endpoint": endpoint, "job": job}
-    found = await parts.deliveries.page(OWNER, limit=limit, before=before, status=status, **asked)
+    found = await parts.deliveries.page(parts.owner, limit=limit, before=before, status=status, **asked)
     kept = {**asked, "status": status or ""}
     return views.DeliveryList(
         deliveries=tuple(views.delivery_view(*told) for told in found),
@@ -214,7 +216,9 @@ async def list_deliveries(
 )
 async def get_delivery(delivery_id: DeliveryId, parts: NamedDependency[Parts]) -> views.DeliveryDetail:
     """Look at a delivery."""
-    return views.delivery_detail(*await parts.deliveries.get(OWNER, _known(delivery_id, "delivery_not_found")))
+    return views.delivery_detail(
+        *await parts.deliveries.get(parts.owner, _known(delivery_id, "delivery_not_found"))
+    )
 
 
 @post(
@@ -228,9 +232,9 @@ async def get_delivery(delivery_id: DeliveryId, parts: NamedDependency[Parts]) -
 )
 async def redeliver(delivery_id: DeliveryId, parts: NamedDependency[Parts]) -> views.DeliveryView:
     """Send a webhook again."""
-    delivery, _ = await parts.deliveries.get(OWNER, _known(delivery_id, "delivery_not_found"))
+    delivery, _ = await parts.deliveries.get(parts.owner, _known(delivery_id, "delivery_not_found"))
     await parts.ledger.redeliver(delivery)
-    return views.delivery_view(*await parts.deliveries.get(OWNER, delivery_id))
+    return views.delivery_view(*await parts.deliveries.get(parts.owner, delivery_id))
 
 
 def _next(what: str, limit: int, last: str, **kept: str) -> str:

@@ -1,0 +1,1 @@
+"""Amounts of money without rounding errors, and prices by the hour."""

@@ -1,0 +1,1 @@
+"""Who asks: users, their keys and tokens, and what they may reach."""

@@ -1,0 +1,1 @@
+"""What work costs, and how much may be spent: estimates, reservations, caps."""

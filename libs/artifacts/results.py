@@ -1,6 +1,7 @@
 """Exactly-once effect on top of at-least-once delivery: records of results that already exist.
 
-A record stands at `result/<digest of everything that determines the bytes>` (`result_key` in the contracts).
+A record stands at `result/<owner tag>/<digest of everything that determines the bytes>` (`result_key` in the
+contracts).
 It is written last, after all of its blobs, and only if absent: the loser of a race adopts the winner's facts.
 """
 

@@ -10,6 +10,8 @@ import msgspec
 BLOBS = "blob"
 """The folder of the store, or the first part of a key, where bytes live."""
 
+RESULTS = "result"
+"""The first part of the keys of records of results."""
 
 OUTPUTS = "output"
 """The folder of the store where files of narrated jobs stand by their names too, if the store is a folder."""
@@ -43,4 +45,14 @@ def result_key(kind: str, version: str, owner: str, inputs: Mapping[str, object]
     inputs: whatever else determines the bytes, as JSON-encodable values with string keys.
     """
     document = msgspec.json.encode([kind, version, owner, inputs], order="deterministic")
-    return f"result/{hashlib.sha256(document).hexdigest()}"
+    return f"{results_prefix(owner)}{hashlib.sha256(document).hexdigest()}"
+
+
+def results_prefix(owner: str) -> str:
+    """With what the keys of all records of a user begin, so that they can be listed."""
+    return f"{RESULTS}/{owner_tag(owner)}/"
+
+
+def owner_tag(owner: str) -> str:
+    """What stands for a user in keys: it tells two apart, and says nothing of either."""
+    return hashlib.sha256(f"owner {owner}".encode()).hexdigest()[:32]

@@ -17,7 +17,7 @@ from libs.artifacts import ArtifactStore, open_store
 from libs.artifacts.folder import FolderStore
 from libs.artifacts.presign import Grant
 from libs.artifacts.results import Found, Made, find_blob, find_or_make, find_record, keep_blob, keep_record
-from libs.contracts.artifacts import Blob, blob_key, result_key
+from libs.contracts.artifacts import Blob, blob_key, result_key, results_prefix
 from libs.contracts.errors import InputMissing
 from libs.contracts.facts import TrackAnalyzed, Usage
 from tests.servers.s3 import S3Server
@@ -132,6 +132,15 @@ async def test_of_many_at_once_exactly_one_wins(store: ArtifactStore) -> None:
         assert answers[0] in offers
         assert await store.get_bytes(key) == answers[0]
         assert await store.put_if_absent(key, b"too late") == answers[0]
+
+
+async def test_records_are_listed_by_their_owner(store: ArtifactStore) -> None:
+    other = result_key("test", "1", "someone else", {"number": 1})
+    for key in (KEY, other):
+        await store.put_if_absent(key, b"{}")
+    assert await keys(store, results_prefix("someone")) == [KEY]
+    assert await keys(store, results_prefix("someone else")) == [other]
+    assert await keys(store, results_prefix("some")) == []
 
 
 async def test_lists_by_prefix_in_order_with_sizes_and_times(store: ArtifactStore) -> None:

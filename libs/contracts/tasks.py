@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from libs.contracts.announcements import BudgetNews, OutputNews
 from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Character
 from libs.contracts.jobs import JobOptions
@@ -205,7 +206,9 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     webhook_id: str
     """The same over all tries."""
     url: str
-    event: Literal["job_completed", "job_failed", "job_cancelled", "ping"]
+    event: Literal[
+        "job_completed", "job_failed", "job_cancelled", "budget_warning", "budget_paused", "output_expiring", "ping"
+    ]
     timestamp: datetime
     status: str
     video_path: str = ""
@@ -229,6 +232,9 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, tag="notify"):
     """Only the answer `{"received": true}` counts as taken."""
     kind: str = "full"
     """That of the job."""
+    budget: BudgetNews | None = None
+    """Of `budget_warning` and `budget_paused`: all that is said. So is the next of `output_expiring`."""
+    output: OutputNews | None = None
 
 
 TaskBody = Fetch | Analyze | Voice | Score | Plan | Imagine | Animate | Mix | Conform | Compose | Notify

@@ -35,7 +35,7 @@ from services.ingest.rows import (
     write_change,
 )
 from services.ingest.state import Brief, RunState, Told
-from services.ingest.webhooks.pings import note_ping
+from services.ingest.webhooks.announce import note_answer
 from services.ingest.webhooks.records import Delivery, Standing
 from services.ingest.webhooks.rows import open_again, open_deliveries
 
@@ -140,7 +140,7 @@ class Ledger:
             now = self._clock()
             job = await lock_job(self._database, connection, fact.job_id)
             before = None if job is None else await load_run(connection, fact.job_id, fact.run)
-            if job is None and await note_ping(self._database, connection, fact):
+            if job is None and await note_answer(self._database, connection, fact, now):
                 return "applied"
             if job is None or before is None or len(fact.task) > LONGEST_KEY:
                 return "stale"
@@ -229,7 +229,9 @@ class Ledger:
         """
         job_id, run = delivery.job_id, delivery.run
         if job_id is None or run is None:
-            raise Permanent("conflict", "A test is not sent again; send another one.")
+            raise Permanent(
+                "conflict", "Only what tells of a run's end is sent again."
+            )
 
         async def change(connection: AsyncConnection) -> None:
             job, _ = await self._current(connection, job_id)

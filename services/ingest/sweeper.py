@@ -21,6 +21,7 @@ from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ledger import utc_now
 from services.ingest.uploads.records import remove_expired
+from services.ingest.webhooks.announce import send_lost
 from services.ingest.webhooks.rows import forget_deliveries
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Sweeper:
     async def sweep(self) -> None:
         """One pass."""
         await self.publish_again()
+        await self.announce_again()
         await self.prune()
         await self._measure()
         now = self._clock()
@@ -169,6 +171,11 @@ class Sweeper:
             await forget_deliveries(connection, now - DELIVERIES_KEPT)
 
         await self._database.transact(remove)
+
+    async def announce_again(self) -> None:
+        """Send again the announcements whose last try had no answer for long."""
+        if await self._database.transact(lambda it: send_lost(self._database, it, self._clock())):
+            self._wake()
 
     async def _measure(self) -> None:
         if self._metrics is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from libs.contracts.announcements import BudgetNews
 from libs.contracts.artifacts import BLOBS, Blob
 from libs.contracts.tasks import Notify, Task
 from libs.seal.addresses import Addresses
@@ -46,13 +47,22 @@ class Ping(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_id: str
 
 
+class Expiring(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished video that will be deleted."""
+
+    job_id: str
+    project_id: str
+    video_url: str
+    expires_at: datetime
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """The body."""
 
     event: str
     timestamp: datetime
     """When it happened."""
-    data: Data | Ping
+    data: Data | Ping | BudgetNews | Expiring
 
 
 class Places:
@@ -96,8 +106,22 @@ class Places:
 
 def body_of(task: Task, order: Notify, places: Places) -> bytes:
     """The JSON body of a task's webhook."""
-    data = Ping(endpoint_id=task.task.partition(".")[2]) if order.event == "ping" else _data(task, order, places)
+    data = _announced(task, order, places) or _data(task, order, places)
     return msgspec.json.encode(Message(event=order.event, timestamp=order.timestamp, data=data))
+
+
+def _announced(task: Task, order: Notify, places: Places) -> Ping | BudgetNews | Expiring | None:
+    """What is told of other things than a run's end."""
+    if order.event == "ping":
+        return Ping(endpoint_id=task.task.partition(".")[2])
+    if order.output is None:
+        return order.budget
+    return Expiring(
+        job_id=order.output.job_id,
+        project_id=order.output.project_id,
+        video_url=places.address(order.output.video_path),
+        expires_at=order.output.expires_at,
+    )
 
 
 def _data(task: Task, order: Notify, places: Places) -> Data:

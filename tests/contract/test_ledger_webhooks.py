@@ -15,8 +15,8 @@ from libs.artifacts import open_store
 from libs.contracts.errors import Permanent
 from libs.contracts.facts import DeliveryAttempted, Fact
 from libs.contracts.tasks import Notify
+from services.ingest.access.callers import LOCAL
 from services.ingest.database import MIGRATIONS, Database
-from services.ingest.parts import OWNER
 from services.ingest.sweeper import Sweeper
 from services.ingest.webhooks.deliveries import Deliveries
 from services.ingest.webhooks.records import Standing
@@ -47,20 +47,20 @@ async def test_the_way_of_a_webhook(database: Database) -> None:
         post = PostOffice(database, standing=Standing(url=receiver.url("/settings")))
         endpoint_id, secret = await post.register(receiver.url("/a"))
         other_id, _ = await post.register(receiver.url("/b"))
-        await post.endpoints.update(OWNER, other_id, {"events": ("job_failed",), "description": "only failures"})
+        await post.endpoints.update(LOCAL, other_id, {"events": ("job_failed",), "description": "only failures"})
         receiver.answers = [answer(500, b"\xff\0 no")]
         job_id = await post.ended_job(receiver.url("/callback"))
         assert await post.deliver()
-        assert {told.task for told, _ in await post.deliveries.page(OWNER, limit=9, status="pending")} == {
+        assert {told.task for told, _ in await post.deliveries.page(LOCAL, limit=9, status="pending")} == {
             "notify",
             "notify.settings",
             f"notify.{endpoint_id}",
         }
-        await post.endpoints.rotate(OWNER, endpoint_id)
-        await post.endpoints.update(OWNER, endpoint_id, {"url": receiver.url("/moved")})
+        await post.endpoints.rotate(LOCAL, endpoint_id)
+        await post.endpoints.update(LOCAL, endpoint_id, {"url": receiver.url("/moved")})
         receiver.answers = [answer(204)]
         assert await post.pass_time(hours=1) == 3
-        ((mine, tries),) = await post.deliveries.page(OWNER, limit=9, job=job_id, endpoint=endpoint_id)
+        ((mine, tries),) = await post.deliveries.page(LOCAL, limit=9, job=job_id, endpoint=endpoint_id)
         assert (mine.status, mine.url, [attempt.answer for attempt in tries]) == (
             "delivered",
             receiver.url("/a"),
@@ -71,13 +71,13 @@ async def test_the_way_of_a_webhook(database: Database) -> None:
         assert moved.url == receiver.url("/moved")
         assert len(moved.secrets) == 2
         assert secret not in str(post.sent) and KEY not in str(post.sent)
-        ping = await post.endpoints.ping(OWNER, endpoint_id)
+        ping = await post.endpoints.ping(LOCAL, endpoint_id)
         await post.deliver()
-        assert (await post.deliveries.get(OWNER, ping.id))[0].status == "delivered"
+        assert (await post.deliveries.get(LOCAL, ping.id))[0].status == "delivered"
         await post.ledger.redeliver(mine)
-        await post.endpoints.delete(OWNER, endpoint_id)
+        await post.endpoints.delete(LOCAL, endpoint_id)
         assert await post.deliver() == []
-        assert (await post.deliveries.get(OWNER, mine.id))[0].status == "dropped"
+        assert (await post.deliveries.get(LOCAL, mine.id))[0].status == "dropped"
 
 
 async def test_a_key_is_changed(database: Database) -> None:
@@ -98,7 +98,7 @@ async def test_a_key_is_changed(database: Database) -> None:
         assert await lost.endpoints.reseal() == 0
         await lost.ended_job()
         await lost.deliver()
-    ((waits, _), _) = await lost.deliveries.page(OWNER, limit=9)
+    ((waits, _), _) = await lost.deliveries.page(LOCAL, limit=9)
     assert (waits.status, waits.code) == ("pending", "no_secret_key")
 
 
@@ -106,14 +106,14 @@ async def test_what_is_heard_twice_is_written_once(database: Database) -> None:
     post = PostOffice(database)
     endpoint_id, _ = await post.register("http://127.0.0.1:9/")
     job_id = await post.ended_job("http://127.0.0.1:9/")
-    ping = await post.endpoints.ping(OWNER, endpoint_id)
+    ping = await post.endpoints.ping(LOCAL, endpoint_id)
     taken = DeliveryAttempted(webhook_id="m", status=200, answer="ok")
     for about, run in ((job_id, 1), (ping.id, 0)):
         task = "notify" if about == job_id else f"notify.{endpoint_id}"
         fact = Fact(job_id=about, run=run, task=task, attempt=1, at=post.now, body=taken)
         await post.ledger.apply(fact)
         await post.ledger.apply(fact)
-    found = await post.deliveries.page(OWNER, limit=9, status="delivered")
+    found = await post.deliveries.page(LOCAL, limit=9, status="delivered")
     assert sorted(len(tries) for _, tries in found) == [1, 1]
 
 
@@ -129,8 +129,8 @@ async def test_what_is_done_is_forgotten_after_a_month(database: Database, tmp_p
     for days, left in ((29, 2), (2, 1)):
         post.now += timedelta(days=days)
         await sweeper.prune()
-        assert len(await post.deliveries.page(OWNER, limit=9)) == left
-    assert len(await post.deliveries.page(OWNER, limit=9, status="pending")) == 1
+        assert len(await post.deliveries.page(LOCAL, limit=9)) == left
+    assert len(await post.deliveries.page(LOCAL, limit=9, status="pending")) == 1
 
 
 async def test_callbacks_of_before_go_on(bare: Database) -> None:
@@ -176,7 +176,7 @@ async def test_callbacks_of_before_go_on(bare: Database) -> None:
         for table, values in rows:
             await connection.execute(sa.text(f"INSERT INTO {table} VALUES ({values})"))
     await bare.migrate()
-    found = {delivery.job_id: delivery for delivery, _ in await Deliveries(bare).page(OWNER, limit=9)}
+    found = {delivery.job_id: delivery for delivery, _ in await Deliveries(bare).page(LOCAL, limit=9)}
     assert {job: delivery.status for job, delivery in found.items() if job} == {
         "waits": "pending",
         "taken": "delivered",
@@ -190,7 +190,7 @@ async def test_endpoints_are_their_owners(database: Database) -> None:
     post = PostOffice(database)
     endpoint_id, _ = await post.register("http://127.0.0.1:9/")
     await post.ended_job()
-    (told,) = await post.deliveries.page(OWNER, limit=9)
+    (told,) = await post.deliveries.page(LOCAL, limit=9)
     assert await post.endpoints.page("eve", limit=9) == []
     assert await post.deliveries.page("eve", limit=9) == []
     for call in (
@@ -204,4 +204,4 @@ async def test_endpoints_are_their_owners(database: Database) -> None:
         with pytest.raises(Permanent) as caught:
             await call()
         assert caught.value.code in ("endpoint_not_found", "delivery_not_found")
-    assert (await post.endpoints.get(OWNER, endpoint_id)).active
+    assert (await post.endpoints.get(LOCAL, endpoint_id)).active

@@ -24,11 +24,11 @@ from libs.runtime.settings import Shared
 from libs.seal import Keyring
 from libs.telemetry.metrics import DeliveryMetrics
 from services.ingest import tables as t
+from services.ingest.access.callers import LOCAL
 from services.ingest.columns import Moment
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.outbox import KINDS, Outbox
-from services.ingest.parts import OWNER
 from services.ingest.webhooks.deliveries import Deliveries
 from services.ingest.webhooks.endpoints import Endpoints, NewEndpoint
 from services.ingest.webhooks.records import EVENTS, Attempt, Delivery, Standing
@@ -90,7 +90,7 @@ class PostOffice:
     async def register(self, url: str, **wishes: object) -> tuple[str, str]:
         """A new endpoint's id and secret."""
         order = msgspec.structs.replace(NewEndpoint(url=url, events=EVENTS), **wishes)
-        endpoint, secret = await self.endpoints.register(OWNER, order)
+        endpoint, secret = await self.endpoints.register(LOCAL, order)
         return endpoint.id, secret
 
     async def ended_job(self, callback_url: str = "", **wishes: object) -> str:
@@ -112,6 +112,12 @@ class PostOffice:
         for kind in KINDS:
             await self._outbox.publish_due(kind)
 
+    async def lose(self) -> int:
+        """Lose what is due now on its way; how many."""
+        await self._publish()
+        lost, self._inbox = self._inbox, []
+        return len(lost)
+
     async def pass_time(self, **span: float) -> int:
         """Let time pass, and send whatever comes due on the way; how often something was sent."""
         end, sent = self.now + timedelta(**span), 0
@@ -125,7 +131,7 @@ class PostOffice:
 
     async def only_delivery(self) -> tuple[Delivery, list[Attempt]]:
         """The one that there is, with its tries."""
-        (told,) = await self.deliveries.page(OWNER, limit=10)
+        (told,) = await self.deliveries.page(LOCAL, limit=10)
         return told
 
     async def _carry(self, task: Task) -> None:

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from libs.contracts.errors import Permanent
 from libs.contracts.tasks import Notify
-from services.ingest.parts import OWNER
+from services.ingest.access.callers import LOCAL
 from services.ingest.webhooks.records import Standing
 from tests.faults.post_office import SECRET, PostOffice, post_office
 from tests.raw_receiver import Receiver, answer, listening
@@ -193,7 +193,7 @@ async def test_one_who_is_down_holds_up_nobody_else(post: PostOffice, receiver: 
         await post.ended_job()
     await post.pass_time(minutes=1)
     assert len(receiver.got) == 3
-    assert [told.status for told, _ in await post.deliveries.page(OWNER, limit=10, status="delivered")] == 3 * [
+    assert [told.status for told, _ in await post.deliveries.page(LOCAL, limit=10, status="delivered")] == 3 * [
         "delivered"
     ]
 
@@ -203,7 +203,7 @@ async def test_a_secret_is_changed_without_a_webhook_lost(post: PostOffice, rece
     receiver.answers = [answer(500), answer(204)]
     await post.ended_job()
     await post.deliver()
-    _, new = await post.endpoints.rotate(OWNER, endpoint_id)
+    _, new = await post.endpoints.rotate(LOCAL, endpoint_id)
     assert new != old
     await post.pass_time(hours=1)
     waited = receiver.got[-1]
@@ -222,7 +222,7 @@ async def test_what_waits_follows_its_endpoint(post: PostOffice, receiver: Recei
     endpoint_id, _ = await post.register("http://127.0.0.1:9/")
     await post.ended_job()
     await post.deliver()
-    await post.endpoints.update(OWNER, endpoint_id, {"url": receiver.url("/moved")})
+    await post.endpoints.update(LOCAL, endpoint_id, {"url": receiver.url("/moved")})
     await post.pass_time(hours=1)
     assert [request.target for request in receiver.got] == ["/moved"]
     assert (await post.only_delivery())[0].status == "delivered"
@@ -235,9 +235,9 @@ async def test_who_wants_no_more_is_told_no_more(post: PostOffice, receiver: Rec
     await post.ended_job()
     await post.deliver()
     if deleted:
-        await post.endpoints.delete(OWNER, endpoint_id)
+        await post.endpoints.delete(LOCAL, endpoint_id)
     else:
-        await post.endpoints.update(OWNER, endpoint_id, {"active": False})
+        await post.endpoints.update(LOCAL, endpoint_id, {"active": False})
     await post.ended_job()
     assert await post.pass_time(days=2) == 0
     dropped, _ = await post.only_delivery()
@@ -248,7 +248,7 @@ async def test_who_wants_no_more_is_told_no_more(post: PostOffice, receiver: Rec
     assert (await post.only_delivery())[0].status == "dropped"
     if deleted:
         return
-    await post.endpoints.update(OWNER, endpoint_id, {"active": True})
+    await post.endpoints.update(LOCAL, endpoint_id, {"active": True})
     receiver.answers = [answer(204)]
     await post.ledger.redeliver(dropped)
     await post.deliver()
@@ -266,24 +266,24 @@ async def test_what_is_on_its_way_as_its_endpoint_goes_is_written_down(
         receiver.came.clear()
         sending = asyncio.create_task(post.deliver())
         await receiver.came.wait()
-        await post.endpoints.update(OWNER, endpoint_id, {"active": False})
+        await post.endpoints.update(LOCAL, endpoint_id, {"active": False})
         await sending
-        await post.endpoints.update(OWNER, endpoint_id, {"active": True})
+        await post.endpoints.update(LOCAL, endpoint_id, {"active": True})
         assert await post.pass_time(days=1) == 0
-    told = await post.deliveries.page(OWNER, limit=10)
+    told = await post.deliveries.page(LOCAL, limit=10)
     assert [(delivery.status, len(tries)) for delivery, tries in told] == [("delivered", 1), ("dropped", 1)]
 
 
 async def test_a_test_is_sent_once_and_written_down(post: PostOffice, receiver: Receiver) -> None:
     endpoint_id, secret = await post.register(receiver.url())
     receiver.answers = [answer(500, b"oh"), answer(200, b"hello")]
-    first = await post.endpoints.ping(OWNER, endpoint_id)
+    first = await post.endpoints.ping(LOCAL, endpoint_id)
     assert (first.status, first.event, first.job_id) == ("pending", "ping", None)
     assert await post.pass_time(days=1) == 1
-    second = await post.endpoints.ping(OWNER, endpoint_id)
+    second = await post.endpoints.ping(LOCAL, endpoint_id)
     assert await post.pass_time(days=1) == 1
     for ping, status, said in ((first, "failed", "oh"), (second, "delivered", "hello")):
-        delivery, (only,) = await post.deliveries.get(OWNER, ping.id)
+        delivery, (only,) = await post.deliveries.get(LOCAL, ping.id)
         assert (delivery.status, only.answer) == (status, said)
     body = Webhook(secret).verify(receiver.got[0].body, receiver.got[0].headers)
     assert body["data"] == {"endpoint_id": endpoint_id}

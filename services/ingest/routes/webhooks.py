@@ -228,7 +228,11 @@ async def get_delivery(delivery_id: DeliveryId, parts: NamedDependency[Parts]) -
     tags=[TAG],
     summary="Send a webhook again",
     description="With the same `webhook-id` and new tries, whatever became of it before.",
-    responses={**COMMON, 404: NO_DELIVERY, 409: problem("Its endpoint is off or gone, or it was a test.")},
+    responses={
+        **COMMON,
+        404: NO_DELIVERY,
+        409: problem("Its endpoint is off or gone, or it was not about the end of a run."),
+    },
 )
 async def redeliver(delivery_id: DeliveryId, parts: NamedDependency[Parts]) -> views.DeliveryView:
     """Send a webhook again."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-Event = Literal["job_completed", "job_failed", "job_cancelled"]
-EVENTS: tuple[Event, ...] = ("job_completed", "job_failed", "job_cancelled")
+Event = Literal[
+    "job_completed", "job_failed", "job_cancelled", "budget_warning", "budget_paused", "output_expiring"
+]
+EVENTS: tuple[Event, ...] = get_args(Event)
 
 Status = Literal["pending", "delivered", "failed", "dropped"]
 """Of a delivery. `dropped`: its endpoint was switched off or deleted before it was taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text
 
+from libs.contracts.tasks import Notify
 from services.ingest.columns import JOB, KEY, SHORT, Document, Moment
 from services.ingest.tables import metadata
 from services.ingest.webhooks.records import Event
@@ -45,13 +46,17 @@ deliveries = Table(
     Column("created_at", Moment, nullable=False),
     Column("next_try_at", Moment),
     Column("ended_at", Moment),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("message", Document[Notify](Notify)),
     ForeignKeyConstraint(("job_id", "run"), ("runs.job_id", "runs.run")),
     Index(None, "owner", "id"),
     Index(None, "endpoint_id", "id"),
     Index(None, "job_id", "run"),
     Index(None, "ended_at"),
 )
-"""The endpoint may be gone, so it is no foreign key. `url` is where a delivery without one goes."""
+"""The endpoint may be gone, so it is no foreign key. `url` is where a delivery without one goes.
+
+`attempt` and `message` are those of announcements: the try under way, and what is told; no secret is in it."""
 
 delivery_attempts = Table(
     "delivery_attempts",

@@ -91,7 +91,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     webhook_id: Annotated[str, Meta(description="The header `webhook-id`: the same over all tries.")]
     event: str
     endpoint_id: Annotated[str | None, Meta(description="Null: the job's callback, or the one of the settings.")]
-    job_id: Annotated[str | None, Meta(description="Null for a test.")]
+    job_id: Annotated[str | None, Meta(description="Null where it is not about the end of a run.")]
     run: int | None
     receiver: Annotated[str, Meta(description="Scheme, host and port; the rest may hold secrets.")]
     status: Annotated[
@@ -110,7 +110,9 @@ class DeliveryLinks(msgspec.Struct, frozen=True, kw_only=True):
     """Paths on this API."""
 
     self_: Annotated[str, Meta(description="The delivery itself.")] = msgspec.field(name="self")
-    redeliver: Annotated[str | None, Meta(description="POST here to send it again; null for a test.")]
+    redeliver: Annotated[
+        str | None, Meta(description="POST here to send it again; null where it is not about the end of a run.")
+    ]
 
 
 class DeliveryDetail(DeliveryView, frozen=True, kw_only=True):

@@ -78,6 +78,27 @@ CODES: dict[str, Code] = {
         422, "The edit doesn't fit the storyboard.", "Read the storyboard again; see docs/editing.md."
     ),
     "bad_grid": Code(422, "The beat grid can't be corrected so.", "See docs/editing.md for what each one needs."),
+    # Who asks, and what they may do.
+    "unauthenticated": Code(
+        401,
+        "The request doesn't say who asks, or says it wrongly.",
+        "Send `Authorization: Bearer ...`: an access token or an API key. The command line takes BEATLOOM_API_KEY.",
+    ),
+    "operators_only": Code(403, "This is for those who run the installation.", "Ask an operator."),
+    "scope_missing": Code(
+        403, "The API key may not do this.", "Use a key with the scope that the message names, or log in."
+    ),
+    "foreign_origin": Code(
+        403,
+        "A machine without logins takes requests of its own programs and pages only.",
+        "Call it as http://127.0.0.1. Let pages in by BEATLOOM_INGEST_CORS_ORIGINS, or give users logins.",
+    ),
+    "no_operator": Code(
+        503,
+        "There is no operator who could log in.",
+        "Set BEATLOOM_INGEST_OPERATOR_EMAIL and BEATLOOM_INGEST_OPERATOR_PASSWORD, or run"
+        " `beatloom admin users create --operator`.",
+    ),
     # What is asked of what exists.
     "not_found": Code(404, "There is no such thing.", "Check the address."),
     "method_not_allowed": Code(405, "The address does not take this method.", "See the API at /schema."),

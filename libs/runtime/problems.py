@@ -59,9 +59,11 @@ def _ours(request: Request[Any, Any, Any], error: BeatloomError) -> Response[byt
     problem = problem_of(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("answered %s", error, extra={"code": error.code, "path": request.url.path})
-    headers = {}
+    headers: dict[str, str] = {}
     if isinstance(error, Retryable) and error.after is not None:
         headers["Retry-After"] = str(math.ceil(error.after))
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     return _answer(problem, headers)
 
 

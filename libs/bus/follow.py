@@ -41,7 +41,7 @@ async def follow_progress(bus: Bus, on_progress: Callable[[Progress], None]) -> 
             return
         on_progress(progress)
 
-    return await _follow(bus, subjects.PROGRESS_SUBJECTS, take)
+    return await subscribed(bus, subjects.PROGRESS_SUBJECTS, take)
 
 
 async def follow_wakes(bus: Bus, on_wake: Callable[[str], None]) -> Following:
@@ -50,10 +50,11 @@ async def follow_wakes(bus: Bus, on_wake: Callable[[str], None]) -> Following:
     async def take(message: Msg) -> None:
         on_wake(message.subject.rpartition(".")[2])
 
-    return await _follow(bus, subjects.WAKE_SUBJECTS, take)
+    return await subscribed(bus, subjects.WAKE_SUBJECTS, take)
 
 
-async def _follow(bus: Bus, subject: str, take: Callable[[Msg], Awaitable[None]]) -> Following:
+async def subscribed(bus: Bus, subject: str, take: Callable[[Msg], Awaitable[None]]) -> Following:
+    """Call `take` with each message from now on. Raises Retryable("bus_unavailable")."""
     try:
         subscription = await bus.client.subscribe(subject, cb=take)
         # nats-py sends its ping before what is buffered: only the second answer comes after the subscription.

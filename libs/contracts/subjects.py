@@ -19,6 +19,8 @@ DEAD_SUBJECTS = "beatloom.dead.*"
 MAX_DELIVERIES_ADVISORIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{TASKS}.*"
 PROGRESS_SUBJECTS = "beatloom.progress.*"
 WAKE_SUBJECTS = "beatloom.wake.*"
+POOL_QUESTION = "beatloom.pool"
+"""Where generators are asked for their GPU servers (core NATS)."""
 
 HEADER_JOB = "Beatloom-Job"
 HEADER_RUN = "Beatloom-Run"

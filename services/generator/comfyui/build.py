@@ -8,9 +8,12 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from libs.bus.asking import answer
 from libs.bus.connection import Bus
+from libs.bus.drains import Drains
 from libs.bus.handler import TaskContext
 from libs.cache import open_cache
+from libs.contracts import subjects
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.tasks import Task
 from libs.media.encoding import Quality
@@ -78,8 +81,10 @@ class ComfyLink:
                 canary=self._canary,
                 learned=learned,
                 cache=cache,
+                drains=Drains(bus),
             ) as pool,
         ):
+            telling = await answer(bus, subjects.POOL_QUESTION, pool.report)
             prompter = Prompter(pool, Leases(bus), place.pool, prices=self._prices, budget=self._budget)
             self._spoken = pool, Kept(prompter, place.store, place.pool)
             self._backend = ComfyBackend(
@@ -98,6 +103,7 @@ class ComfyLink:
                 yield
             finally:
                 self._backend = self._spoken = None
+                await telling.stop()
 
     def live(self) -> tuple[Pool, Kept]:
         """What voices and music are made with. Raises Retryable("bus_unavailable") outside of `over`."""

@@ -54,6 +54,10 @@ class Keeper:
         """Whether it may be given work."""
         return self._of(server).state is State.WORKING
 
+    def state(self, server: Server) -> State:
+        """Its standing."""
+        return self._of(server).state
+
     def failed(self, server: Server) -> None:
         """It has failed us."""
         before = self.works(server)

@@ -16,12 +16,16 @@ from typing import Any, Self
 
 import msgspec
 
+from libs.bus.drains import Drains
 from libs.bus.records import Outrun
 from libs.cache import Cache, MemoryCache
 from libs.contracts.errors import Permanent, Retryable
+from libs.contracts.pool import PoolReport
+from services.generator.comfyui.draining import Draining
 from services.generator.comfyui.keeper import Keeper
 from services.generator.comfyui.learned import Learned
 from services.generator.comfyui.members import Members
+from services.generator.comfyui.report import report_of
 from services.generator.comfyui.roster import Roster
 from services.generator.comfyui.scheduler import Assignment, Scheduler
 from services.generator.comfyui.server import Server
@@ -45,7 +49,8 @@ log = logging.getLogger(__name__)
 class Pool:
     """An async context manager; made and used in one loop. workflows: those that may be asked for.
 
-    process: any text that no other process has. canary: a workflow that needs no model.
+    process: any text that no other process has. canary: a workflow that needs no model. drains: which servers an
+    operator wants left alone; None: none.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Pool:
         canary: Workflow,
         learned: Learned | None = None,
         cache: Cache | None = None,
+        drains: Drains | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.learned = learned or Learned()
@@ -67,6 +73,8 @@ class Pool:
         self.roster.on_looked = self._looked
         self._keeper = Keeper(canary, slots, self._fit_all)
         self._slots = slots
+        self._process = process
+        self._draining = None if drains is None else Draining(drains, self._drains_changed)
         self._twins = Twins()
         self._sent_to: dict[str, str] = {}
         self._sent_at = -math.inf
@@ -76,6 +84,8 @@ class Pool:
         """Works that hold a slot, and on which server."""
         self._resident: dict[str, str] = {}
         """By server, the models of the last work that was given to it."""
+        self._given: dict[str, str] = {}
+        """The same, as the workflow with its profile."""
         self._switching: set[str] = set()
         self._epochs: dict[str, str] = {}
         """Servers that the scheduler knows, with the epoch that they had when it was told."""
@@ -89,8 +99,12 @@ class Pool:
         self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
+        if self._draining is not None:
+            await self._draining.look()
         await self.roster.__aenter__()
         self._loops = [self._start(self._dispatch(), "dispatch"), self._start(self._renew(), "slots")]
+        if self._draining is not None:
+            self._loops.append(self._start(self._draining.follow(), "drains"))
         return self
 
     async def __aexit__(
@@ -108,6 +122,21 @@ class Pool:
             raise Retryable("no_gpu_server")
         if any(loop.done() for loop in self._loops):
             raise Retryable("unexpected", "A loop of the pool has died.")
+
+    def report(self) -> PoolReport:
+        """The servers as they stand now, for operators."""
+        held = list(self._held.values())
+        servers = tuple(
+            report_of(
+                server,
+                self._keeper.state(server),
+                drained=self._is_drained(server.name),
+                ours=held.count(server.name),
+                loaded=self._given.get(server.name, ""),
+            )
+            for server in sorted(self.roster.servers.values(), key=lambda one: one.name)
+        )
+        return PoolReport(generator=self._process, waiting=len(self._scheduler), servers=servers)
 
     # What work asks for.
 
@@ -211,7 +240,11 @@ class Pool:
         if self.roster.seen and not able and not self.roster.awaited:
             raise Permanent("gpu_out_of_memory", "No server has more GPU memory.")
         self._must_not_be_alone(able)
-        others = [name for name in able - waiting.excluded if self._unfit_for(name) < FORGIVEN_S]
+        others = [
+            name
+            for name in able - waiting.excluded
+            if self._unfit_for(name) < FORGIVEN_S and not self._is_drained(name)
+        ]
         if able and waiting.excluded and not others and self._scheduler.waiting(waiting.id):
             waiting = msgspec.structs.replace(waiting, excluded=frozenset())
             self._wanted[waiting.id] = waiting, self._wanted[waiting.id][1]
@@ -220,6 +253,8 @@ class Pool:
         return waiting
 
     def _must_not_be_alone(self, able: frozenset[str]) -> None:
+        if any(map(self._is_drained, able)):  # whoever drained it lets it in again
+            return
         if min(map(self._unfit_for, able), default=time.monotonic() - self._last_fit) > self._patience_s:
             raise Retryable("no_gpu_server")
 
@@ -252,17 +287,27 @@ class Pool:
         if server.name not in self.roster.servers:
             self._twins.forget(server.name)
             self._scheduler.server_down(server.name)
-            for known in (self._epochs, self._resident, self._fit_at):
+            for known in (self._epochs, self._resident, self._given, self._fit_at):
                 known.pop(server.name, None)
             self._keeper.forget(server.name)
 
     def _fit(self, server: Server) -> None:
         """Give it work, or none, as it is now."""
-        if server.present and self._keeper.works(server) and not self._has_twin(server):
+        drained = self._is_drained(server.name)
+        if server.present and self._keeper.works(server) and not drained and not self._has_twin(server):
             self._scheduler.release(server.name)
             self._wake.set()
         else:
             self._scheduler.hold(server.name)
+
+    def _is_drained(self, name: str) -> bool:
+        """Whether it gets no new prompt since an operator said so, of any of its names."""
+        drained = frozenset() if self._draining is None else self._draining.names
+        return name in drained or any(self._twins.same(name, other) for other in drained)
+
+    def _drains_changed(self) -> None:
+        for server in list(self.roster.servers.values()):
+            self._fit(server)
 
     def _has_twin(self, server: Server) -> bool:
         """Whether it is used by another name: the first of those that are fit."""
@@ -298,7 +343,8 @@ class Pool:
             for other in self.roster.servers.values():
                 self._fit(other)
         busy = self._scheduler.busy(server.name) or server.name in self._held.values()
-        self._keeper.look(server, busy=busy)
+        if not self._is_drained(server.name):
+            self._keeper.look(server, busy=busy)
         if self._keeper.works(server):
             self._fit_at[server.name] = self._last_fit = time.monotonic()
         self._wake.set()
@@ -332,6 +378,7 @@ class Pool:
             if self._resident.get(name) != waiting.models:
                 self._resident[name] = waiting.models
                 self._switching.add(work)
+            self._given[name] = waiting.need.ability
             given.set_result(server)
         else:
             self._scheduler.ended(work, time.monotonic())

@@ -10,6 +10,7 @@ import msgspec
 
 from libs.artifacts import ArtifactStore, open_store
 from libs.bus.connection import Bus
+from libs.bus.drains import Drains
 from libs.bus.handler import TaskContext
 from libs.cache import Cache
 from libs.contracts.artifacts import Blob
@@ -108,6 +109,7 @@ async def generator(
     cache: Cache | None = None,
     price: float = 0.0,
     budget: float = 0.0,
+    drains: Drains | None = None,
 ) -> AsyncIterator[Generator]:
     """A generator over the bus and the store below `root`, with these servers."""
     async with AsyncExitStack() as stack:
@@ -127,6 +129,7 @@ async def generator(
                 canary=library.get(CANARY),
                 patience_s=patience_s,
                 cache=cache,
+                drains=drains,
             )
         )
         backend = ComfyBackend(

@@ -163,6 +163,27 @@ CODES: dict[str, Code] = {
     ),
     "conflict": Code(409, "Somebody else changed this at the same time.", "Read it again and repeat."),
     "no_video_stream": Code(422, "The file holds no moving picture.", "Give a video."),
+    # Who asks: accounts, logins, keys.
+    "bad_token": Code(401, "The token or API key is not valid, or no longer.", "Log in again, or make a new key."),
+    "token_expired": Code(
+        401, "The token or API key has expired.", "POST /api/v1/auth/refresh gives a new token; make a new key."
+    ),
+    "bad_login": Code(401, "The e-mail address or the password is wrong.", "Try again, or have it reset."),
+    "too_many_logins": Code(429, "There were too many tries.", "Wait for as long as Retry-After says."),
+    "logins_busy": Code(503, "Too many passwords are being checked.", "Try again in a few seconds."),
+    "registration_closed": Code(403, "Nobody can register here.", "Ask an operator for an account."),
+    "bad_email": Code(422, "The e-mail address is not valid.", "Send one in ASCII, as in `ada@example.com`."),
+    "weak_password": Code(422, "The password is too weak.", "Choose a longer one; a few random words do."),
+    "email_taken": Code(409, "There is a user with this e-mail address.", "Look for it in the list of users."),
+    "bad_reset_token": Code(
+        403, "The reset token is not valid, or no longer.", "It is good once, for 30 minutes: ask for a new one."
+    ),
+    "no_mail": Code(503, "The server can't send mail.", "Ask an operator; they set BEATLOOM_INGEST_SMTP_URL."),
+    "no_account": Code(409, "There are no accounts without a login.", "docs/accounts.md says how to have logins."),
+    "api_key_not_found": Code(404, "There is no such API key.", "GET /api/v1/me/api-keys lists the keys."),
+    "too_many_api_keys": Code(409, "You have 50 API keys.", "Revoke one that is not needed."),
+    "user_not_found": Code(404, "There is no such user.", "An operator's list of users has the ids."),
+    "last_operator": Code(409, "It is the last operator.", "Make another user an operator first."),
     # What a GPU server is asked to run.
     "workflow_unknown": Code(422, "There is no such workflow.", "`beatloom workflows list` shows them."),
     "workflow_invalid": Code(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -85,6 +85,51 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
             " page. Empty: none."
         ),
     ] = ()
+    registration: Annotated[
+        Literal["open", "closed"],
+        Meta(description="`open`: whoever reaches the API may register. `closed`: operators make users."),
+    ] = "closed"
+    token_s: Annotated[
+        int, Meta(ge=60, le=604_800, description="Seconds that an access token is good; 24 hours.")
+    ] = 86_400
+    login_s: Annotated[
+        int,
+        Meta(
+            ge=3600, le=31_536_000, description="Seconds after which a login ends that is not refreshed; 30 days."
+        ),
+    ] = 2_592_000
+    token_issuer: Annotated[
+        str, Meta(min_length=1, description="Who issues the tokens, as they say it; another for each installation.")
+    ] = "beatloom"
+    token_key: Annotated[
+        str,
+        Meta(
+            description="File of an RSA private key in PEM: tokens are then signed with RS256. Empty: HS256, with a key"
+            " made from BEATLOOM_SECRET_KEY."
+        ),
+    ] = ""
+    token_old_keys: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Files of RSA public keys in PEM whose tokens are still understood, after a change of key."
+        ),
+    ] = ()
+    smtp_url: Annotated[
+        str,
+        secret(
+            "Mail server for password resets: `smtp://user:password@host:587` (STARTTLS; `?tls=0` without), or"
+            " `smtps://host:465`. Empty: no mail."
+        ),
+    ] = ""
+    mail_from: Annotated[str, Meta(description="Sender of mails.")] = "beatloom@localhost"
+    reset_page: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s?#]+)?$",
+            description="Web page where a new password is set: mails lead to it, with `#token=...` at the end. Empty:"
+            " the mail says how it goes with curl.",
+        ),
+    ] = ""
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0

@@ -1,0 +1,149 @@
+"""Accounts: who is behind a token or a key, and everything that people do with their account."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from libs.contracts.errors import Permanent, Retryable
+from services.ingest.access.account_tables import api_keys, sessions, users
+from services.ingest.access.callers import Caller, Role, Scope
+from services.ingest.access.passwords import Passwords, check_password
+from services.ingest.access.people import OPERATOR, add_user, count_operators, email_of, new_user
+from services.ingest.access.records import KeyScope, User
+from services.ingest.access.tokens import Claims, Tokens
+from services.ingest.database import Database
+
+log = logging.getLogger(__name__)
+
+KEY_PREFIX = "bl_"
+NOTED_EVERY = timedelta(minutes=1)
+"""How often the use of a key is written down."""
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger says of a key."""
+
+    id: str
+    owner: str
+    role: Role
+    scopes: tuple[KeyScope, ...]
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class Accounts:
+    """All users. Errors of a database that is away are `Retryable("ledger_unavailable")`."""
+
+    def __init__(
+        self, database: Database, tokens: Tokens, passwords: Passwords, *, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._passwords = passwords
+        self._clock = clock
+        self._used: dict[str, datetime] = {}
+        self._noting: set[asyncio.Task[None]] = set()
+
+    async def authenticate(self, bearer: str) -> Caller:
+        """Who is behind what a request says after `Authorization: Bearer`: an access token or an API key.
+
+        Asked of the ledger each time, so that what was revoked is refused at once. The address is left empty.
+        Raises Permanent: bad_token, token_expired.
+        """
+        if bearer.startswith(KEY_PREFIX):
+            return await self._of_key(bearer)
+        claims = self._tokens.read(bearer, self._clock())
+        role = await self._database.look(_role_of_session, claims)
+        if role is None:
+            raise Permanent("bad_token")
+        return Caller(owner=claims.sub, role=role, means="token", scopes=_SCOPES[role])
+
+    async def has_operator(self) -> bool:
+        """Whether there is an operator who can log in."""
+        async with self._database.read() as connection:
+            return await count_operators(connection) > 0
+
+    async def create_user(self, by: Caller, email: str, password: str, role: Role = "user") -> User:
+        """Make a user; of the right to do so the caller has been asked.
+
+        Raises Permanent: bad_email, weak_password, email_taken; Retryable("logins_busy").
+        """
+        user = new_user(email_of(email), role, self._clock())
+        check_password(password, user.email)
+        hashed = await self._passwords.hash(password)
+        await self._database.transact(lambda connection: add_user(self._database, connection, by, user, hashed))
+        return user
+
+    async def aclose(self) -> None:
+        """Write down what is still to be."""
+        await asyncio.gather(*self._noting, return_exceptions=True)
+
+    async def _of_key(self, key: str) -> Caller:
+        now = self._clock()
+        known = await self._database.look(_known_key, hashlib.sha256(key.encode()).hexdigest())
+        if known is None:
+            raise Permanent("bad_token")
+        if known.expires_at is not None and known.expires_at <= now:
+            raise Permanent("token_expired")
+        self._note_use(known, now)
+        scopes: frozenset[Scope] = frozenset(known.scopes)
+        acts_as = OPERATOR if known.role == OPERATOR and "admin" in scopes else "user"
+        return Caller(
+            owner=known.owner, role=acts_as, means="key", scopes=scopes & _SCOPES[acts_as], key_id=known.id
+        )
+
+    def _note_use(self, known: _Known, now: datetime) -> None:
+        noted = max(known.last_used_at or _NEVER, self._used.get(known.id, _NEVER))
+        if now - noted < NOTED_EVERY:
+            return
+        self._used = {key: at for key, at in self._used.items() if now - at < NOTED_EVERY} | {known.id: now}
+        task = asyncio.create_task(self._write_use(known.id, now))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _write_use(self, key_id: str, now: datetime) -> None:
+        c = api_keys.c
+        query = sa.update(api_keys).where(c.id == key_id, sa.or_(c.last_used_at.is_(None), c.last_used_at < now))
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(query.values(last_used_at=now))
+        except Retryable as error:
+            log.info("the use of a key is not written down: %s", error)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_SCOPES: dict[Role, frozenset[Scope]] = {
+    "user": frozenset({"read", "write", "account"}),
+    "operator": frozenset({"read", "write", "account", "admin"}),
+}
+"""What a role may do."""
+
+
+def _role_of_session(connection: sa.Connection, claims: Claims) -> Role | None:
+    """The role of the user of a login that still stands."""
+    query = (
+        sa.select(users.c.role)
+        .join(sessions, sessions.c.owner == users.c.id)
+        .where(sessions.c.id == claims.sid, users.c.id == claims.sub, users.c.enabled.is_(True))
+    )
+    role: Role | None = connection.execute(query).scalar_one_or_none()
+    return role
+
+
+def _known_key(connection: sa.Connection, digest: str) -> _Known | None:
+    c = api_keys.c
+    query = (
+        sa.select(c.id, c.owner, users.c.role, c.scopes, c.expires_at, c.last_used_at)
+        .join(users, users.c.id == c.owner)
+        .where(c.digest == digest, users.c.enabled.is_(True))
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _Known(**row)

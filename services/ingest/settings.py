@@ -8,6 +8,9 @@ from msgspec import Meta
 
 from libs.runtime.settings import Port, Settings, Shared, secret
 
+Rate = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}/([1-9][0-9]{0,3} ?)?(second|minute|hour|day)s?)$")]
+"""How often, as in `5/hour` or `20/10 minutes`; 0: no limit."""
+
 
 class IngestSettings(Settings, frozen=True, kw_only=True):
     """How the front door and the ledger run."""
@@ -89,7 +92,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         Literal["open", "closed"],
         Meta(description="`open`: whoever reaches the API may register. `closed`: operators make users."),
     ] = "closed"
-    token_s: Annotated[
+    jwt_s: Annotated[
         int, Meta(ge=60, le=604_800, description="Seconds that an access token is good; 24 hours.")
     ] = 86_400
     login_s: Annotated[
@@ -98,17 +101,17 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
             ge=3600, le=31_536_000, description="Seconds after which a login ends that is not refreshed; 30 days."
         ),
     ] = 2_592_000
-    token_issuer: Annotated[
+    jwt_issuer: Annotated[
         str, Meta(min_length=1, description="Who issues the tokens, as they say it; another for each installation.")
     ] = "beatloom"
-    token_key: Annotated[
+    jwt_key: Annotated[
         str,
         Meta(
-            description="File of an RSA private key in PEM: tokens are then signed with RS256. Empty: HS256, with a key"
-            " made from BEATLOOM_SECRET_KEY."
+            description="File of an RSA private key in PEM: tokens are then signed with RS256. Empty: HS256, with a"
+            " key made from BEATLOOM_SECRET_KEY."
         ),
     ] = ""
-    token_old_keys: Annotated[
+    jwt_old_keys: Annotated[
         tuple[str, ...],
         Meta(
             description="Files of RSA public keys in PEM whose tokens are still understood, after a change of key."
@@ -126,10 +129,54 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^(https?://[^\s?#]+)?$",
-            description="Web page where a new password is set: mails lead to it, with `#token=...` at the end. Empty:"
-            " the mail says how it goes with curl.",
+            description="Web page where a new password is set: mails lead to it, with `#token=...` at the end."
+            " Empty: the mail says how it goes with curl.",
         ),
     ] = ""
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0
+    limit_orders: Annotated[
+        Rate,
+        Meta(
+            description="Whole videos that a user may order, as in `5/hour` or `20/10 minutes`; 0: as many as they"
+            " like. This and the other limits hold where there is a login; see docs/limits.md.",
+        ),
+    ] = "5/hour"
+    limit_renders: Annotated[
+        Rate, Meta(description="Takes, storyboards and exports that a user may order; 0: no limit.")
+    ] = "60/hour"
+    limit_reads: Annotated[Rate, Meta(description="Requests of a user that only look; 0: no limit.")] = (
+        "1200/minute"
+    )
+    limit_writes: Annotated[
+        Rate, Meta(description="Requests of a user that order or change something; 0: no limit.")
+    ] = "240/minute"
+    limit_uploads: Annotated[Rate, Meta(description="Files that a user may send by themselves; 0: no limit.")] = (
+        "120/hour"
+    )
+    limit_login: Annotated[Rate, Meta(description="Requests from one address about logging in; 0: no limit.")] = (
+        "30/minute"
+    )
+    jobs_at_once: Annotated[
+        int | None,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Jobs of one user that run at once; the others wait for their turn. 0: as many as there"
+            " are. Empty: 3 where there is a login, else as many as there are.",
+        ),
+    ] = None
+    jobs_in_all: Annotated[
+        int,
+        Meta(ge=0, le=100_000, description="Jobs of all users together that run at once; 0: as many as there are."),
+    ] = 0
+    clips_at_once: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="Stills and clips of one job that workers may have before them, so that those of other"
+            " users come in between; more than there are GPU servers. 0: all.",
+        ),
+    ] = 32

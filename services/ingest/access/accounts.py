@@ -63,7 +63,7 @@ class Accounts:
         role = await self._database.look(_role_of_session, claims)
         if role is None:
             raise Permanent("bad_token")
-        return Caller(owner=claims.sub, role=role, means="token", scopes=_SCOPES[role])
+        return Caller(owner=claims.sub, role=role, means="token", scopes=_SCOPES[role], session_id=claims.sid)
 
     async def has_operator(self) -> bool:
         """Whether there is an operator who can log in."""

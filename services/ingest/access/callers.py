@@ -28,6 +28,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope] = frozenset()
     key_id: str = ""
     """The API key that was used."""
+    session_id: str = ""
+    """The login that was used."""
     address: str = ""
     """The network address that the request came from, for limits and the audit log."""
 

@@ -19,13 +19,13 @@ def open_accounts(
 ) -> Accounts:
     """The accounts of an installation. Reads the key files. Raises Permanent("bad_setting")."""
     tokens = Tokens(
-        signer_of(settings, keyring), issuer=settings.token_issuer, lasts=timedelta(seconds=settings.token_s)
+        signer_of(settings, keyring), issuer=settings.jwt_issuer, lasts=timedelta(seconds=settings.jwt_s)
     )
     return Accounts(database, tokens, Passwords(), clock=clock)
 
 
 def signer_of(settings: IngestSettings, keyring: Keyring) -> Signer:
     """What the settings want tokens to be signed with. Raises Permanent("bad_setting")."""
-    if settings.token_key:
-        return rsa_signer(Path(settings.token_key), [Path(name) for name in settings.token_old_keys])
+    if settings.jwt_key:
+        return rsa_signer(Path(settings.jwt_key), [Path(name) for name in settings.jwt_old_keys])
     return shared_signer(keyring)

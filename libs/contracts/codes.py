@@ -184,6 +184,10 @@ CODES: dict[str, Code] = {
     "too_many_api_keys": Code(409, "You have 50 API keys.", "Revoke one that is not needed."),
     "user_not_found": Code(404, "There is no such user.", "An operator's list of users has the ids."),
     "last_operator": Code(409, "It is the last operator.", "Make another user an operator first."),
+    # How much, and how often.
+    "rate_limited": Code(
+        429, "That was done too often.", "Wait for as long as Retry-After says; see docs/limits.md."
+    ),
     # What a GPU server is asked to run.
     "workflow_unknown": Code(422, "There is no such workflow.", "`beatloom workflows list` shows them."),
     "workflow_invalid": Code(
@@ -258,6 +262,11 @@ CODES: dict[str, Code] = {
         "Check the servers with `beatloom workflows check`, then retry: what was made is used again.",
     ),
     "gpu_bad_output": Code(500, "What the server made is of no use.", "It is tried again with another seed."),
+    # What those who run the installation do.
+    "intake_paused": Code(
+        503, "No new orders are taken for now.", "Send it again after Retry-After; what is under way goes on."
+    ),
+    "server_not_drained": Code(404, "This GPU server is not drained.", "GET /api/v1/admin/pool lists the servers."),
     # What is missing on the machine.
     "tool_missing": Code(500, "A tool is missing on this machine.", "Run `beatloom doctor`."),
     "data_dir_in_use": Code(409, "Another process uses this data directory.", "Stop it, or choose another one."),

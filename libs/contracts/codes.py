@@ -267,6 +267,17 @@ CODES: dict[str, Code] = {
         503, "No new orders are taken for now.", "Send it again after Retry-After; what is under way goes on."
     ),
     "server_not_drained": Code(404, "This GPU server is not drained.", "GET /api/v1/admin/pool lists the servers."),
+    # What users take away, and what they delete.
+    "data_export_not_found": Code(404, "There is no such data export.", "GET /api/v1/me/exports lists yours."),
+    "data_export_not_ready": Code(409, "The data export is not ready.", "Look at it again in a while."),
+    "data_export_expired": Code(410, "The data export has expired.", "Ask for a new one: POST /api/v1/me/export."),
+    "too_many_data_exports": Code(409, "You have 5 data exports.", "Delete one that is not needed."),
+    "deletion_not_found": Code(404, "There is no such deletion.", "Its address was told when it was asked for."),
+    "deletion_not_confirmed": Code(
+        409,
+        "What would be deleted is not what was confirmed.",
+        "Look at GET /api/v1/me/deletion again, and send its `confirm`.",
+    ),
     # What is missing on the machine.
     "tool_missing": Code(500, "A tool is missing on this machine.", "Run `beatloom doctor`."),
     "data_dir_in_use": Code(409, "Another process uses this data directory.", "Stop it, or choose another one."),

@@ -50,6 +50,11 @@ def problem_of(error: BeatloomError) -> Problem:
     return _problem(error.code, error.entry.status, detail=error.message, hint=error.hint)
 
 
+def answer_of(error: BeatloomError, headers: dict[str, str]) -> Response[bytes]:
+    """The answer to a request that an error of ours ended."""
+    return _answer(problem_of(error), headers)
+
+
 def exception_handlers() -> ExceptionHandlersMap:
     """How every exception becomes an answer."""
     return {BeatloomError: _ours, HTTPException: _of_http, RecursionError: _too_deep, Exception: _unknown}

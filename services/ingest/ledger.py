@@ -23,6 +23,7 @@ from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.ids import new_id
+from services.ingest.keeping.references import note_use, refer
 from services.ingest.projects.board import read_basis, refuse_outdated
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
 from services.ingest.rows import (
@@ -31,7 +32,6 @@ from services.ingest.rows import (
     insert_fact,
     load_run,
     lock_job,
-    refer,
     write_change,
 )
 from services.ingest.state import Brief, RunState, Told
@@ -229,9 +229,7 @@ class Ledger:
         """
         job_id, run = delivery.job_id, delivery.run
         if job_id is None or run is None:
-            raise Permanent(
-                "conflict", "Only what tells of a run's end is sent again."
-            )
+            raise Permanent("conflict", "Only what tells of a run's end is sent again.")
 
         async def change(connection: AsyncConnection) -> None:
             job, _ = await self._current(connection, job_id)
@@ -334,6 +332,7 @@ class Ledger:
         first: list[Decision] | None = None,
     ) -> None:
         """Put a run in, with its first tasks. `first`: what has to be said besides."""
+        await note_use(connection, job.project_id, now)
         values = {"job_id": job.id, "run": run, "state": State.QUEUED.value, "created_at": now}
         await connection.execute(sa.insert(t.runs).values(**values, notices=(), scenes_total=0, scenes_done=0))
         state = RunState(brief=brief, run=run, opened_at=now)
@@ -409,6 +408,7 @@ class Ledger:
             "told": told,
             "created_at": now,
             "updated_at": now,
+            "last_used": now,
         }
         await connection.execute(sa.insert(t.projects).values(**project))
         return str(project["id"])

@@ -18,11 +18,12 @@ from services.ingest import tables as t
 from services.ingest.apply import apply, record_given_up, record_order
 from services.ingest.database import Database
 from services.ingest.decide import Decision, GiveUp, Order
+from services.ingest.keeping.references import note_use, refer
 from services.ingest.narration import narrate
 from services.ingest.projects.board import made_of, offer_take, sum_up_project
 from services.ingest.projects.events import ExportReady, ProjectEvent, TakeReady, job_news
 from services.ingest.projects.telling import tell
-from services.ingest.state import Brief, Given, NarratedFiles, Ordered, RunState, blobs_in, kind_of, scene_of
+from services.ingest.state import Brief, Given, NarratedFiles, Ordered, RunState, kind_of, scene_of
 from services.ingest.webhooks.rows import load_targets
 from services.ingest.webhooks.tries import note_tries
 
@@ -128,6 +129,7 @@ async def write_change(
     after, current = change.after, change.after.run == job.run
     if after.ending is not None and (change.before is None or change.before.ending is None):
         await _withdraw_tasks(connection, after)
+        await note_use(connection, job.project_id, now)
     own = [decision for decision in change.decided if isinstance(decision, Fact)]
     for fact in own:
         await insert_fact(database, connection, fact, now)
@@ -176,15 +178,6 @@ async def bump_version(connection: AsyncConnection, job: JobRow, values: dict[st
     query = sa.update(t.jobs).where(t.jobs.c.id == job.id, t.jobs.c.version == job.version).values(**values)
     if (await connection.execute(query)).rowcount != 1:
         raise Retryable("conflict")
-
-
-async def refer(
-    database: Database, connection: AsyncConnection, project_id: str, body: object, now: datetime
-) -> None:
-    """Note that the project refers to every blob in `body`, so that the sweeper keeps it."""
-    digests = dict.fromkeys(blob.sha256 for blob in blobs_in(body))
-    rows = [{"sha256": digest, "project_id": project_id, "created_at": now} for digest in digests]
-    await database.insert_new(connection, t.references, rows)
 
 
 async def _withdraw_tasks(connection: AsyncConnection, state: RunState) -> None:

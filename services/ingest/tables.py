@@ -61,9 +61,10 @@ projects = Table(
     Column("updated_at", Moment),
     Column("last_event", Integer, nullable=False, server_default="0"),
     Column("told", Document[Told](Told)),
+    Column("last_used", Moment),
 )
 """Until there is a song its name is "" and its duration 0. The version counts what people change: a client that
-writes says which one it has seen."""
+writes says which one it has seen. `last_used` is when it was ordered over, edited, or opened at last."""
 
 jobs = Table(
     "jobs",
@@ -233,8 +234,16 @@ references = Table(
     Column("sha256", DIGEST),
     Column("project_id", JOB, ForeignKey("projects.id")),
     Column("created_at", Moment, nullable=False),
+    Column("reason", SHORT, nullable=False, server_default="work"),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("warned_at", Moment),
+    Column("let_go_at", Moment),
     PrimaryKeyConstraint("sha256", "project_id"),
+    Index(None, "project_id"),
+    Index(None, "reason", "created_at"),
 )
+"""`reason` says how long a blob is kept, `warned_at` when its owner was told that it will go, `let_go_at` since
+when it may. A row that was let go stays, so that people can be told."""
 
 outbox = Table(
     "outbox",

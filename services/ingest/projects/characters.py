@@ -17,11 +17,11 @@ from libs.contracts.errors import Permanent
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.ids import new_id
+from services.ingest.keeping.references import refer
 from services.ingest.ledger import utc_now
 from services.ingest.projects.events import CharactersChanged
 from services.ingest.projects.store import bump, read_project
 from services.ingest.projects.tables import characters
-from services.ingest.rows import refer
 
 MOST = 20
 """Characters of one project."""
@@ -80,7 +80,7 @@ class Characters:
             own = {"id": character_id, "project_id": self._project_id, "owner": self._owner, "created_at": now}
             row = {"description": "", "bible": Bible(), "picture": None, "primary": False, **values, **own}
             await connection.execute(sa.insert(characters).values(**row, updated_at=now))
-            await refer(self._database, connection, self._project_id, tuple(values.values()), now)
+            await refer(self._database, connection, self._project_id, tuple(values.values()), now, reason="source")
 
         await self._database.transact(work)
         return await self.get(character_id)
@@ -94,7 +94,7 @@ class Characters:
             query = sa.update(characters).where(self._this(character_id)).values(**values, updated_at=now)
             if (await connection.execute(query)).rowcount != 1:
                 raise Permanent("character_not_found")
-            await refer(self._database, connection, self._project_id, tuple(values.values()), now)
+            await refer(self._database, connection, self._project_id, tuple(values.values()), now, reason="source")
 
         await self._database.transact(work)
         return await self.get(character_id)

@@ -23,6 +23,7 @@ from libs.storyboard.grid import Correction, correct
 from libs.storyboard.snap import grid_of
 from libs.storyboard.takes import Reason
 from services.ingest.database import Database
+from services.ingest.keeping.references import refer
 from services.ingest.ledger import utc_now
 from services.ingest.projects.board import refuse_planning, write_scenes
 from services.ingest.projects.characters import read_characters
@@ -38,7 +39,6 @@ from services.ingest.projects.opened import (
 )
 from services.ingest.projects.records import Project
 from services.ingest.projects.store import bump, read_project
-from services.ingest.rows import refer
 
 Cuts = Literal["follow", "stay"]
 

@@ -17,12 +17,12 @@ from libs.contracts.projects import ProjectSettings
 from services.ingest import tables as t
 from services.ingest.database import Database, note_change
 from services.ingest.ids import new_id
+from services.ingest.keeping.references import refer
 from services.ingest.ledger import utc_now
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged
 from services.ingest.projects.records import NewProject, Project, ProjectEventRow, Spent
 from services.ingest.projects.tables import project_events
 from services.ingest.projects.telling import tell
-from services.ingest.rows import refer
 from services.ingest.schema import metadata
 
 
@@ -47,9 +47,9 @@ class Projects:
         async def work(connection: AsyncConnection) -> None:
             now = self._clock()
             values = {**msgspec.structs.asdict(new), "id": project_id, "created_at": now, "updated_at": now}
-            values["settings"] = new.settings
+            values |= {"settings": new.settings, "last_used": now}
             await connection.execute(sa.insert(t.projects).values(**values))
-            await refer(self._database, connection, project_id, new, now)
+            await refer(self._database, connection, project_id, new, now, reason="source")
 
         await self._database.transact(work)
         return await self.get(new.owner, project_id)
@@ -98,7 +98,7 @@ class Projects:
             await bump(connection, owner, project_id, version, values, now=now)
             if {"storyboard", "analysis"} & values.keys():
                 await tell(connection, project_id, [ScenesChanged(at=now)], now)
-            await refer(self._database, connection, project_id, tuple(values.values()), now)
+            await refer(self._database, connection, project_id, tuple(values.values()), now, reason="source")
             return await read_project(connection, owner, project_id)
 
         return await self._database.transact(work)
@@ -162,7 +162,7 @@ async def bump(
     """
     c = t.projects.c
     query = sa.update(t.projects).where(c.id == project_id, c.owner == owner, c.version == version)
-    query = query.values(**values, version=version + 1, updated_at=now)
+    query = query.values(**values, version=version + 1, updated_at=now, last_used=now)
     if (await connection.execute(query)).rowcount != 1:
         await read_project(connection, owner, project_id)
         raise Permanent("version_conflict")

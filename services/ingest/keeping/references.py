@@ -1,0 +1,88 @@
+"""What projects refer to: noted in the transaction that calls for it, so that the sweeper keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.errors import Permanent
+from services.ingest import tables as t
+from services.ingest.columns import Moment
+from services.ingest.database import Database
+from services.ingest.keeping.reasons import REASONS, Reason, noted_in
+
+GRACE = timedelta(hours=1)
+"""How long bytes stay after their last reference was let go: a task that has just found them can still refer to
+them."""
+ROWS = 200
+"""References that are written, or digests that are looked up, at once."""
+
+
+async def refer(
+    database: Database,
+    connection: AsyncConnection,
+    project_id: str,
+    body: object,
+    now: datetime,
+    *,
+    reason: Reason = "work",
+) -> None:
+    """Note that the project refers to every blob in `body`. What was let go is referred to again, and a finished
+    file that is made again is as new. reason: of blobs whose place in the body tells none."""
+    build: Any = postgresql.insert if database.locks_rows else sqlite.insert
+    rows = [{**noted._asdict(), "project_id": project_id, "created_at": now} for noted in noted_in(body, reason)]
+    c = t.references.c
+    for start in range(0, len(rows), ROWS):
+        query = build(t.references).values(rows[start : start + ROWS])
+        new = query.excluded
+        made_again = (c.reason == "output") & (new.reason == "output") & (c.created_at < new.created_at)
+        longer = _rank(new.reason) < _rank(c.reason)
+        query = query.on_conflict_do_update(
+            index_elements=[c.sha256, c.project_id],
+            set_={
+                "reason": sa.case((longer, new.reason), else_=c.reason),
+                "size": new.size,
+                "created_at": sa.case((made_again, new.created_at), else_=c.created_at),
+                "warned_at": None,
+                "let_go_at": None,
+            },
+            where=c.let_go_at.is_not(None) | longer | made_again,
+        )
+        await connection.execute(query)
+
+
+def referred_to(now: datetime) -> sa.ColumnElement[bool]:
+    """Whether a reference still keeps its blob."""
+    c = t.references.c
+    return c.let_go_at.is_(None) | (c.let_go_at > now - GRACE)
+
+
+async def refuse_gone(
+    connection: AsyncConnection, project_id: str, digests: Collection[str], now: datetime
+) -> None:
+    """Raises Permanent("gone") when any of these files of a project, which nobody can make again, were removed."""
+    c = t.references.c
+    query = sa.select(sa.func.count(), sa.func.max(c.let_go_at, type_=Moment())).where(
+        c.project_id == project_id, c.sha256.in_(digests), ~referred_to(now)
+    )
+    count, at = (await connection.execute(query)).one()
+    if count:
+        told = (
+            f"{count} of the files that were sent for it are removed since {at:%d %B %Y}: nobody used the project."
+        )
+        raise Permanent("gone", told, hint="Send them again: PATCH the project with new uploads, then order anew.")
+
+
+def _rank(reason: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+    return sa.case({name: number for number, name in enumerate(REASONS)}, value=reason, else_=len(REASONS))
+
+
+async def note_use(connection: AsyncConnection, project_id: str, now: datetime) -> None:
+    """The project is used: what was sent for it is kept for longer."""
+    c = t.projects.c
+    await connection.execute(sa.update(t.projects).where(c.id == project_id).values(last_used=now))

@@ -21,6 +21,7 @@ from libs.runtime.workplace import Workplace
 from libs.seal import Keyring
 from libs.seal.addresses import Addresses
 from libs.telemetry.metrics import BusMetrics, LedgerMetrics, WorkMetrics
+from services.ingest.access.declared import check_routes
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
@@ -108,6 +109,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     bus=bus,
                     pool=place.pool,
                     scratch=place.scratch,
+                    origins=settings.cors_origins,
                     callback_allow=settings.callback_allow,
                     desk=desk,
                     endpoints=endpoints,
@@ -131,7 +133,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
         for one in running:
             await one.check()
 
-    return service_app(
+    app = service_app(
         NAME,
         route_handlers=front.routers(),
         checks={
@@ -147,6 +149,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
         openapi=openapi(_version()),
         cors=cors(settings.cors_origins),
     )
+    check_routes(app, front.gate)
+    return app
 
 
 def standing_of(settings: IngestSettings) -> Standing | None:

@@ -16,7 +16,8 @@ from libs.contracts.errors import Retryable
 from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.ingest.access.gate import caller_of, gate
+from services.ingest.access.gate import Authenticates, Door, Guard, caller_of, gate_at
+from services.ingest.access.ownership import Owners
 from services.ingest.ledger import Ledger
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard
@@ -56,6 +57,8 @@ class Front:
     def __init__(self) -> None:
         self.hub = Hub(ProgressBoard())
         self._parts: Parts | None = None
+        self._door: Door | None = None
+        self.gate: Guard = gate_at(self._open_door)
 
     def routers(self) -> list[Router]:
         """All routes of /api/v1, and those of n8n's contract at the root as well, where older flows call them."""
@@ -69,7 +72,7 @@ class Front:
             "/",
             route_handlers=orchestrate.HANDLERS,
             dependencies=dependencies,
-            guards=[gate],
+            guards=[self.gate],
             include_in_schema=False,
         )
         whole = Router(
@@ -92,7 +95,7 @@ class Front:
                 *orchestrate.HANDLERS,
             ],
             dependencies=dependencies,
-            guards=[gate],
+            guards=[self.gate],
         )
         return [whole, older]
 
@@ -100,6 +103,11 @@ class Front:
         if self._parts is None:
             raise Retryable("ledger_unavailable", "The service is starting or stopping.")
         return self._parts
+
+    def _open_door(self) -> Door:
+        if self._door is None:
+            raise Retryable("ledger_unavailable", "The service is starting or stopping.")
+        return self._door
 
     def stop_streams(self) -> None:
         """End all event streams, as a stop begins: they would keep the server up."""
@@ -118,9 +126,14 @@ class Front:
         endpoints: Endpoints,
         deliveries: Deliveries,
         published: Published,
+        accounts: Authenticates | None = None,
+        origins: Collection[str] = (),
         callback_allow: Collection[str] = (ANY_HOST,),
     ) -> AsyncIterator[None]:
-        """Serve with these parts until the end: follows wakes and progress. The scratch must be open."""
+        """Serve with these parts until the end: follows wakes and progress. The scratch must be open.
+
+        accounts: who is behind a token; None for a machine without logins. origins: of pages that may call that.
+        """
         async with AsyncExitStack() as stack:
             for following in (
                 await follow_wakes(bus, self.hub.woken),
@@ -142,8 +155,9 @@ class Front:
                 published,
                 Documents(store),
             )
+            self._door = Door(desk.database, Owners(desk.database), published, accounts, origins)
             try:
                 yield
             finally:
-                self._parts = None
+                self._parts = self._door = None
                 self.hub.close()

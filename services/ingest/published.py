@@ -9,7 +9,7 @@ from typing import NamedTuple
 from libs.artifacts.presign import Grant
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.artifacts import Blob
-from libs.seal.addresses import EXPIRES, PUT, SIGNATURE, Addresses
+from libs.seal.addresses import EXPIRES, GET, PUT, SIGNATURE, Addresses
 from services.ingest.names import content_disposition
 
 
@@ -82,23 +82,15 @@ class Published:
             found = self._store.presigned(grant, endpoint=self._s3_url)
             if found is not None:
                 return Link(found, until)
-        signed = self._addresses.sign(path, until, method=PUT, bound=_bound(size, media_type))
+        signed = self._addresses.sign(path, until, method=PUT, bound=bound_to(size, media_type))
         return Link(self._public_url + signed, until)
 
-    def check(self, path: str, expires: str, signature: str) -> None:
-        """Return when it is not signed, or rightly so. Raises Permanent: bad_signature, link_expired."""
-        if expires or signature:
-            self._addresses.check(path, _query(expires, signature), self._clock())
-
-    def check_put(self, path: str, expires: str, signature: str, *, size: int, media_type: str) -> None:
-        """Return for an address that was made for a PUT of just that. Raises as `check`."""
-        query = _query(expires, signature)
-        self._addresses.check(path, query, self._clock(), method=PUT, bound=_bound(size, media_type))
+    def check(self, path: str, expires: str, signature: str, *, method: str = GET, bound: str = "") -> None:
+        """Return when a path is rightly signed. Raises Permanent: bad_signature, link_expired."""
+        query = {EXPIRES: expires, SIGNATURE: signature}
+        self._addresses.check(path, query, self._clock(), method=method, bound=bound)
 
 
-def _query(expires: str, signature: str) -> dict[str, str]:
-    return {EXPIRES: expires, SIGNATURE: signature}
-
-
-def _bound(size: int, media_type: str) -> str:
+def bound_to(size: int, media_type: str) -> str:
+    """What an address for a PUT stands for besides its path."""
     return f"{size} {media_type}"

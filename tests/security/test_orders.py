@@ -156,7 +156,7 @@ async def test_names_and_types_break_no_header(api: Api) -> None:
     for key in ("a\tb", "é", "a b"):
         answer_ = await raw(
             api,
-            f"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIdempotency-Key: {key}\r\n"
+            f"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: {key}\r\n"
             "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode(),
         )
         assert answer_.startswith(b"HTTP/1.1 400"), key

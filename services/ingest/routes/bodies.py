@@ -19,6 +19,7 @@ DRAIN_SECONDS = 3.0
 
 Expires = Annotated[str, QueryParameter(description="Of a signed address.")]
 Signature = Annotated[str, QueryParameter(description="Of a signed address.")]
+"""Routes take these only to tell of them at /schema: it is the gate that checks them."""
 
 AnyRequest = Request[object, object, AppState]
 

@@ -20,6 +20,7 @@ Token = Annotated[str, PathParameter(description="The dead letter's id in base64
 
 @get(
     "/dead",
+    access="operator",
     operation_id="listDeadLetters",
     tags=[TAG],
     summary="List the dead letters",
@@ -42,6 +43,7 @@ async def list_dead(
 
 @get(
     "/dead/{token:str}",
+    access="operator",
     operation_id="getDeadLetter",
     tags=[TAG],
     summary="Look at a dead letter",
@@ -56,6 +58,7 @@ async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadVie
 @post(
     "/dead/{token:str}/replay",
     status_code=202,
+    access="operator",
     operation_id="replayDeadLetter",
     tags=[TAG],
     summary="Replay a dead letter",
@@ -74,6 +77,7 @@ async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunO
 
 @delete(
     "/dead/{token:str}",
+    access="operator",
     operation_id="dropDeadLetter",
     tags=[TAG],
     summary="Drop a dead letter",

@@ -172,6 +172,7 @@ async def list_exports(
 @route(
     "/projects/{project_id:str}/exports/{export_id:int}/download",
     http_method=["GET", "HEAD"],
+    access="signed",
     operation_id=operation_name("Export"),
     tags=[TAG],
     summary="Download one of the project's videos",
@@ -188,7 +189,6 @@ async def get_export(
     signature: Signature = "",
 ) -> Response[bytes]:
     """Download one of the project's videos."""
-    parts.published.check(f"/api/v1/projects/{project_id}/exports/{export_id}/download", expires, signature)
     row = await _export(parts, project_id, export_id)
     video: Blob = row.video
     return await send(request, parts.store, video, f"{stem(row.song_name)}.mp4")

@@ -15,7 +15,6 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.errors import InputMissing, Permanent
 from libs.contracts.jobs import State
 from services.ingest import ranges, views
-from services.ingest.events import download_path, files_path
 from services.ingest.names import content_disposition
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature
@@ -76,6 +75,7 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
 @route(
     "/jobs/{job_id:str}/download",
     http_method=["GET", "HEAD"],
+    access="signed",
     operation_id=operation_name("Video"),
     tags=[TAG],
     summary="Download the video",
@@ -94,7 +94,6 @@ async def download(
     signature: Signature = "",
 ) -> Response[bytes]:
     """Download the video."""
-    parts.published.check(download_path(job_id_of(job_id)), expires, signature)
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     if snapshot.state is not State.COMPLETED or snapshot.video is None:
         percent = parts.hub.board.live(snapshot, now()).percent
@@ -118,6 +117,7 @@ async def list_files(job_id: JobId, parts: NamedDependency[Parts]) -> views.File
 @route(
     "/jobs/{job_id:str}/files/{name:path}",
     http_method=["GET", "HEAD"],
+    access="signed",
     operation_id=operation_name("File"),
     tags=[TAG],
     summary="Download one of a job's files",
@@ -136,8 +136,7 @@ async def get_file(
 ) -> Response[bytes]:
     """Download one of a job's files."""
     wanted = name.removeprefix("/")
-    parts.published.check(f"{files_path(job_id_of(job_id))}/{wanted}", expires, signature)
-    snapshot = await parts.ledger.snapshot(job_id)
+    snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     blob = views.files_of(snapshot).get(wanted)
     if blob is None:
         raise Permanent("not_found", "The job has no such file, or not yet.")

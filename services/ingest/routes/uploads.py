@@ -124,6 +124,8 @@ async def presign_upload(data: JSONBody[presign.Announcement], parts: NamedDepen
     "/uploads/{upload_id:str}/content",
     status_code=204,
     request_max_body_size=None,
+    access="link",
+    bound=presign.announced,
     operation_id="putUpload",
     operation_class=reads(raw_body()),
     tags=[TAG],
@@ -150,13 +152,6 @@ async def put_upload(
     """Send the bytes of an announced file."""
     async with body_of(request) as body:
         upload = await find(parts.desk, parts.owner, upload_id_of(upload_id))
-        parts.published.check_put(
-            content_path(upload.id),
-            expires,
-            signature,
-            size=upload.size,
-            media_type=upload.media_type,
-        )
         if media_type_of(request) != upload.media_type.lower():
             raise Permanent("upload_mismatch", f"The Content-Type must be {upload.media_type}, as announced.")
         if request.content_length is not None and request.content_length != upload.size:
@@ -214,6 +209,7 @@ async def delete_upload(upload_id: UploadId, parts: NamedDependency[Parts]) -> N
 @route(
     "/uploads/{upload_id:str}/content",
     http_method=["GET", "HEAD"],
+    access="signed",
     operation_id=operation_name("UploadContent"),
     tags=[TAG],
     summary="Download an upload",
@@ -230,7 +226,6 @@ async def get_upload_content(
 ) -> Response[bytes]:
     """Download an upload."""
     upload = await find(parts.desk, parts.owner, upload_id_of(upload_id))
-    parts.published.check(content_path(upload.id), expires, signature)
     return await send(request, parts.store, upload.blob, upload.name)
 
 

@@ -7,17 +7,19 @@ is never completed goes with the sweeper.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from libs.contracts.errors import Permanent
 from libs.runtime.disk import full_disk_is_retryable
+from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.names import display_name
+from services.ingest.published import bound_to
 from services.ingest.uploads import records
 from services.ingest.uploads.desk import Desk, find, look, stored
 from services.ingest.uploads.kinds import LIMITS, UploadKind
@@ -72,6 +74,13 @@ async def announce(desk: Desk, owner: str, coming: Announcement) -> Upload:
     )
     await records.insert(desk.database, upload)
     return upload
+
+
+async def announced(database: Database, named: Mapping[str, Any]) -> str:
+    """What the signed address of the upload that a path names is bound to; "" when there is none, so that an
+    address that was not signed says the same of any id."""
+    size, media_type = await records.announced(database, str(named["upload_id"]))
+    return bound_to(size, media_type) if size else ""
 
 
 async def put(desk: Desk, upload: Upload, chunks: AsyncIterator[bytes]) -> None:

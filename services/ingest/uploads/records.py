@@ -64,6 +64,17 @@ async def find(database: Database, owner: str, upload_id: str, now: datetime) ->
     return Upload(**row)
 
 
+async def announced(database: Database, upload_id: str) -> tuple[int, str]:
+    """Size and media type of an upload, whoever's it is; 0 and "" when there is none."""
+
+    def read(connection: sa.Connection) -> tuple[int, str]:
+        c = uploads.c
+        row = connection.execute(sa.select(c.size, c.media_type).where(c.id == upload_id)).one_or_none()
+        return (0, "") if row is None else (row.size, row.media_type)
+
+    return await database.look(read)
+
+
 async def make_ready(database: Database, upload: Upload) -> None:
     """Its bytes are stored. Does nothing when somebody else was faster, or it is gone."""
     c = uploads.c

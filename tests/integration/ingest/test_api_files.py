@@ -104,7 +104,7 @@ async def test_no_other_name_leads_anywhere(api: Api) -> None:
 async def raw_get(api: Api, path: str) -> bytes:
     """GET a path exactly as it is written."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     try:
         return await reader.read()
     finally:

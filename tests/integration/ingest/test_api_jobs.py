@@ -135,7 +135,7 @@ async def raw(api: Api, request: bytes, *, close: bool = False) -> bytes:
 
 
 HEAD = (
-    "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     "Content-Type: multipart/form-data; boundary=XX\r\n{}\r\n\r\n"
 )
 PART = b'--XX\r\nContent-Disposition: form-data; name="song"; filename="a.wav"\r\n\r\n'

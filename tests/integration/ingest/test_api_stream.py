@@ -164,7 +164,7 @@ async def test_ids_that_make_no_sense_get_a_snapshot(api: Api, text: str) -> Non
 async def test_many_followers_one_of_them_stuck(api: Api) -> None:
     job_id = await order_id(api)
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
-    writer.write(f"GET /api/v1/jobs/{job_id}/stream HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET /api/v1/jobs/{job_id}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await reader.readline()
 
     async def one() -> list[Event]:

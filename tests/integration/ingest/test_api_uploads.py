@@ -298,7 +298,9 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Api) -> No
     place = await announced(api, SONG)
     path = place["url"].partition(f":{api.port}")[2]
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Type: audio/mpeg\r\nContent-Length: {len(SONG)}\r\n\r\n"
+    head = (
+        f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/mpeg\r\nContent-Length: {len(SONG)}\r\n\r\n"
+    )
     writer.write(head.encode() + SONG[:5000])
     await writer.drain()
     await until(lambda: bool(api.uploads()))

@@ -251,7 +251,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     gpu_seconds: float = 0.0
     """On GPU servers, attempts that gave nothing included."""
     cost: float = 0.0
-    """In the currency of the budget."""
+    """In the currency of the budget, in whole millionths."""
+    characters: int = 0
+    """That a speech server or a workflow was asked to speak."""
+    tokens: int = 0
+    """Of a language model, those that it was given and those that it gave."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,8 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True, tag="voice"):
     options: JobOptions
     """Of these, what the sound depends on: voice, speed, fps, and whether a title needs time before the first
     word."""
+    ceiling: float | None = None
+    """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, tag="score"):
@@ -54,6 +56,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag="score"):
     seconds: float
     """As long as it should be. What makes it may have a limit: then it is shorter."""
     seed: int
+    ceiling: float | None = None
+    """What it may cost, in the currency of the budget; None: as the settings say. No part of the result's key."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan"):

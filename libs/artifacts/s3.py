@@ -39,7 +39,7 @@ _CONNECT_S = 3.0
 _READ_S = 30.0
 _THREADS = 8
 _RANGE = 4 * CHUNK
-_FRESH = timedelta(hours=12)
+_FRESH = timedelta(minutes=1)
 _RACES = 5
 _ABSENT = frozenset({"NoSuchKey", "NoSuchObject", "NotFound"})
 _FULL = frozenset({"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded", "EntityTooLarge"})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from services.ingest.access import account_tables as accounts
 from services.ingest.access import tables as access
+from services.ingest.my_data import tables as my_data
 from services.ingest.operating import tables as operating
 from services.ingest.projects import tables as projects
 from services.ingest.tables import metadata
 from services.ingest.uploads import tables as uploads
 from services.ingest.webhooks import tables as webhooks
 
-__all__ = ["access", "accounts", "metadata", "operating", "projects", "uploads", "webhooks"]
+__all__ = ["access", "accounts", "metadata", "my_data", "operating", "projects", "uploads", "webhooks"]

@@ -24,6 +24,7 @@ from services.ingest.decide import Decision, cancel, notify_again, settle, super
 from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.ids import new_id
 from services.ingest.keeping.references import note_use, refer
+from services.ingest.operating.intake import refuse_paused
 from services.ingest.projects.board import read_basis, refuse_outdated
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
 from services.ingest.rows import (
@@ -88,7 +89,8 @@ class Ledger:
         """Open a job. `key` is the client's idempotency key (kept 24 h, by owner), `body_digest` its body's digest.
 
         first: done in the same transaction, unless the key finds a job; what it raises refuses the order.
-        Raises `Permanent("idempotency_conflict")` when the key was used with another digest.
+        Raises `Permanent("idempotency_conflict")` when the key was used with another digest, and
+        `Retryable("intake_paused")`.
         """
         job_id = new_id()
 
@@ -99,6 +101,7 @@ class Ledger:
                 known = await claim_key(self._database, connection, claim, job_id, now)
                 if known is not None:
                     return known
+            await refuse_paused(connection)
             if first is not None:
                 await first(connection)
             await self._insert_job(connection, order, job_id, now)
@@ -199,9 +202,14 @@ class Ledger:
         """Open the next run of an ended job; its number.
 
         Raises `Permanent`: job_not_found, job_running; project_busy, job_outdated when it would mix songs or undo
-        what people have edited since.
+        what people have edited since; and `Retryable("intake_paused")`.
         """
-        run = await self._database.transact(lambda connection: self._next_run(connection, job_id))
+
+        async def change(connection: AsyncConnection) -> int:
+            await refuse_paused(connection)
+            return await self._next_run(connection, job_id)
+
+        run = await self._database.transact(change)
         await self._committed(job_id)
         return run
 
@@ -253,10 +261,10 @@ class Ledger:
             raise Permanent("job_not_found")
         return found
 
-    async def snapshots(self, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
-        """The newest jobs first; `before` is the last job id of the page before. `clips` are left empty."""
+    async def snapshots(self, owner: str, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
+        """A user's jobs, the newest first; `before` is the last job id of the page before. `clips` are left empty."""
         async with self._database.read() as connection:
-            return await queries.read_snapshots(connection, limit=limit, before=before)
+            return await queries.read_snapshots(connection, owner, limit=limit, before=before)
 
     async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]:
         """Events with a number above `after`, in order."""

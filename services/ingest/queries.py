@@ -97,9 +97,11 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-async def read_snapshots(connection: AsyncConnection, *, limit: int, before: str | None) -> list[JobSnapshot]:
-    """The newest jobs, without their clips. Job ids grow with time."""
-    query = _SNAPSHOT.order_by(t.jobs.c.id.desc()).limit(limit)
+async def read_snapshots(
+    connection: AsyncConnection, owner: str, *, limit: int, before: str | None
+) -> list[JobSnapshot]:
+    """The newest jobs of a user, without their clips. Job ids grow with time."""
+    query = _SNAPSHOT.where(t.jobs.c.owner == owner).order_by(t.jobs.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(t.jobs.c.id < before)
     rows = (await connection.execute(query)).mappings().all()

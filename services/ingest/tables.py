@@ -62,6 +62,7 @@ projects = Table(
     Column("last_event", Integer, nullable=False, server_default="0"),
     Column("told", Document[Told](Told)),
     Column("last_used", Moment),
+    Index(None, "owner", "id"),
 )
 """Until there is a song its name is "" and its duration 0. The version counts what people change: a client that
 writes says which one it has seen. `last_used` is when it was ordered over, edited, or opened at last."""
@@ -85,6 +86,7 @@ jobs = Table(
     Column("given", Document[Given](Given)),
     Column("caption", Text, nullable=False, server_default=""),
     Column("client_run", String(255), nullable=False, server_default=""),
+    Index(None, "owner", "id"),
 )
 """`caption` is the text of the post, `client_run` what the client calls the run; both are only told again."""
 

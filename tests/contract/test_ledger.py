@@ -697,10 +697,11 @@ async def test_lists_are_paged_newest_first(books: Books) -> None:
         ids.append(await books.accept())
         await asyncio.sleep(0.002)
     await books.tell(ids[0], done("analyze"))
-    first = await books.ledger.snapshots(limit=3)
-    rest = await books.ledger.snapshots(limit=3, before=first[-1].job_id)
+    first = await books.ledger.snapshots("local", limit=3)
+    rest = await books.ledger.snapshots("local", limit=3, before=first[-1].job_id)
     assert [it.job_id for it in [*first, *rest]] == list(reversed(ids))
     assert rest[-1] == await books.ledger.snapshot(ids[0])
+    assert await books.ledger.snapshots("somebody", limit=3) == [], "they are another user's"
 
 
 async def test_reading_a_list_asks_few_questions_and_loads_no_facts(books: Books) -> None:
@@ -713,7 +714,7 @@ async def test_reading_a_list_asks_few_questions_and_loads_no_facts(books: Books
 
     engine = books.database._engine.sync_engine
     sa.event.listen(engine, "before_cursor_execute", note)
-    await books.ledger.snapshots(limit=4)
+    await books.ledger.snapshots("local", limit=4)
     sa.event.remove(engine, "before_cursor_execute", note)
     selects = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(selects) == 2

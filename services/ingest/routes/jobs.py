@@ -106,7 +106,7 @@ async def list_jobs(
     before: Annotated[str, QueryParameter(pattern=ID, description="The last job id of the page before.")] = "",
 ) -> views.JobList:
     """List the jobs."""
-    found = await parts.ledger.snapshots(limit=limit, before=job_id_of(before) if before else None)
+    found = await parts.ledger.snapshots(parts.owner, limit=limit, before=job_id_of(before) if before else None)
     at, board = now(), parts.hub.board
     return views.JobList(
         jobs=tuple(views.job_view(snapshot, board.live(snapshot, at)) for snapshot in found),

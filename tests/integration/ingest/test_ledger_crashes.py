@@ -279,7 +279,7 @@ async def check_rows(path: Path, job_id: str, failing: dict[str, int]) -> None:
     database = Database(f"sqlite+aiosqlite:///{path}")
     ledger = Ledger(database)
     try:
-        assert [it.job_id for it in await ledger.snapshots(limit=10)] == [job_id]
+        assert [it.job_id for it in await ledger.snapshots("local", limit=10)] == [job_id]
         rows = await ledger.events(job_id, after=0)
         assert [row.number for row in rows] == list(range(1, len(rows) + 1))
         assert [row.name for row in rows].count("completed") == 1

@@ -1,4 +1,4 @@
-"""Runs that wait for their turn or for money, and the audit log."""
+"""Runs that wait for their turn or for money, the audit log, and lists by owner."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def upgrade() -> None:
     """Forward."""
     op.add_column("runs", sa.Column("waits_for", sa.String(length=40), nullable=False, server_default=""))
     op.create_index(op.f("ix_runs_waits_for"), "runs", ["waits_for"], unique=False)
+    for table in ("jobs", "projects"):
+        op.create_index(op.f(f"ix_{table}_owner_id"), table, ["owner", "id"], unique=False)
     op.create_table(
         "audit",
         sa.Column("id", _NUMBER, autoincrement=True, nullable=False),

@@ -178,6 +178,8 @@ CODES: dict[str, Code] = {
     "bad_reset_token": Code(
         403, "The reset token is not valid, or no longer.", "It is good once, for 30 minutes: ask for a new one."
     ),
+    "user_disabled": Code(403, "The account is switched off.", "Ask an operator."),
+    "mail_failed": Code(502, "The mail server did not take a mail.", "It is tried again; check the mail server."),
     "no_mail": Code(503, "The server can't send mail.", "Ask an operator; they set BEATLOOM_INGEST_SMTP_URL."),
     "no_account": Code(409, "There are no accounts without a login.", "docs/accounts.md says how to have logins."),
     "api_key_not_found": Code(404, "There is no such API key.", "GET /api/v1/me/api-keys lists the keys."),

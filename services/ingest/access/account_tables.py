@@ -67,8 +67,8 @@ reset_requests = Table(
     Column("tries", Integer, nullable=False),
     Column("sent_at", Moment, index=True),
 )
-"""`owner` is "" until the mail is sent: nothing looks before that whether the address is anybody's. Then `email`
-is "". The token of a request is a MAC of its id."""
+"""`owner` is "" at first: nothing looks whether the address is anybody's before the mail is written. `email` is ""
+once it is sent. The token of a request is a MAC of its id."""
 
 login_tries = Table(
     "login_tries",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,16 +12,29 @@ import sqlalchemy as sa
 
 from libs.contracts.errors import Permanent, Retryable
 from services.ingest.access.account_tables import api_keys, sessions, users
+from services.ingest.access.api_keys import PREFIX, ApiKeys, digest_of
 from services.ingest.access.callers import Caller, Role, Scope
+from services.ingest.access.logins import Logins
 from services.ingest.access.passwords import Passwords, check_password
-from services.ingest.access.people import OPERATOR, add_user, count_operators, email_of, new_user
+from services.ingest.access.people import (
+    OPERATOR,
+    add_user,
+    change_user,
+    count_operators,
+    email_of,
+    end_sessions,
+    list_users,
+    new_user,
+    read_user,
+)
 from services.ingest.access.records import KeyScope, User
+from services.ingest.access.reset_mails import ResetMails
+from services.ingest.access.resets import Resets
 from services.ingest.access.tokens import Claims, Tokens
 from services.ingest.database import Database
 
 log = logging.getLogger(__name__)
 
-KEY_PREFIX = "bl_"
 NOTED_EVERY = timedelta(minutes=1)
 """How often the use of a key is written down."""
 
@@ -39,11 +51,25 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts:
-    """All users. Errors of a database that is away are `Retryable("ledger_unavailable")`."""
+    """All users, and what operators do with them; what people do themselves is in `logins`, `keys` and `resets`.
+
+    mails: writes the mails of resets, once its `run` is started; None: this installation sends none.
+    Errors of a database that is away are `Retryable("ledger_unavailable")`.
+    """
 
     def __init__(
-        self, database: Database, tokens: Tokens, passwords: Passwords, *, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        tokens: Tokens,
+        passwords: Passwords,
+        *,
+        logins: Logins,
+        keys: ApiKeys,
+        resets: Resets,
+        mails: ResetMails | None = None,
+        clock: Callable[[], datetime],
     ) -> None:
+        self.logins, self.keys, self.resets, self.mails = logins, keys, resets, mails
         self._database = database
         self._tokens = tokens
         self._passwords = passwords
@@ -57,7 +83,7 @@ class Accounts:
         Asked of the ledger each time, so that what was revoked is refused at once. The address is left empty.
         Raises Permanent: bad_token, token_expired.
         """
-        if bearer.startswith(KEY_PREFIX):
+        if bearer.startswith(PREFIX):
             return await self._of_key(bearer)
         claims = self._tokens.read(bearer, self._clock())
         role = await self._database.look(_role_of_session, claims)
@@ -81,13 +107,38 @@ class Accounts:
         await self._database.transact(lambda connection: add_user(self._database, connection, by, user, hashed))
         return user
 
+    async def user(self, user_id: str) -> User:
+        """One by id. Raises Permanent("user_not_found")."""
+        async with self._database.read() as connection:
+            return await read_user(connection, user_id)
+
+    async def users(self, *, limit: int, before: str = "") -> list[User]:
+        """The newest first; `before` is the last id of the page before."""
+        async with self._database.read() as connection:
+            return await list_users(connection, limit=limit, before=before)
+
+    async def change_user(
+        self, by: Caller, user_id: str, *, enabled: bool | None = None, role: Role | None = None
+    ) -> User:
+        """Switch somebody off, which logs them out and stops their keys, or on; or give them another role.
+
+        Raises Permanent: user_not_found, last_operator.
+        """
+        return await self._database.transact(
+            lambda connection: change_user(connection, by, user_id, self._clock(), enabled=enabled, role=role)
+        )
+
+    async def end_sessions(self, by: Caller, user_id: str) -> None:
+        """Log somebody out everywhere. Raises Permanent("user_not_found")."""
+        await self._database.transact(lambda connection: end_sessions(connection, by, user_id, self._clock()))
+
     async def aclose(self) -> None:
         """Write down what is still to be."""
         await asyncio.gather(*self._noting, return_exceptions=True)
 
     async def _of_key(self, key: str) -> Caller:
         now = self._clock()
-        known = await self._database.look(_known_key, hashlib.sha256(key.encode()).hexdigest())
+        known = await self._database.look(_known_key, digest_of(key))
         if known is None:
             raise Permanent("bad_token")
         if known.expires_at is not None and known.expires_at <= now:

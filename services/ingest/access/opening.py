@@ -2,26 +2,74 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from libs.seal import Keyring
 from services.ingest.access.accounts import Accounts
+from services.ingest.access.api_keys import ApiKeys
+from services.ingest.access.logins import Logins
+from services.ingest.access.macs import Macs
+from services.ingest.access.mailing import Mail, mail_server
 from services.ingest.access.passwords import Passwords
+from services.ingest.access.reset_mails import ResetMails
+from services.ingest.access.resets import Resets
 from services.ingest.access.tokens import Signer, Tokens, rsa_signer, shared_signer
 from services.ingest.database import Database
 from services.ingest.settings import IngestSettings
 
 
 def open_accounts(
-    settings: IngestSettings, database: Database, keyring: Keyring, *, clock: Callable[[], datetime]
+    settings: IngestSettings,
+    database: Database,
+    keyring: Keyring,
+    *,
+    clock: Callable[[], datetime],
+    passwords: Passwords | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Accounts:
-    """The accounts of an installation. Reads the key files. Raises Permanent("bad_setting")."""
+    """The accounts of an installation. Reads the key files.
+
+    passwords: None: hashes as they should be. tls: of the mail server; None: what the system trusts.
+    Raises Permanent("bad_setting").
+    """
     tokens = Tokens(
         signer_of(settings, keyring), issuer=settings.jwt_issuer, lasts=timedelta(seconds=settings.jwt_s)
     )
-    return Accounts(database, tokens, Passwords(), clock=clock)
+    passwords = passwords or Passwords()
+    reset_macs = Macs(keyring, "password resets")
+    mails = None
+    if settings.smtp_url and keyring.has_key:
+        mails = ResetMails(
+            database,
+            Mail(mail_server(settings.smtp_url), settings.mail_from, tls=tls),
+            reset_macs,
+            page=settings.reset_page,
+            public_url=settings.public_url,
+            clock=clock,
+        )
+    logins = Logins(
+        database,
+        tokens,
+        passwords,
+        Macs(keyring, "refresh tokens"),
+        lasts=timedelta(seconds=settings.login_s),
+        registration=settings.registration,
+        clock=clock,
+    )
+    resets = Resets(database, passwords, reset_macs, wake=mails.wake if mails else None, clock=clock)
+    return Accounts(
+        database,
+        tokens,
+        passwords,
+        logins=logins,
+        keys=ApiKeys(database, clock=clock),
+        resets=resets,
+        mails=mails,
+        clock=clock,
+    )
 
 
 def signer_of(settings: IngestSettings, keyring: Keyring) -> Signer:

@@ -19,6 +19,8 @@ from services.ingest.ids import new_id
 
 OPERATOR: Role = "operator"
 
+LONGEST_EMAIL = 254
+
 _SHOWN = [users.c[name] for name in User.__struct_fields__]
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
@@ -27,9 +29,14 @@ _EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LAB
 def email_of(text: str) -> str:
     """An e-mail address as it is kept: in lower case. Raises Permanent("bad_email")."""
     email = text.strip().lower()
-    if len(email) > 254 or not email.isascii() or not _EMAIL.fullmatch(email):
+    if not is_email(email):
         raise Permanent("bad_email")
     return email
+
+
+def is_email(text: str) -> bool:
+    """Whether an address is of the form that is kept."""
+    return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
 async def add_user(database: Database, connection: AsyncConnection, by: Caller, user: User, password: str) -> None:
@@ -102,6 +109,13 @@ async def change_user(
     if enabled is False:
         await connection.execute(sa.delete(sessions).where(sessions.c.owner == user_id))
     return await read_user(connection, user_id)
+
+
+async def end_sessions(connection: AsyncConnection, by: Caller, user_id: str, now: datetime) -> None:
+    """Log somebody out everywhere. Raises Permanent("user_not_found")."""
+    await read_user(connection, user_id)
+    await connection.execute(sa.delete(sessions).where(sessions.c.owner == user_id))
+    await note(connection, by, "sessions.closed", user_id, now)
 
 
 async def _lock_operators(connection: AsyncConnection) -> None:

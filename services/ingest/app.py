@@ -22,10 +22,14 @@ from libs.seal import Keyring
 from libs.seal.addresses import Addresses
 from libs.telemetry.metrics import BusMetrics, LedgerMetrics, WorkMetrics
 from services.ingest.access.declared import check_routes
+from services.ingest.access.opening import open_accounts
+from services.ingest.access.starting import first_operator, needs_login
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
 from services.ingest.ledger import Ledger, utc_now
+from services.ingest.operating.operations import Operations
+from services.ingest.operating.upkeep import Upkeep
 from services.ingest.outbox import Outbox
 from services.ingest.published import Published
 from services.ingest.routes.documents import openapi
@@ -54,6 +58,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     database = Database(settings.database_url)
     scanner = Scanner(settings.scanner)
     keyring = Keyring(settings.shared.secret_key)
+    accounts = open_accounts(settings, database, keyring, clock=utc_now)
+    login = needs_login(settings)
     addresses = Addresses(keyring)
     standing = standing_of(settings)
     front = Front()
@@ -65,6 +71,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             await stack.enter_async_context(place)
             stack.push_async_callback(database.close)
             await database.migrate()
+            if login:
+                await first_operator(accounts, settings)
             bus = await stack.enter_async_context(link)
 
             async def committed(job_id: str) -> None:
@@ -79,7 +87,11 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             )
             endpoints = Endpoints(database, keyring, clock=utc_now, wake=outbox.wake)
             await endpoints.reseal()
-            loops = Loops(bus, ledger, outbox, sweeper)
+            operations = Operations.over(
+                database, bus, utc_now, sweep=Upkeep(sweeper.sweep), retention=Upkeep(sweeper.remove)
+            )
+            stack.push_async_callback(operations.close)
+            loops = Loops(bus, ledger, outbox, sweeper, operations.draining)
             stack.push_async_callback(loops.stop)
             await loops.start()
             desk = Desk(
@@ -109,10 +121,12 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     bus=bus,
                     pool=place.pool,
                     scratch=place.scratch,
+                    accounts=accounts if login else None,
                     origins=settings.cors_origins,
                     callback_allow=settings.callback_allow,
                     desk=desk,
                     endpoints=endpoints,
+                    operations=operations,
                     deliveries=Deliveries(database),
                     published=Published(
                         place.store,

@@ -19,11 +19,13 @@ from libs.runtime.workers import WorkerPool
 from services.ingest.access.gate import Authenticates, Door, Guard, caller_of, gate_at
 from services.ingest.access.ownership import Owners
 from services.ingest.ledger import Ledger
+from services.ingest.operating.operations import Operations
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard
 from services.ingest.projects.opened import Documents
 from services.ingest.published import Published
 from services.ingest.routes import (
+    admin,
     characters,
     dead,
     exports,
@@ -93,6 +95,7 @@ class Front:
                 *making.HANDLERS,
                 *exports.HANDLERS,
                 *orchestrate.HANDLERS,
+                *admin.HANDLERS,
             ],
             dependencies=dependencies,
             guards=[self.gate],
@@ -126,6 +129,7 @@ class Front:
         endpoints: Endpoints,
         deliveries: Deliveries,
         published: Published,
+        operations: Operations,
         accounts: Authenticates | None = None,
         origins: Collection[str] = (),
         callback_allow: Collection[str] = (ANY_HOST,),
@@ -154,6 +158,7 @@ class Front:
                 deliveries,
                 published,
                 Documents(store),
+                operations,
             )
             self._door = Door(desk.database, Owners(desk.database), published, accounts, origins)
             try:

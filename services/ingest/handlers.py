@@ -10,19 +10,21 @@ from libs.bus.connection import Bus
 from libs.bus.facts import FactConsumer
 from libs.contracts.errors import Permanent
 from services.ingest.ledger import Ledger
+from services.ingest.operating.draining import Draining
 from services.ingest.outbox import Outbox
 from services.ingest.sweeper import Sweeper
 
 
 class Loops:
-    """Everything of ingest that runs besides HTTP: facts in, messages out, the sweep."""
+    """Everything of ingest that runs besides HTTP: facts in, messages out, the sweep, which servers are drained."""
 
-    def __init__(self, bus: Bus, ledger: Ledger, outbox: Outbox, sweeper: Sweeper) -> None:
+    def __init__(self, bus: Bus, ledger: Ledger, outbox: Outbox, sweeper: Sweeper, draining: Draining) -> None:
         self._facts = FactConsumer(bus, ledger.apply)
         self._advisories = AdvisoryConsumer(bus)
         self._endless: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "outbox": outbox.run,
             "sweeper": sweeper.run,
+            "draining": draining.run,
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

@@ -174,8 +174,12 @@ async def narrated(parts: Parts, job: NewJob, script: Script) -> NewJob:
 
 
 async def placed_before(parts: Parts, key: str, digest: str) -> Accepted | None:
-    """The job that this key opened, if any. Raises Permanent("idempotency_conflict")."""
-    return await parts.ledger.accepted_before(parts.owner, key, digest) if key else None
+    """The job that this key opened, if any. Raises Permanent("idempotency_conflict"), and
+    Retryable("intake_paused") for a new order while none are taken."""
+    known = await parts.ledger.accepted_before(parts.owner, key, digest) if key else None
+    if known is None:
+        await parts.operations.intake.refuse()
+    return known
 
 
 def with_seed(options: JobOptions) -> JobOptions:

@@ -11,6 +11,7 @@ from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.access.callers import NOBODY, Caller
 from services.ingest.ledger import Ledger
+from services.ingest.operating.operations import Operations
 from services.ingest.projects.opened import Documents
 from services.ingest.published import Published
 from services.ingest.streams import Hub
@@ -38,6 +39,8 @@ class Parts(NamedTuple):
     """Where clients get files without a login."""
     documents: Documents
     """Analyses and storyboards of projects."""
+    operations: Operations
+    """What operators look at and do."""
     caller: Caller = NOBODY
     """Who asks, in the parts that a route is given."""
 

@@ -92,16 +92,22 @@ class Sweeper:
                 log.warning("the sweep is put off: %s", error)
             await asyncio.sleep(self._every_s)
 
-    async def sweep(self) -> None:
-        """One pass."""
-        await self.publish_again()
+    async def sweep(self) -> int:
+        """One pass; how many tasks were published again."""
+        count = await self.publish_again()
         await self.announce_again()
         await self.prune()
         await self._measure()
+        if self._clock() >= self._garbage_due:
+            await self.remove()
+        return count
+
+    async def remove(self) -> int:
+        """Remove what nobody needs any more, whenever that was done last; how many things."""
         now = self._clock()
-        if now >= self._garbage_due:
-            await remove_garbage(self._database, self._store, now)
-            self._garbage_due = now + GARBAGE_EVERY
+        removed = await remove_garbage(self._database, self._store, now)
+        self._garbage_due = now + GARBAGE_EVERY
+        return removed
 
     async def publish_again(self) -> int:
         """Put tasks that were published long ago and never answered back into the outbox; how many."""

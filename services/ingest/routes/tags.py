@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from litestar.openapi.spec import Tag
 
+OPERATING = "Operating"
+
 TAGS = [
     Tag("Uploads", "Files sent ahead of the job or project that takes them."),
     Tag("Jobs", "A song in, a video out: one order, its progress, its end."),
@@ -18,6 +20,7 @@ TAGS = [
     Tag("Webhooks", "Who is told of the end of jobs, and what was answered."),
     Tag("Orchestrate", "The contract of n8n's flows: start, ask, get the video."),
     Tag("Dead letters", "Work that was given up, for operators."),
+    Tag(OPERATING, "Queues, GPU servers, users, money and figures, for operators."),
 ]
 
 ABOUT = """\

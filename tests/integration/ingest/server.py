@@ -28,8 +28,11 @@ from libs.seal.addresses import Addresses
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.ledger import Ledger
+from services.ingest.operating.operations import Operations
+from services.ingest.operating.upkeep import Upkeep
 from services.ingest.published import Published
 from services.ingest.routes.documents import openapi
+from services.ingest.sweeper import Sweeper
 from services.ingest.uploads.desk import Desk
 from services.ingest.uploads.fetching import Fetching
 from services.ingest.uploads.scan import Scanner
@@ -93,6 +96,7 @@ async def running(
     front = Front()
     scratch = Scratch(folder / "scratch")
     fetching = Fetching(allow=("outside.example",), seconds=5, resolver=names)
+    sweeper = Sweeper(database, store, wake=lambda: None)
     desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock)
 
     @asynccontextmanager
@@ -116,6 +120,9 @@ async def running(
                 endpoints=Endpoints(database, keyring, clock=clock, wake=lambda: None),
                 deliveries=Deliveries(database),
                 published=published,
+                operations=Operations.over(
+                    database, bus, clock, sweep=Upkeep(sweeper.sweep), retention=Upkeep(sweeper.remove)
+                ),
             ):
                 yield
 

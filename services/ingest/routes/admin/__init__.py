@@ -1,0 +1,7 @@
+"""Routes for those who run the installation."""
+
+from __future__ import annotations
+
+from services.ingest.routes.admin import intake, pool, upkeep
+
+HANDLERS = (*intake.HANDLERS, *pool.HANDLERS, *upkeep.HANDLERS)

@@ -1,7 +1,8 @@
 """Which artifacts nobody needs any more: older than a day, referred to by no project, made by no running job.
 
 A project refers to its uploads and to every blob that a fact of its runs names (takes, exports and running jobs
-belong to projects): what exists is not made again. Records of results live as long as a blob that they name.
+belong to projects), until retention lets go of one: what exists is not made again. Records of results live as long
+as a blob that they name. Clips that nobody refers to are kept for some days: they cost the most to make again.
 The names that a job's files have besides are links to blobs; they last as long as the job.
 An upload refers to its blob until it expires; what was announced and never completed lies beside the blobs.
 """
@@ -12,14 +13,18 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from libs.artifacts.store import ArtifactStore, StoredObject
 from libs.contracts.artifacts import OUTPUTS
+from libs.contracts.facts import TakeRendered
 from services.ingest import tables as t
 from services.ingest.columns import Moment
 from services.ingest.database import Database
+from services.ingest.keeping.references import referred_to
+from services.ingest.keeping.rules import Keeping
 from services.ingest.uploads.presign import PREFIX
 from services.ingest.uploads.records import referred
 
@@ -30,25 +35,36 @@ KEPT_FOR_JOBS = timedelta(days=7)
 """How long what was made since the oldest running job began is kept: as long as its facts wait in their stream."""
 CHUNK = 200
 
+CLIPS_KEPT = Keeping().clips
+
 _DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 """How a record names a blob, in any version of its format."""
+_OF_CLIP = f'"{TakeRendered.__struct_config__.tag}"'.encode()
+"""What the record of a clip holds."""
 
 
-async def remove_garbage(database: Database, store: ArtifactStore, now: datetime) -> int:
+async def remove_garbage(
+    database: Database, store: ArtifactStore, now: datetime, *, clips: timedelta = CLIPS_KEPT
+) -> int:
     """Delete what nobody needs; how many objects. Records first, so that none outlives its blobs for long.
+    clips: how long a clip that nobody refers to is kept.
 
     References and age are looked up right before the deletion. What is referred to in the same moment after all is
     a missing input, which the ledger has made again.
     """
     removed = 0
     before = await _needed_since(database, now)
+    spared: set[str] = set()
     async for chunk in _old(store, "result/", before):
         named = {stored.key: await _named(store, stored.key) for stored in chunk}
-        wanted = await _referred(database, set().union(*named.values()))
-        removed += await _delete(store, [key for key, digests in named.items() if not digests & wanted], before)
+        wanted = await _referred(database, set().union(*(record.digests for record in named.values())), now)
+        young = {stored.key for stored in chunk if stored.modified > now - clips and named[stored.key].of_clip}
+        spared.update(*(named[key].digests for key in young))
+        free = [key for key, record in named.items() if key not in young and not record.digests & wanted]
+        removed += await _delete(store, free, before)
     async for chunk in _old(store, "blob/", before):
         digests = {stored.key.removeprefix("blob/"): stored.key for stored in chunk}
-        wanted = await _referred(database, set(digests))
+        wanted = spared | await _referred(database, set(digests), now)
         removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted], before)
     async for chunk in _old(store, f"{OUTPUTS}/", before):
         there = await _jobs(database, {_job_of(stored.key) for stored in chunk})
@@ -79,19 +95,27 @@ async def _old(store: ArtifactStore, prefix: str, before: datetime) -> AsyncIter
         yield chunk
 
 
-async def _named(store: ArtifactStore, key: str) -> set[str]:
-    data = await store.get_bytes(key)
-    return {digest.decode() for digest in _DIGEST.findall(data or b"")}
+class _Record(NamedTuple):
+    """What is known of a record without reading it in full: whichever version has written it."""
+
+    digests: frozenset[str]
+    of_clip: bool
 
 
-async def _referred(database: Database, digests: set[str]) -> set[str]:
+async def _named(store: ArtifactStore, key: str) -> _Record:
+    data = await store.get_bytes(key) or b""
+    return _Record(frozenset(digest.decode() for digest in _DIGEST.findall(data)), _OF_CLIP in data)
+
+
+async def _referred(database: Database, digests: set[str], now: datetime) -> set[str]:
     found: set[str] = set()
-    asked = sorted(digests)
+    asked, c = sorted(digests), t.references.c
     for start in range(0, len(asked), CHUNK):
-        query = sa.select(t.references.c.sha256).where(t.references.c.sha256.in_(asked[start : start + CHUNK]))
+        some = asked[start : start + CHUNK]
+        query = sa.select(c.sha256).where(c.sha256.in_(some), referred_to(now))
         async with database.read() as connection:
             found.update((await connection.execute(query)).scalars())
-            found |= await referred(connection, asked[start : start + CHUNK])
+            found |= await referred(connection, some)
     return found
 
 

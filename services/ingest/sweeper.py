@@ -19,6 +19,8 @@ from libs.telemetry.metrics import LedgerMetrics
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
+from services.ingest.keeping.retention import Retention
+from services.ingest.keeping.rules import Keeping
 from services.ingest.ledger import utc_now
 from services.ingest.uploads.records import remove_expired
 from services.ingest.webhooks.announce import send_lost
@@ -62,7 +64,7 @@ LONGEST_DOUBLING = 6
 class Sweeper:
     """One pass is `sweep`; `run` does them for ever.
 
-    wake: called when the outbox has something new.
+    wake: called when the outbox has something new. retention: how long what is kept; None: as long as its project.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Sweeper:
         metrics: LedgerMetrics | None = None,
         clock: Callable[[], datetime] = utc_now,
         every_s: float = EVERY_S,
+        retention: Retention | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -81,6 +84,7 @@ class Sweeper:
         self._metrics = metrics
         self._clock = clock
         self._every_s = every_s
+        self._retention = retention or Retention(database, Keeping(), clock=clock)
         self._garbage_due = clock()
 
     async def run(self) -> None:
@@ -103,9 +107,12 @@ class Sweeper:
         return count
 
     async def remove(self) -> int:
-        """Remove what nobody needs any more, whenever that was done last; how many things."""
+        """Let go what was kept for long enough, and remove what nobody needs any more, whenever that was done last;
+        how many things."""
+        await self._retention.run()
         now = self._clock()
-        removed = await remove_garbage(self._database, self._store, now)
+        clips = self._retention.keeping.clips
+        removed = await remove_garbage(self._database, self._store, now, clips=clips)
         self._garbage_due = now + GARBAGE_EVERY
         return removed
 

@@ -81,6 +81,14 @@ class ExportReady(ProjectEvent, frozen=True, kw_only=True):
     job_id: Annotated[str, Meta(description="The job.")]
 
 
+class OutputExpiring(ProjectEvent, frozen=True, kw_only=True):
+    """A video of the project will be removed."""
+
+    export_id: Annotated[int, Meta(description="The export, as its URL names it.")]
+    job_id: Annotated[str, Meta(description="The job that made it.")]
+    expires_at: Annotated[datetime, Meta(description="When it goes, at the earliest.")]
+
+
 class ProjectSnapshot(View, frozen=True, kw_only=True):
     """The whole project, for a newcomer and a client whose last event is gone."""
 
@@ -98,6 +106,7 @@ EVENTS: MappingProxyType[str, type[ProjectEvent]] = MappingProxyType(
         "job_update": JobUpdate,
         "job_ended": JobEnded,
         "export_ready": ExportReady,
+        "output_expiring": OutputExpiring,
     }
 )
 """By name."""

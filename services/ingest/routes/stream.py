@@ -64,8 +64,8 @@ async def stream_job(
     summary="Follow a project",
     description=(
         "Server-sent events: a `snapshot` of the project, then `project_changed`, `scenes_changed`,"
-        " `characters_changed`, `take_ready`, `take_chosen`, `job_update`, `job_ended` and `export_ready` as they"
-        " happen; or what has happened since `Last-Event-ID`. See docs/events.md."
+        " `characters_changed`, `take_ready`, `take_chosen`, `job_update`, `job_ended`, `export_ready` and"
+        " `output_expiring` as they happen; or what has happened since `Last-Event-ID`. See docs/events.md."
     ),
     responses={**COMMON, 200: EVENTS, 404: NO_PROJECT},
 )

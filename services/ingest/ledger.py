@@ -262,7 +262,7 @@ class Ledger:
         return found
 
     async def snapshots(self, owner: str, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
-        """A user's jobs, the newest first; `before` is the last job id of the page before. `clips` are left empty."""
+        """A user's jobs, the newest first; `before` is the last id of the page before. `clips` are left empty."""
         async with self._database.read() as connection:
             return await queries.read_snapshots(connection, owner, limit=limit, before=before)
 

@@ -18,6 +18,17 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     shared: Shared = Shared()
     host: Annotated[str, Meta(description="Address of the API, health and metrics.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the API, health and metrics.")] = 8080
+    login: Annotated[
+        Literal["auto", "required"],
+        Meta(
+            description="`auto`: users log in unless the address is this machine's own (127.0.0.1). `required`:"
+            " they do there as well, as behind a proxy."
+        ),
+    ] = "auto"
+    operator_email: Annotated[
+        str, Meta(description="Who becomes the first operator, at a start with logins when there is none.")
+    ] = ""
+    operator_password: Annotated[str, secret("The first operator's password; read only then.")] = ""
     database_url: Annotated[
         str,
         secret(

@@ -19,6 +19,9 @@ JobKind = Literal["full", "storyboard", "takes", "export"]
 """What is ordered over a project: the video from whatever is there, its plan, takes of single scenes, or the video
 from the takes that were chosen."""
 
+Priority = Literal["interactive", "batch"]
+"""Whether a person waits for it at the screen, or it can take its time."""
+
 COMPOSING: frozenset[JobKind] = frozenset({"full", "export"})
 """Kinds of jobs that end with a video."""
 

@@ -18,6 +18,7 @@ once: compose finds what they made and makes the rest, and fails by itself if it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
@@ -43,12 +44,17 @@ from services.ingest.pipeline import pipeline
 from services.ingest.retries import Hopeless, Remake, Try, verdict
 from services.ingest.state import Ordered, RunState, kind_of, letter_of
 from services.ingest.webhooks.telling import order_of
+from services.ingest.turns import rank_of
 
 LEAST_WANTED = 3
 """Scenes, of those there are, that have to be made as they were wanted."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
+WINDOWED = frozenset({"imagine", "animate"})
+"""Kinds of tasks of which a run may have only so many before the workers, so that those of others come between."""
+
+
     """Order a task, `wait` seconds from now. `anew`: see state.Ordered."""
 
     task: Task
@@ -81,13 +87,26 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
     for key in tasks:
         decisions += _next_step(state, tasks, key, now)
         if any(isinstance(it, GiveUp) or (isinstance(it, Order) and it.anew) for it in decisions):
+    room = _room_for_clips(state)
             break  # what comes after may not be due any more
+        if kind_of(key) in WINDOWED and not state.task(key).attempts and state.outcome(key) is None:
+            if room <= 0:
+                continue
+            room -= 1
     return decisions
 
 
 def _completed(state: RunState) -> JobCompleted | None:
     """The good end, when all is there that this kind of job is for."""
     match state.brief.kind:
+def _room_for_clips(state: RunState) -> float:
+    """How many more stills and clips may be ordered for the first time."""
+    if not state.clips_at_once:
+        return math.inf
+    tasks = (task for key, task in state.tasks.items() if kind_of(key) in WINDOWED)
+    return state.clips_at_once - sum(task.under_way for task in tasks)
+
+
         case "storyboard":
             return JobCompleted() if state.outcome("plan") is not None else None
         case "takes":
@@ -215,7 +234,7 @@ def _task(state: RunState, key: str, body: TaskBody) -> Task:
         attempt=number,
         owner=brief.owner,
         body=body,
-        priority="high" if brief.kind == "takes" else "low",  # a person waits for it at the screen
+        priority="high" if rank_of(brief.kind, brief.options.priority) == 0 else "low",
     )
 
 

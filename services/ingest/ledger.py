@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.contracts.errors import Permanent
+from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import Fact
 from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
@@ -23,7 +23,8 @@ from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.ids import new_id
-from services.ingest.keeping.references import note_use, refer
+from services.ingest.keeping.references import note_use, refer, refuse_gone
+from services.ingest.line import TURN, Line
 from services.ingest.operating.intake import refuse_paused
 from services.ingest.projects.board import read_basis, refuse_outdated
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
@@ -36,6 +37,7 @@ from services.ingest.rows import (
     write_change,
 )
 from services.ingest.state import Brief, RunState, Told
+from services.ingest.turns import Caps, Waiting, rank_of
 from services.ingest.webhooks.announce import note_answer
 from services.ingest.webhooks.records import Delivery, Standing
 from services.ingest.webhooks.rows import open_again, open_deliveries
@@ -59,6 +61,9 @@ class Ledger:
     on_commit: called with the job's id after each commit that changed something; must not raise. What it does
     is only a matter of speed: the outbox and the streams poll as well.
     standing: the endpoint of the settings, which is told of the end of every job.
+    line: how many jobs run at once; None: as many as there are. clips_at_once: stills and clips of one run that
+    workers have before them; 0: all. on_order: called once with each new job, at the end of its transaction; what
+    it raises refuses the order.
     """
 
     def __init__(
@@ -69,8 +74,15 @@ class Ledger:
         metrics: LedgerMetrics | None = None,
         clock: Callable[[], datetime] = utc_now,
         standing: Standing | None = None,
+        line: Line | None = None,
+        clips_at_once: int = 0,
+        on_order: Callable[[NewJob], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
+        self._line = line or Line(database, Caps())
+        self._room_made = False
+        self._clips_at_once = clips_at_once
+        self._on_order = on_order
         self._standing = standing
         self._on_commit = on_commit
         self._metrics = metrics
@@ -92,9 +104,10 @@ class Ledger:
         Raises `Permanent("idempotency_conflict")` when the key was used with another digest, and
         `Retryable("intake_paused")`.
         """
-        job_id = new_id()
+        job_id, counted = new_id(), False
 
         async def change(connection: AsyncConnection) -> Accepted:
+            nonlocal counted
             now = self._clock()
             if key:
                 claim = Key(order.owner, key, body_digest)
@@ -102,6 +115,7 @@ class Ledger:
                 if known is not None:
                     return known
             await refuse_paused(connection)
+            await self._line.enter(connection)
             if first is not None:
                 await first(connection)
             await self._insert_job(connection, order, job_id, now)
@@ -119,8 +133,12 @@ class Ledger:
                 duration=order.duration,
                 notices=order.notices,
             )
+            await refuse_gone(connection, job.project_id, brief.uploads, now)
             await refer(self._database, connection, job.project_id, brief, now)
             await self._open_run(connection, job, brief, 1, now)
+            if self._on_order is not None and not counted:
+                await self._on_order(order)
+                counted = True
             return Accepted(job_id=job_id, created=True)
 
         accepted = await self._database.transact(change)
@@ -171,7 +189,7 @@ class Ledger:
             if job is None or before is None:
                 return False
             after, decided = await self._settle(connection, before, now)
-            if after == before and not decided:
+            if after.waits_for == before.waits_for and not decided:
                 return False
             change = Change(before=before, after=after, decided=decided)
             await write_change(self._database, connection, job, change, now)
@@ -180,6 +198,15 @@ class Ledger:
 
         if await self._database.transact(change):
             await self._committed(job_id)
+
+    async def let_in(self) -> int:
+        """Let those runs go on whose turn it is; how many. Each in a transaction of its own."""
+        count = 0
+        if await self._line.anybody():
+            while (job_id := await self._database.transact(self._let_next_in)) is not None:
+                count += 1
+                await self._committed(job_id)
+        return count
 
     async def cancel(self, job_id: str) -> None:
         """End the current run. Raises `Permanent` job_not_found or job_ended."""
@@ -207,6 +234,7 @@ class Ledger:
 
         async def change(connection: AsyncConnection) -> int:
             await refuse_paused(connection)
+            await self._line.enter(connection)
             return await self._next_run(connection, job_id)
 
         run = await self._database.transact(change)
@@ -219,6 +247,7 @@ class Ledger:
 
         async def change(connection: AsyncConnection) -> int:
             now = self._clock()
+            await self._line.enter(connection)
             job, _ = await self._current(connection, letter.job_id)
             await self._close_letter(connection, letter_id, "replay", now)
             if letter.kind not in RUN_INDEPENDENT:
@@ -311,6 +340,31 @@ class Ledger:
     async def _committed(self, job_id: str) -> None:
         if self._on_commit is not None:
             await self._on_commit(job_id)
+        if not self._room_made:
+            return
+        self._room_made = False
+        try:
+            await self.let_in()
+        except Retryable as error:
+            log.warning("whose turn it is waits for the sweep: %s", error)
+
+    async def _let_next_in(self, connection: AsyncConnection) -> str | None:
+        """The job that goes on now; None: nobody's turn has come."""
+        await self._line.enter(connection)
+        turn = await self._line.next(connection)
+        if turn is None:
+            return None
+        now = self._clock()
+        job = await lock_job(self._database, connection, turn.job_id)
+        before = await load_run(connection, turn.job_id, turn.run)
+        if job is None or before is None or before.waits_for != TURN:
+            return turn.job_id  # it has ended since the line was read
+        after, decided = await self._settle(connection, msgspec.structs.replace(before, admitted=True), now)
+        await write_change(
+            self._database, connection, job, Change(before=before, after=after, decided=decided), now
+        )
+        self._count_end(before, after)
+        return turn.job_id
 
     async def _current(self, connection: AsyncConnection, job_id: str) -> tuple[JobRow, RunState]:
         job = await lock_job(self._database, connection, job_id)
@@ -325,6 +379,8 @@ class Ledger:
             raise Permanent("job_running")
         await refuse_outdated(connection, job.project_id, state.brief)
         now, run = self._clock(), job.run + 1
+        await refuse_gone(connection, job.project_id, state.brief.uploads, now)
+        await refer(self._database, connection, job.project_id, state.brief, now)
         job = msgspec.structs.replace(job, run=run)
         await self._open_run(connection, job, state.brief, run, now, first=supersede(state, now))
         return run
@@ -339,11 +395,14 @@ class Ledger:
         *,
         first: list[Decision] | None = None,
     ) -> None:
-        """Put a run in, with its first tasks. `first`: what has to be said besides."""
+        """Put a run in, with its first tasks if its turn is now. `first`: what has to be said besides."""
+        rank = rank_of(brief.kind, brief.options.priority)
+        turn = Waiting(job_id=job.id, run=run, owner=brief.owner, rank=rank, since=now)
+        admitted = await self._line.lets_in(connection, turn)
         await note_use(connection, job.project_id, now)
-        values = {"job_id": job.id, "run": run, "state": State.QUEUED.value, "created_at": now}
+        values = {"job_id": job.id, "run": run, "state": State.QUEUED.value, "created_at": now, "rank": rank}
         await connection.execute(sa.insert(t.runs).values(**values, notices=(), scenes_total=0, scenes_done=0))
-        state = RunState(brief=brief, run=run, opened_at=now)
+        state = RunState(brief=brief, run=run, opened_at=now, admitted=admitted)
         after, decided = await self._settle(connection, state, now)
         change = Change(before=None, after=after, decided=[*(first or []), *decided])
         await write_change(self._database, connection, job, change, now)
@@ -352,6 +411,7 @@ class Ledger:
         self, connection: AsyncConnection, state: RunState, now: datetime, first: list[Decision] | None = None
     ) -> tuple[RunState, list[Decision]]:
         """`settle`; when that ends the run, open a delivery to each who is told, and go on."""
+        state = msgspec.structs.replace(state, clips_at_once=self._clips_at_once)
         after, decided = settle(state, now, first)
         if state.ending is None and after.ending is not None:
             targets = await open_deliveries(connection, after, self._standing, now)
@@ -428,5 +488,7 @@ class Ledger:
             raise Permanent("dead_letter_not_found")
 
     def _count_end(self, before: RunState, after: RunState) -> None:
+        if before.runs and not after.runs:
+            self._room_made = self._line.caps.hold
         if self._metrics is not None and before.ending is None and after.ending is not None:
             self._metrics.ended(after.stage.value)

@@ -37,6 +37,10 @@ def narrate(before: RunState | None, after: RunState, now: datetime) -> list[Tol
     told: list[Told] = []
     if before is None:
         told.append(_stage(after, State.QUEUED, now))
+        if not after.admitted:
+            told.append(
+                _message(after, "info", "waits_for_turn", "Other jobs run: this one waits for its turn.", now)
+            )
     old_notices = before.notices if before else ()
     for notice in after.notices:
         if notice not in old_notices:

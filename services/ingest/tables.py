@@ -114,7 +114,14 @@ runs = Table(
     Column("waits_for", SHORT, nullable=False, server_default="", index=True),
     PrimaryKeyConstraint("job_id", "run"),
 )
-"""`waits_for`: what keeps a run from going on that is none of its tasks: "turn", "money" or ""."""
+"""`waits_for`: what keeps a run from going on that is none of its tasks: "turn", "money" or "". `rank`: 0 comes
+first among those of one user that wait for their turn."""
+Index(
+    "ix_runs_open",
+    runs.c.waits_for,
+    sqlite_where=runs.c.ended_at.is_(None),
+    postgresql_where=runs.c.ended_at.is_(None),
+)
 
 _OF_RUN = (("job_id", "run"), ("runs.job_id", "runs.run"))
 

@@ -1,0 +1,90 @@
+"""The line of runs that wait for their turn, as it stands in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ingest import tables as t
+from services.ingest.database import Database
+from services.ingest.turns import Caps, Waiting, next_of, places
+
+LOCK = int.from_bytes(hashlib.sha256(b"beatloom turns").digest()[:7], "big")
+"""Key of the PostgreSQL advisory lock under which runs are let in."""
+PLACES_S = 1.0
+"""For so long places are told again as they were."""
+
+TURN = "turn"
+"""`runs.waits_for` of a run in the line."""
+
+
+class Line:
+    """Who runs, who waits, and whose turn it is.
+
+    A run that waits for money holds no place: others go on meanwhile.
+    """
+
+    def __init__(self, database: Database, caps: Caps, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: seconds that only grow."""
+        self.caps = caps
+        self._database = database
+        self._clock = clock
+        self._places: dict[str, int] = {}
+        self._looked_at: float | None = None
+
+    async def enter(self, connection: AsyncConnection) -> None:
+        """Be the only one who lets runs in until the transaction ends. To be called before any row is locked."""
+        if self.caps.hold and self._database.locks_rows:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
+    async def lets_in(self, connection: AsyncConnection, new: Waiting) -> bool:
+        """Whether a run that is about to be opened goes at once. After `enter`."""
+        if not self.caps.hold:
+            return True
+        waiting, running = await self._read(connection, "" if self.caps.in_all else new.owner)
+        return next_of([*waiting, new], running, self.caps) == new
+
+    async def next(self, connection: AsyncConnection) -> Waiting | None:
+        """The run whose turn it is. After `enter`."""
+        return next_of(*await self._read(connection), self.caps)
+
+    async def anybody(self) -> bool:
+        """Whether somebody waits. With no caps too: they may have been taken away."""
+        async with self._database.read() as connection:
+            return (await connection.execute(_ANYBODY)).first() is not None
+
+    async def place(self, job_id: str) -> int | None:
+        """A waiting job's place, 1 is next; None: it has none. A second old at most."""
+        now = self._clock()
+        if self._looked_at is None or now >= self._looked_at + PLACES_S or job_id not in self._places:
+            async with self._database.read() as connection:
+                self._places = places(*await self._read(connection), self.caps)
+            self._looked_at = now
+        return self._places.get(job_id)
+
+    async def _read(self, connection: AsyncConnection, owner: str = "") -> tuple[list[Waiting], Counter[str]]:
+        """Who waits, and how many run by owner. owner: of these alone."""
+        counts, line = (query.where(t.jobs.c.owner == owner) if owner else query for query in (_RUNNING, _WAITING))
+        running = Counter[str](dict((await connection.execute(counts)).tuples().all()))
+        return [Waiting(**row) for row in (await connection.execute(line)).mappings()], running
+
+
+_OPEN = t.runs.c.ended_at.is_(None)
+_JOBS = t.runs.join(t.jobs, t.jobs.c.id == t.runs.c.job_id)
+_RUNNING = (
+    sa.select(t.jobs.c.owner, sa.func.count())
+    .select_from(_JOBS)
+    .where(_OPEN, t.runs.c.waits_for == "")
+    .group_by(t.jobs.c.owner)
+)
+_WAITING = (
+    sa.select(t.runs.c.job_id, t.runs.c.run, t.jobs.c.owner, t.runs.c.rank, t.runs.c.created_at.label("since"))
+    .select_from(_JOBS)
+    .where(_OPEN, t.runs.c.waits_for == TURN)
+)
+_ANYBODY = sa.select(t.runs.c.job_id).where(_OPEN, t.runs.c.waits_for == TURN).limit(1)

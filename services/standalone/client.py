@@ -26,18 +26,26 @@ QUIET_S = 45.0
 LONGEST_PAUSE_S = 5.0
 DOWNLOAD_TRIES = 4
 API = "/api/v1"
+API_KEY = "BEATLOOM_API_KEY"
+"""The variable with the key that every request carries, where users log in."""
 
 
 class ApiClient:
     """Talks to one stack. Raises `Permanent` or `Retryable` with the code of the server's answer, or
-    Retryable("stack_not_running") when nothing answers."""
+    Retryable("stack_not_running") when nothing answers.
 
-    def __init__(self, url: str) -> None:
+    key: an API key or access token; None: that of the environment, if any.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None) -> None:
+        key = os.environ.get(API_KEY, "").strip() if key is None else key
         timeout = httpx.Timeout(QUIET_S, connect=CONNECT_S)
         nobody = ssl.SSLContext(
             ssl.PROTOCOL_TLS_CLIENT
         )  # a stack speaks plain HTTP: reading whom to trust takes long
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, verify=nobody)
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=_credentials(key), timeout=timeout, trust_env=False, verify=nobody
+        )
         self._url = url
 
     async def __aenter__(self) -> Self:
@@ -160,6 +168,15 @@ class ApiClient:
         if len(tag) == 64 and await asyncio.to_thread(_sha256, partial) != tag:
             partial.unlink()  # noqa: ASYNC240
             raise Permanent("unexpected", "The download differs from what the server holds.")
+
+
+def _credentials(key: str) -> dict[str, str]:
+    """Raises Permanent("unauthenticated") for a key that no header could carry."""
+    if not key:
+        return {}
+    if not (key.isascii() and key.isprintable()):
+        raise Permanent("unauthenticated", f"{API_KEY} holds characters that no key has.")
+    return {"Authorization": f"Bearer {key}"}
 
 
 def problem_of(status: int, body: bytes) -> BeatloomError:

@@ -30,12 +30,13 @@ def environment(
     webhook_secret: str,
     secret_key: str,
     public_url: str,
+    host: str,
 ) -> dict[str, str]:
     """Variables for `libs.runtime.settings.load` of each service.
 
     Where parts are is the stack's to say; the webhook secret, the key that secrets are sealed with, the public
     address, the patience with a silent worker, and what the planner is told of GPU servers are the user's, when
-    set.
+    set. `host`, where the API listens, decides with the user's BEATLOOM_INGEST_LOGIN whether users log in.
     What the notifier would not call is refused with the order.
     """
     servers = bool(user.get("BEATLOOM_GENERATOR_COMFYUI_URLS"))
@@ -54,6 +55,7 @@ def environment(
         "BEATLOOM_ARTIFACTS_URL": artifacts.as_uri(),
         "BEATLOOM_SCRATCH_DIR": str(scratch),
         "BEATLOOM_INGEST_DATABASE_URL": f"sqlite+aiosqlite:///{ledger}",
+        "BEATLOOM_INGEST_HOST": host,
     }
 
 

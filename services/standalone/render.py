@@ -48,6 +48,8 @@ CANCEL_S = 5.0
 WARM = 4
 """Children that are made ready before there is work for them, at most."""
 HURRY = {"BEATLOOM_SHUTDOWN_GRACE_S": "2"}
+ALONE = {"BEATLOOM_INGEST_LOGIN": "auto"}
+"""A stack that lives for one video, on this machine's own address, has no users."""
 """Nothing is worth waiting for in a stack whose data is thrown away."""
 UNPROCESSABLE = 422
 """The status of what a person has to change, and finds out when the work has begun."""
@@ -125,7 +127,7 @@ async def _render(
         async with WorkerPool(settings.shared.workers) as pool, warmed(pool, min(pool.size - 1, 1), first):
             drawn = order.options.preview and not order.options.music
             backends = Backends() if drawn else order.backends
-            environ = {**os.environ, **backends.environ, **HURRY}
+            environ = {**os.environ, **backends.environ, **HURRY, **ALONE}
             told, _ = await together(_servers(backends, order), _probe(order, pool))
             display = open_display(screen)
             try:

@@ -118,6 +118,7 @@ class Stack:
             webhook_secret=self._place.secret("webhook", "whsec_"),
             secret_key=self._place.secret("sealing"),
             public_url=self.url,
+            host=self._sock.getsockname()[0],
         )
         return {
             name: import_module(f"services.{name}.app").create_app(load(SETTINGS[name], name, told), pool=pool)

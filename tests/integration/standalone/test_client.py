@@ -13,7 +13,7 @@ import uvicorn
 
 from libs.contracts.errors import Permanent, Retryable
 from libs.runtime.run import listen
-from services.standalone.client import ApiClient
+from services.standalone.client import API_KEY, ApiClient
 from services.standalone.fetch import fetch_kept, fetch_results
 
 VIDEO = b"video" * 10_000
@@ -24,6 +24,7 @@ class Server:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.bearers: list[str] = []
         self.streams = [
             b"retry: 40\n\nid: 1\nevent: stage_update\ndata: {}\n\nid: 2\nevent: comp",
             b": keep-alive\n\n",
@@ -37,6 +38,7 @@ class Server:
         headers = {key.decode(): value.decode() for key, value in scope["headers"]}
         last, range_ = headers.get("last-event-id", ""), headers.get("range", "")
         self.asked.append((scope["path"], last, range_))
+        self.bearers.extend(value for name, value in headers.items() if name == "authorization")
 
         async def answer(status: int, body: bytes, *extra: tuple[bytes, bytes], cut: bool = False) -> None:
             length = len(body) + (1 if cut else 0)
@@ -134,6 +136,20 @@ async def test_problems_keep_their_code_and_words(server: tuple[Server, ApiClien
     )
     with pytest.raises(Retryable, match="answered 500"):
         await client.request("GET", "/plain")
+
+
+async def test_every_request_carries_the_key_of_the_environment(
+    server: tuple[Server, ApiClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, client = server
+    monkeypatch.setenv(API_KEY, " bl_secret\n")
+    async with ApiClient(str(client._http.base_url)) as known:
+        with pytest.raises(Permanent, match="job_not_found"):
+            await known.job("x")
+        assert app.bearers == ["Bearer bl_secret"]
+    monkeypatch.setenv(API_KEY, "bl_ä")
+    with pytest.raises(Permanent, match="unauthenticated"):
+        ApiClient("http://127.0.0.1")
 
 
 async def test_nobody_there() -> None:

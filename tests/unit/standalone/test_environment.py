@@ -23,6 +23,7 @@ def told(**user: str) -> dict[str, str]:
         webhook_secret="whsec_x",
         secret_key=KEY,
         public_url="http://127.0.0.1:8080",
+        host="127.0.0.1",
     )
 
 

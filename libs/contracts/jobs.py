@@ -152,6 +152,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     music: Annotated[str, msgspec.Meta(max_length=MAX_MUSIC_CHARS)] = ""
     """Of a script: the music that GPU servers make to lie under the voice, in words; empty: none is made."""
     callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    priority: Priority = "batch"
+    """What somebody waits for at the screen goes before the rest of their jobs. Takes always do."""
 
 
 ASPECTS: dict[str, Fraction] = {

@@ -112,6 +112,7 @@ runs = Table(
     Column("sheet", Document[Blob](Blob)),
     Column("narrated", Document[NarratedFiles](NarratedFiles)),
     Column("waits_for", SHORT, nullable=False, server_default="", index=True),
+    Column("rank", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("job_id", "run"),
 )
 """`waits_for`: what keeps a run from going on that is none of its tasks: "turn", "money" or "". `rank`: 0 comes

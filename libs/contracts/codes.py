@@ -154,7 +154,16 @@ CODES: dict[str, Code] = {
         "A narrated video's cuts and beats follow its voice.",
         "Change the script instead: order it anew; what is the same is not made again.",
     ),
-    "gone": Code(410, "The video was removed.", "Run the job again: POST /api/v1/jobs/{id}/retry."),
+    "gone": Code(
+        410,
+        "The file was removed.",
+        "A video: run its job again, POST /api/v1/jobs/{id}/retry. What was sent: send it again; docs/keeping.md.",
+    ),
+    "quota_exceeded": Code(
+        413,
+        "Your files take as much space as they may.",
+        "Delete projects that are not needed; GET /api/v1/me/usage says what takes how much.",
+    ),
     "not_ready": Code(409, "The video is not ready.", "Follow /stream, or ask again when status is completed."),
     "job_ended": Code(409, "The job has ended already.", "Nothing is left to cancel."),
     "job_running": Code(409, "The job is still running.", "Cancel it first, or wait for its end."),

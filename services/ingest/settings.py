@@ -147,6 +147,43 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0
+    keep_uploads_days: Annotated[
+        int | None,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days that files which were sent, and reference stills, are kept after the last use of"
+            " their project. 0: as long as the project. Empty: 14 where there is a login, else as long as the project.",
+        ),
+    ] = None
+    keep_outputs_days: Annotated[
+        int | None,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days that finished videos are kept; their owner is told two days before. 0: as long as the"
+            " project. Empty: 14 where there is a login, else as long as the project.",
+        ),
+    ] = None
+    keep_clips_days: Annotated[
+        int, Meta(ge=1, le=36_500, description="Days that clips are kept which no project refers to.")
+    ] = 7
+    quota_gb: Annotated[
+        float | None,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Gigabytes that one user's files may take. 0: as much as there is. Empty: 10 where there is"
+            " a login, else as much as there is.",
+        ),
+    ] = None
+    bucket_rules: Annotated[
+        bool,
+        Meta(
+            description="Where artifacts are in a bucket without rules of its own: let its server remove what was"
+            " announced and never completed, too."
+        ),
+    ] = True
     limit_orders: Annotated[
         Rate,
         Meta(

@@ -13,6 +13,10 @@ WARNING = timedelta(days=2)
 """How long before a finished file goes its owner is told."""
 
 
+USUAL_DAYS = 14
+"""Where there is a login and the settings say nothing."""
+
+
 class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     """How long what is kept; None: for as long as its project."""
 

@@ -24,8 +24,6 @@ from libs.telemetry.metrics import BusMetrics, LedgerMetrics, WorkMetrics
 from services.ingest.access.declared import check_routes
 from services.ingest.access.opening import open_accounts
 from services.ingest.access.starting import first_operator, needs_login
-from services.ingest.access.opening import open_accounts
-from services.ingest.access.starting import first_operator, needs_login
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
@@ -62,8 +60,6 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     keyring = Keyring(settings.shared.secret_key)
     accounts = open_accounts(settings, database, keyring, clock=utc_now)
     login = needs_login(settings)
-    accounts = open_accounts(settings, database, keyring, clock=utc_now)
-    login = needs_login(settings)
     addresses = Addresses(keyring)
     standing = standing_of(settings)
     front = Front()
@@ -75,8 +71,6 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
             await stack.enter_async_context(place)
             stack.push_async_callback(database.close)
             await database.migrate()
-            if login:
-                await first_operator(accounts, settings)
             if login:
                 await first_operator(accounts, settings)
             bus = await stack.enter_async_context(link)
@@ -127,7 +121,6 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     bus=bus,
                     pool=place.pool,
                     scratch=place.scratch,
-                    accounts=accounts if login else None,
                     accounts=accounts if login else None,
                     origins=settings.cors_origins,
                     callback_allow=settings.callback_allow,

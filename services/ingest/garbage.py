@@ -4,7 +4,8 @@ A project refers to its uploads and to every blob that a fact of its runs names 
 belong to projects), until retention lets go of one: what exists is not made again. Records of results live as long
 as a blob that they name. Clips that nobody refers to are kept for some days: they cost the most to make again.
 The names that a job's files have besides are links to blobs; they last as long as the job.
-An upload refers to its blob until it expires; what was announced and never completed lies beside the blobs.
+An upload and a data export refer to their blobs until they expire; what was announced and never completed lies
+beside the blobs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from services.ingest.columns import Moment
 from services.ingest.database import Database
 from services.ingest.keeping.references import referred_to
 from services.ingest.keeping.rules import Keeping
+from services.ingest.my_data.held import held
 from services.ingest.uploads.presign import PREFIX
 from services.ingest.uploads.records import referred
 
@@ -57,14 +59,14 @@ async def remove_garbage(
     spared: set[str] = set()
     async for chunk in _old(store, "result/", before):
         named = {stored.key: await _named(store, stored.key) for stored in chunk}
-        wanted = await _referred(database, set().union(*(record.digests for record in named.values())), now)
+        wanted = await referred_blobs(database, set().union(*(record.digests for record in named.values())), now)
         young = {stored.key for stored in chunk if stored.modified > now - clips and named[stored.key].of_clip}
         spared.update(*(named[key].digests for key in young))
         free = [key for key, record in named.items() if key not in young and not record.digests & wanted]
         removed += await _delete(store, free, before)
     async for chunk in _old(store, "blob/", before):
         digests = {stored.key.removeprefix("blob/"): stored.key for stored in chunk}
-        wanted = spared | await _referred(database, set(digests), now)
+        wanted = spared | await referred_blobs(database, set(digests), now)
         removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted], before)
     async for chunk in _old(store, f"{OUTPUTS}/", before):
         there = await _jobs(database, {_job_of(stored.key) for stored in chunk})
@@ -107,7 +109,8 @@ async def _named(store: ArtifactStore, key: str) -> _Record:
     return _Record(frozenset(digest.decode() for digest in _DIGEST.findall(data)), _OF_CLIP in data)
 
 
-async def _referred(database: Database, digests: set[str], now: datetime) -> set[str]:
+async def referred_blobs(database: Database, digests: set[str], now: datetime) -> set[str]:
+    """Those of the digests that somebody refers to."""
     found: set[str] = set()
     asked, c = sorted(digests), t.references.c
     for start in range(0, len(asked), CHUNK):
@@ -116,6 +119,7 @@ async def _referred(database: Database, digests: set[str], now: datetime) -> set
         async with database.read() as connection:
             found.update((await connection.execute(query)).scalars())
             found |= await referred(connection, some)
+            found |= await held(connection, some)
     return found
 
 

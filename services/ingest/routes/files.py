@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Annotated, NamedTuple
 
 from litestar import Response, get, post, route
 from litestar.di import NamedDependency
@@ -24,6 +24,20 @@ from services.ingest.routes.jobs import JobId, job_id_of
 TAG = "Files"
 
 
+class Sent(NamedTuple):
+    """What is sent under one address: bytes that can be read from anywhere."""
+
+    size: int
+    digest: str
+    """Of what all bytes follow from."""
+    media_type: str
+    name: str
+    """For saving."""
+    read: Callable[[int, int], AsyncIterator[bytes]]
+    """The bytes from the one up to the other, excluded."""
+    there: Callable[[], Awaitable[bool]]
+
+
 async def _after_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     yield first
     async for chunk in rest:
@@ -35,16 +49,30 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
 
     Raises InputMissing when its bytes are gone.
     """
-    media_type = blob.media_type.removesuffix("; charset=utf-8")  # Litestar adds it to text
+    return await send_part(
+        request,
+        Sent(
+            size=blob.size,
+            digest=blob.sha256,
+            media_type=blob.media_type.removesuffix("; charset=utf-8"),  # Litestar adds it to text
+            name=name,
+            read=lambda start, end: store.read_range(blob.key, start, end),
+            there=lambda: store.has(blob.key),
+        ),
+    )
+
+
+async def send_part(request: AnyRequest, sent: Sent) -> Response[bytes]:
+    """The answer that carries what was asked for. Raises InputMissing when it is gone."""
     headers = {
-        "ETag": ranges.etag(blob.sha256),
+        "ETag": ranges.etag(sent.digest),
         "Accept-Ranges": "bytes",
-        "Content-Disposition": content_disposition(name),
+        "Content-Disposition": content_disposition(sent.name),
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
     }
     asked = ranges.answer(
-        size=blob.size,
+        size=sent.size,
         tag=headers["ETag"],
         range_=request.headers.get("Range", "") if request.method == "GET" else "",
         if_range=request.headers.get("If-Range", ""),
@@ -54,21 +82,21 @@ async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str)
     if asked.status == 304:
         return Response(b"", status_code=304, headers=headers)
     if asked.status == 416:
-        headers["Content-Range"] = f"bytes */{blob.size}"
+        headers["Content-Range"] = f"bytes */{sent.size}"
         return Response(b"", status_code=416, headers=headers, media_type="text/plain")
     if asked.status == 206:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{sent.size}"
     headers["Content-Length"] = str(end - start)
     if request.method == "HEAD" or end == start:
-        if not await store.has(blob.key):
-            raise InputMissing(blob.sha256)
-        return Response(b"", status_code=asked.status, headers=headers, media_type=media_type)
-    chunks = store.read_range(blob.key, start, end)
+        if not await sent.there():
+            raise InputMissing(sent.digest)
+        return Response(b"", status_code=asked.status, headers=headers, media_type=sent.media_type)
+    chunks = sent.read(start, end)
     first = await anext(aiter(chunks), None)  # so that what is gone is an error, not a broken answer
     if first is None:
-        raise InputMissing(blob.sha256)
+        raise InputMissing(sent.digest)
     return Stream(  # type: ignore[return-value]  # bytes all the same
-        _after_first(first, chunks), status_code=asked.status, headers=headers, media_type=media_type
+        _after_first(first, chunks), status_code=asked.status, headers=headers, media_type=sent.media_type
     )
 
 

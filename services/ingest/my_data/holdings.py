@@ -1,0 +1,127 @@
+"""What each table of the ledger holds of a user. The one list behind exports and deletions: a table that is not
+in it can't be added, since a test walks them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from services.ingest import schema
+from services.ingest import tables as t
+from services.ingest.access.account_tables import users
+from services.ingest.schema import metadata
+from services.ingest.webhooks.tables import deliveries
+
+Mine = Callable[[sa.Table, str], sa.ColumnElement[bool]]
+"""Which rows of a table are a user's."""
+
+
+class Holding(NamedTuple):
+    """What a table holds of a user."""
+
+    mine: Mine | None
+    """None: nothing at all."""
+    exported: bool = True
+    secret: frozenset[str] = frozenset()
+    """Columns that no export shows: hashes, sealed secrets, messages between services."""
+    kept: str = ""
+    """Why rows outlive their user; "": they don't."""
+
+
+def _owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return table.c.owner == owner
+
+
+def _of_project(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return table.c.project_id.in_(sa.select(t.projects.c.id).where(t.projects.c.owner == owner))
+
+
+def _of_job(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return table.c.job_id.in_(sa.select(t.jobs.c.id).where(t.jobs.c.owner == owner))
+
+
+def _of_delivery(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return table.c.delivery_id.in_(sa.select(deliveries.c.id).where(deliveries.c.owner == owner))
+
+
+def _of_data_export(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    exports = schema.my_data.data_exports
+    return table.c.export_id.in_(sa.select(exports.c.id).where(exports.c.owner == owner))
+
+
+def _oneself(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return table.c.id == owner
+
+
+def _done_or_met(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return (table.c.actor == owner) | (table.c.subject == owner)
+
+
+def _mailed(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    address = sa.select(users.c.email).where(users.c.id == owner)
+    return (table.c.owner == owner) | table.c.email.in_(address)
+
+
+_NOTHING = Holding(None, exported=False)
+
+HOLDINGS: Mapping[str, Holding] = MappingProxyType(
+    {
+        "users": Holding(_oneself, secret=frozenset({"password"})),
+        "sessions": Holding(_owned),
+        "api_keys": Holding(_owned, secret=frozenset({"digest"})),
+        "reset_requests": Holding(_mailed, exported=False),
+        "login_tries": _NOTHING._replace(kept="digests of addresses, for minutes"),
+        "projects": Holding(_owned),
+        "characters": Holding(_of_project),
+        "scenes": Holding(_of_project),
+        "takes": Holding(_of_project),
+        "exports": Holding(_of_project),
+        "project_events": Holding(_of_project),
+        "artifact_references": Holding(_of_project),
+        "jobs": Holding(_owned),
+        "runs": Holding(_of_job),
+        "tasks": Holding(_of_job, secret=frozenset({"message"})),
+        "facts": Holding(_of_job),
+        "events": Holding(_of_job),
+        "outbox": Holding(_of_job, exported=False),
+        "dead_letters": Holding(_of_job),
+        "idempotency_keys": Holding(_owned),
+        "uploads": Holding(_owned),
+        "webhook_endpoints": Holding(_owned, secret=frozenset({"secret", "old_secret"})),
+        "deliveries": Holding(_owned),
+        "delivery_attempts": Holding(_of_delivery),
+        "data_exports": Holding(_owned, secret=frozenset({"claim", "claimed_until"})),
+        "data_export_blobs": Holding(_of_data_export, exported=False),
+        "deletions": Holding(None, exported=False, kept="a date, and no user"),
+        "deletion_items": _NOTHING,
+        "audit": Holding(_done_or_met, kept="under a pseudonym: operators can be asked what was done"),
+        "drained_servers": _NOTHING,
+        "intake_pauses": _NOTHING,
+    }
+)
+"""By table."""
+
+
+def unlisted() -> set[str]:
+    """Tables that say nothing of what they hold: a mistake."""
+    return {table.name for table in metadata.sorted_tables} ^ set(HOLDINGS)
+
+
+def exported_tables() -> list[sa.Table]:
+    """What a data export shows, those first that others refer to."""
+    return [table for table in metadata.sorted_tables if HOLDINGS[table.name].exported]
+
+
+def erased_tables() -> list[sa.Table]:
+    """What is emptied of a user's rows, those first that refer to others."""
+    tables = reversed(metadata.sorted_tables)
+    return [table for table in tables if HOLDINGS[table.name].mine is not None and not HOLDINGS[table.name].kept]
+
+
+def rows_of(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    """Which rows of one of these tables are the user's."""
+    mine = HOLDINGS[table.name].mine
+    return sa.false() if mine is None else mine(table, owner)

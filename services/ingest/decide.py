@@ -43,18 +43,18 @@ from services.ingest.apply import apply, next_seq, record_given_up, record_order
 from services.ingest.pipeline import pipeline
 from services.ingest.retries import Hopeless, Remake, Try, verdict
 from services.ingest.state import Ordered, RunState, kind_of, letter_of
-from services.ingest.webhooks.telling import order_of
 from services.ingest.turns import rank_of
+from services.ingest.webhooks.telling import order_of
 
 LEAST_WANTED = 3
 """Scenes, of those there are, that have to be made as they were wanted."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
 WINDOWED = frozenset({"imagine", "animate"})
 """Kinds of tasks of which a run may have only so many before the workers, so that those of others come between."""
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Order a task, `wait` seconds from now. `anew`: see state.Ordered."""
 
     task: Task
@@ -84,21 +84,18 @@ def decide(state: RunState, now: datetime) -> list[Decision]:
     else:
         tasks = dict(pipeline(state, now))
     decisions: list[Decision] = []
-    for key in tasks:
-        decisions += _next_step(state, tasks, key, now)
-        if any(isinstance(it, GiveUp) or (isinstance(it, Order) and it.anew) for it in decisions):
     room = _room_for_clips(state)
-            break  # what comes after may not be due any more
+    for key in tasks:
         if kind_of(key) in WINDOWED and not state.task(key).attempts and state.outcome(key) is None:
             if room <= 0:
                 continue
             room -= 1
+        decisions += _next_step(state, tasks, key, now)
+        if any(isinstance(it, GiveUp) or (isinstance(it, Order) and it.anew) for it in decisions):
+            break  # what comes after may not be due any more
     return decisions
 
 
-def _completed(state: RunState) -> JobCompleted | None:
-    """The good end, when all is there that this kind of job is for."""
-    match state.brief.kind:
 def _room_for_clips(state: RunState) -> float:
     """How many more stills and clips may be ordered for the first time."""
     if not state.clips_at_once:
@@ -107,6 +104,9 @@ def _room_for_clips(state: RunState) -> float:
     return state.clips_at_once - sum(task.under_way for task in tasks)
 
 
+def _completed(state: RunState) -> JobCompleted | None:
+    """The good end, when all is there that this kind of job is for."""
+    match state.brief.kind:
         case "storyboard":
             return JobCompleted() if state.outcome("plan") is not None else None
         case "takes":

@@ -260,15 +260,15 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True):
         return [(try_, try_.ordered) for _, try_ in sorted(self.attempts.items()) if try_.ordered is not None]
 
     @property
-    def floor(self) -> Attempt | None:
-        """The newest try that was ordered anew; those before it don't count."""
-        return next((try_ for try_, order in reversed(self.ordered) if order.anew), None)
-    @property
     def under_way(self) -> bool:
         """Whether the newest try is ordered and has no answer."""
         _, newest = max(self.attempts.items(), default=(0, None))
         return newest is not None and newest.ordered is not None and newest.done is None and newest.failed is None
 
+    @property
+    def floor(self) -> Attempt | None:
+        """The newest try that was ordered anew; those before it don't count."""
+        return next((try_ for try_, order in reversed(self.ordered) if order.anew), None)
 
     @property
     def winner(self) -> Fact | None:
@@ -301,12 +301,12 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of the end; known once it has ended."""
     admitted: bool = True
     """False while it waits for its turn."""
+    clips_at_once: int = 0
+    """The most stills and clips that are ordered and not answered; 0: all that are due."""
     purse: Purse = Purse()
     """What it may still spend, as of this transaction."""
     short: bool = False
     """Whether a task is due that there is no money for."""
-    clips_at_once: int = 0
-    """The most stills and clips that are ordered and not answered; 0: all that are due."""
 
     def task(self, key: str) -> TaskState:
         """The task of this key, known or not."""
@@ -339,6 +339,11 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return next((stage for stage in reversed(STAGES) if stage in entered), State.QUEUED)
 
     @property
+    def runs(self) -> bool:
+        """Whether it takes up a place among those that run: it has not ended, and waits for nothing but tasks."""
+        return self.ending is None and not self.waits_for
+
+    @property
     def waits_for(self) -> str:
         """What keeps it from going on that is none of its tasks: its "turn", "money", or nothing."""
         if self.ending is not None:
@@ -346,11 +351,6 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return "turn" if not self.admitted else "money" if self.short else ""
 
     @property
-    @property
-    def runs(self) -> bool:
-        """Whether it takes up a place among those that run: it has not ended, and waits for nothing but tasks."""
-        return self.ending is None and not self.waits_for
-
     def entered(self) -> dict[State, datetime]:
         """When the first task of each stage was ordered."""
         times: dict[State, datetime] = {}

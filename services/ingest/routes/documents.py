@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -12,14 +12,23 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Operation, RequestBody, Schema
+from litestar.openapi.spec import (
+    Components,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityRequirement,
+    SecurityScheme,
+)
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.openapi.spec.media_type import OpenAPIMediaType
 from litestar.types import OperationIDCreator
 
 from libs.contracts.jobs import JobOptions
 from libs.runtime.problems import MEDIA_TYPE, Problem
+from libs.seal.addresses import SIGNATURE
 from services.ingest import views
+from services.ingest.access.gate import Access
 from services.ingest.routes.tags import ABOUT, TAGS
 
 
@@ -37,6 +46,42 @@ def binary(description: str, media_type: str = "application/octet-stream") -> Re
     return ResponseSpec(kind, description=description, media_type=media_type, generate_examples=False)
 
 
+SCHEMES = MappingProxyType(
+    {
+        "bearer": SecurityScheme(
+            type="http",
+            scheme="bearer",
+            description="An access token of POST /auth/login, or an API key. A machine without logins needs none.",
+        ),
+        "signature": SecurityScheme(
+            type="apiKey",
+            name=SIGNATURE,
+            security_scheme_in="query",
+            description="A signed address as a whole, as it was answered: good for one file, for a while.",
+        ),
+    }
+)
+
+SECURITY: Mapping[Access, list[SecurityRequirement]] = MappingProxyType(
+    {
+        "open": [],
+        "user": [{"bearer": []}],
+        "signed": [{"bearer": []}, {"signature": []}],
+        "link": [{"signature": []}],
+        "operator": [{"bearer": []}],
+    }
+)
+"""What gets a request in, by the access that its route declares."""
+
+
+def told_secure(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """The same handlers, which tell at /schema what gets a request in."""
+    found = list(handlers)
+    for handler in found:
+        handler.security = SECURITY[handler.opt.get("access", "user")]
+    return found
+
+
 def openapi(version: str) -> OpenAPIConfig:
     """The description of the API: JSON at /schema, YAML at /schema/openapi.yaml. No page loads foreign scripts."""
     return OpenAPIConfig(
@@ -46,6 +91,7 @@ def openapi(version: str) -> OpenAPIConfig:
         description=ABOUT,
         tags=TAGS,
         path="/schema",
+        components=Components(security_schemes=dict(SCHEMES)),
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
     )
 
@@ -53,6 +99,9 @@ def openapi(version: str) -> OpenAPIConfig:
 COMMON = MappingProxyType(
     {
         400: problem("The request is not valid; `errors` names what."),
+        401: problem("The request doesn't say who asks, or says it with what is no good, or no more."),
+        403: problem("An API key without the scope, a user where only operators may, or a page of another origin."),
+        429: problem("There were too many requests; `Retry-After` says how long to wait."),
         503: problem("The database, the store or the bus doesn't answer; try again."),
     }
 )

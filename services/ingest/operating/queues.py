@@ -67,14 +67,14 @@ async def queues_view(database: Database, bus: Bus, now: datetime) -> QueuesView
 async def _open(connection: AsyncConnection) -> tuple[Open, ...]:
     c = t.tasks.c
     query = (
-        sa.select(c.kind, sa.func.count().label("count"), sa.func.min(c.ordered_at, type_=Moment()).label("oldest"))
+        sa.select(c.kind, sa.func.count().label("many"), sa.func.min(c.ordered_at, type_=Moment()).label("oldest"))
         .join(t.runs, (t.runs.c.job_id == c.job_id) & (t.runs.c.run == c.run))
         .where(c.answered_at.is_(None), t.runs.c.ended_at.is_(None))
         .group_by(c.kind)
     )
     found = {row.kind: row for row in await connection.execute(query)}
     return tuple(
-        Open(kind=kind, count=found[kind].count, oldest_at=found[kind].oldest)
+        Open(kind=kind, count=found[kind].many, oldest_at=found[kind].oldest)
         if kind in found
         else Open(kind=kind, count=0, oldest_at=None)
         for kind in TASK_KINDS

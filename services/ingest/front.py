@@ -16,7 +16,8 @@ from libs.contracts.errors import Retryable
 from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.ingest.access.gate import Authenticates, Door, Guard, caller_of, gate_at
+from services.ingest.access.accounts import Accounts
+from services.ingest.access.gate import Door, Guard, caller_of, gate_at
 from services.ingest.access.ownership import Owners
 from services.ingest.ledger import Ledger
 from services.ingest.operating.operations import Operations
@@ -26,12 +27,14 @@ from services.ingest.projects.opened import Documents
 from services.ingest.published import Published
 from services.ingest.routes import (
     admin,
+    auth,
     characters,
     dead,
     exports,
     files,
     jobs,
     making,
+    me,
     orchestrate,
     projects,
     scenes,
@@ -43,6 +46,7 @@ from services.ingest.routes import (
     webhooks,
 )
 from services.ingest.routes.bodies import AnyRequest
+from services.ingest.routes.documents import told_secure
 from services.ingest.streams import Hub
 from services.ingest.uploads.desk import Desk
 from services.ingest.webhooks.deliveries import Deliveries
@@ -79,24 +83,28 @@ class Front:
         )
         whole = Router(
             "/api/v1",
-            route_handlers=[
-                *jobs.HANDLERS,
-                *stream.HANDLERS,
-                *files.HANDLERS,
-                *dead.HANDLERS,
-                *uploads.HANDLERS,
-                *upload_audio.HANDLERS,
-                *webhooks.HANDLERS,
-                *projects.HANDLERS,
-                *characters.HANDLERS,
-                *storyboard.HANDLERS,
-                *scenes.HANDLERS,
-                *takes.HANDLERS,
-                *making.HANDLERS,
-                *exports.HANDLERS,
-                *orchestrate.HANDLERS,
-                *admin.HANDLERS,
-            ],
+            route_handlers=told_secure(
+                [
+                    *jobs.HANDLERS,
+                    *stream.HANDLERS,
+                    *files.HANDLERS,
+                    *dead.HANDLERS,
+                    *uploads.HANDLERS,
+                    *upload_audio.HANDLERS,
+                    *webhooks.HANDLERS,
+                    *projects.HANDLERS,
+                    *characters.HANDLERS,
+                    *storyboard.HANDLERS,
+                    *scenes.HANDLERS,
+                    *takes.HANDLERS,
+                    *making.HANDLERS,
+                    *exports.HANDLERS,
+                    *orchestrate.HANDLERS,
+                    *auth.HANDLERS,
+                    *me.HANDLERS,
+                    *admin.HANDLERS,
+                ]
+            ),
             dependencies=dependencies,
             guards=[self.gate],
         )
@@ -130,13 +138,13 @@ class Front:
         deliveries: Deliveries,
         published: Published,
         operations: Operations,
-        accounts: Authenticates | None = None,
+        accounts: Accounts | None = None,
         origins: Collection[str] = (),
         callback_allow: Collection[str] = (ANY_HOST,),
     ) -> AsyncIterator[None]:
         """Serve with these parts until the end: follows wakes and progress. The scratch must be open.
 
-        accounts: who is behind a token; None for a machine without logins. origins: of pages that may call that.
+        accounts: users; None for a machine without logins. origins: of pages that may call that.
         """
         async with AsyncExitStack() as stack:
             for following in (
@@ -159,6 +167,7 @@ class Front:
                 published,
                 Documents(store),
                 operations,
+                accounts,
             )
             self._door = Door(desk.database, Owners(desk.database), published, accounts, origins)
             try:

@@ -16,15 +16,27 @@ from services.ingest.sweeper import Sweeper
 
 
 class Loops:
-    """Everything of ingest that runs besides HTTP: facts in, messages out, the sweep, which servers are drained."""
+    """Everything of ingest that runs besides HTTP: facts in, messages out, the sweep, which servers are drained.
 
-    def __init__(self, bus: Bus, ledger: Ledger, outbox: Outbox, sweeper: Sweeper, draining: Draining) -> None:
+    others: more that runs for ever, by name.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        ledger: Ledger,
+        outbox: Outbox,
+        sweeper: Sweeper,
+        draining: Draining,
+        **others: Callable[[], Coroutine[None, None, None]],
+    ) -> None:
         self._facts = FactConsumer(bus, ledger.apply)
         self._advisories = AdvisoryConsumer(bus)
         self._endless: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "outbox": outbox.run,
             "sweeper": sweeper.run,
             "draining": draining.run,
+            **others,
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from libs.artifacts.store import ArtifactStore
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
+from services.ingest.access.accounts import Accounts
 from services.ingest.access.callers import NOBODY, Caller
 from services.ingest.ledger import Ledger
 from services.ingest.operating.operations import Operations
@@ -41,6 +42,8 @@ class Parts(NamedTuple):
     """Analyses and storyboards of projects."""
     operations: Operations
     """What operators look at and do."""
+    accounts: Accounts | None = None
+    """Users; None on a machine without logins."""
     caller: Caller = NOBODY
     """Who asks, in the parts that a route is given."""
 

@@ -39,7 +39,7 @@ NOTED_EVERY = timedelta(minutes=1)
 """How often the use of a key is written down."""
 
 
-class _Known(msgspec.Struct, frozen=True, kw_only=True):
+class _Known(msgspec.Struct, frozen=True):
     """What the ledger says of a key."""
 
     id: str
@@ -53,7 +53,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 class Accounts:
     """All users, and what operators do with them; what people do themselves is in `logins`, `keys` and `resets`.
 
-    mails: writes the mails of resets, once its `run` is started; None: this installation sends none.
+    mails: writes the mails of resets; None: this installation sends none.
     Errors of a database that is away are `Retryable("ledger_unavailable")`.
     """
 
@@ -69,7 +69,9 @@ class Accounts:
         mails: ResetMails | None = None,
         clock: Callable[[], datetime],
     ) -> None:
-        self.logins, self.keys, self.resets, self.mails = logins, keys, resets, mails
+        self.logins, self.keys, self.resets = logins, keys, resets
+        self.loops = {"mails": mails.run} if mails else {}
+        """What has to run for ever, by name."""
         self._database = database
         self._tokens = tokens
         self._passwords = passwords
@@ -178,23 +180,37 @@ _SCOPES: dict[Role, frozenset[Scope]] = {
 """What a role may do."""
 
 
+_SESSIONS_ROLE = (
+    sa.select(users.c.role)
+    .join(sessions, sessions.c.owner == users.c.id)
+    .where(
+        sessions.c.id == sa.bindparam("session"),
+        users.c.id == sa.bindparam("user"),
+        users.c.enabled.is_(True),
+    )
+)
+_KEY = (
+    sa.select(
+        api_keys.c.id,
+        api_keys.c.owner,
+        users.c.role,
+        api_keys.c.scopes,
+        api_keys.c.expires_at,
+        api_keys.c.last_used_at,
+    )
+    .join(users, users.c.id == api_keys.c.owner)
+    .where(api_keys.c.digest == sa.bindparam("digest"), users.c.enabled.is_(True))
+)
+"""Built once: that costs as much as asking."""
+
+
 def _role_of_session(connection: sa.Connection, claims: Claims) -> Role | None:
     """The role of the user of a login that still stands."""
-    query = (
-        sa.select(users.c.role)
-        .join(sessions, sessions.c.owner == users.c.id)
-        .where(sessions.c.id == claims.sid, users.c.id == claims.sub, users.c.enabled.is_(True))
-    )
-    role: Role | None = connection.execute(query).scalar_one_or_none()
+    asked = {"session": claims.sid, "user": claims.sub}
+    role: Role | None = connection.execute(_SESSIONS_ROLE, asked).scalar_one_or_none()
     return role
 
 
 def _known_key(connection: sa.Connection, digest: str) -> _Known | None:
-    c = api_keys.c
-    query = (
-        sa.select(c.id, c.owner, users.c.role, c.scopes, c.expires_at, c.last_used_at)
-        .join(users, users.c.id == c.owner)
-        .where(c.digest == digest, users.c.enabled.is_(True))
-    )
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _Known(**row)
+    row = connection.execute(_KEY, {"digest": digest}).one_or_none()
+    return None if row is None else _Known(*row)

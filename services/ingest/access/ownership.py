@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from libs.contracts.errors import Permanent
 from services.ingest import tables as t
+from services.ingest.access.account_tables import api_keys
 from services.ingest.database import Database
 from services.ingest.my_data.tables import data_exports
 from services.ingest.uploads.tables import uploads
@@ -37,6 +38,7 @@ OWNED: Mapping[str, Owned] = MappingProxyType(
         "project_id": Owned(t.projects, "project_not_found"),
         "upload_id": Owned(uploads, "upload_not_found"),
         "endpoint_id": Owned(webhook_endpoints, "endpoint_not_found"),
+        "api_key_id": Owned(api_keys, "api_key_not_found"),
         "delivery_id": Owned(deliveries, "delivery_not_found"),
         "data_export_id": Owned(data_exports, "data_export_not_found"),
     }

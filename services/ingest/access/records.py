@@ -41,6 +41,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     """What a login or a refresh gives: secrets that are told once."""
 
     access_token: str
+    """For `Authorization: Bearer ...`."""
     expires_in: int
     """Seconds that the access token is good."""
     refresh_token: str

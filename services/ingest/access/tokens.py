@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ AUDIENCE = "beatloom-api"
 LEAST_RSA_BITS = 2048
 LONGEST = 4096
 """Characters of a token that are looked at: ours have about 500."""
+KNOWN = 1024
+"""Tokens whose signatures are not checked again: those that were seen last."""
 
 
 class Signer(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,7 @@ class Tokens:
     def __init__(self, signer: Signer, *, issuer: str, lasts: timedelta) -> None:
         self._signer = signer
         self._issuer = issuer
+        self._known = lru_cache(KNOWN)(self._verified)
         self.lasts = lasts
 
     def issue(self, user: str, session: str, now: datetime) -> str:
@@ -81,6 +85,13 @@ class Tokens:
 
     def read(self, token: str, now: datetime) -> Claims:
         """What a token says. Raises Permanent: bad_token, token_expired."""
+        claims = self._known(token)
+        if claims.exp <= now.timestamp():
+            raise Permanent("token_expired")
+        return claims
+
+    def _verified(self, token: str) -> Claims:
+        """Of a token that was signed here, whether it has ended or not. Raises Permanent("bad_token")."""
         if len(token) > LONGEST:
             raise Permanent("bad_token")
         try:
@@ -93,15 +104,12 @@ class Tokens:
                 algorithms=[self._signer.algorithm],
                 audience=AUDIENCE,
                 issuer=self._issuer,
-                # Times are compared below, with the clock of the caller.
+                # `read` compares the times, with the clock of its caller.
                 options={"require": ["exp", "iat"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
-            claims = msgspec.convert(told, Claims)
+            return msgspec.convert(told, Claims)
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError, RecursionError) as error:
             raise Permanent("bad_token") from error
-        if claims.exp <= now.timestamp():
-            raise Permanent("token_expired")
-        return claims
 
 
 def shared_signer(keyring: Keyring) -> Signer:

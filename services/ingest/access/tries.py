@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,10 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Retryable
 from services.ingest.access.account_tables import login_tries
+from services.ingest.access.limits import address_key
 from services.ingest.database import Database
-
-IPV6_NETWORK = 64
-"""Bits of an IPv6 address that stand for one who tries: all the rest is theirs."""
 
 
 class Limit(NamedTuple):
@@ -36,15 +33,7 @@ def by_account(what: str, email: str, most: int, within: timedelta) -> Limit:
 
 def by_address(what: str, address: str, most: int, within: timedelta) -> Limit:
     """A limit for one network address."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return Limit(f"{what}/address/{hashlib.sha256(address.encode()).hexdigest()[:32]}", most, within)
-    if found.version == 6 and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    if found.version == 6:
-        found = ipaddress.ip_network((found, IPV6_NETWORK), strict=False).network_address
-    return Limit(f"{what}/address/{found}", most, within)
+    return Limit(f"{what}/{address_key(address)}", most, within)
 
 
 async def count_try(database: Database, now: datetime, *limits: Limit) -> None:

@@ -19,6 +19,7 @@ TAGS = [
     Tag("Events", "Server-sent events of jobs and projects."),
     Tag("Webhooks", "Who is told of the end of jobs, and what was answered."),
     Tag("Orchestrate", "The contract of n8n's flows: start, ask, get the video."),
+    Tag("Accounts", "Who one is: logins, passwords, API keys."),
     Tag("Dead letters", "Work that was given up, for operators."),
     Tag(OPERATING, "Queues, GPU servers, users, money and figures, for operators."),
 ]

@@ -43,6 +43,7 @@ from services.ingest.routes import (
     takes,
     upload_audio,
     uploads,
+    usage,
     webhooks,
 )
 from services.ingest.routes.bodies import AnyRequest
@@ -101,6 +102,7 @@ class Front:
                     *exports.HANDLERS,
                     *orchestrate.HANDLERS,
                     *auth.HANDLERS,
+                    *usage.HANDLERS,
                     *me.HANDLERS,
                     *admin.HANDLERS,
                 ]

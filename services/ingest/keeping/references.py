@@ -41,7 +41,7 @@ async def refer(
         query = build(t.references).values(rows[start : start + ROWS])
         new = query.excluded
         made_again = (c.reason == "output") & (new.reason == "output") & (c.created_at < new.created_at)
-        longer = _rank(new.reason) < _rank(c.reason)
+        longer = rank(new.reason) < rank(c.reason)
         query = query.on_conflict_do_update(
             index_elements=[c.sha256, c.project_id],
             set_={
@@ -78,7 +78,8 @@ async def refuse_gone(
         raise Permanent("gone", told, hint="Send them again: PATCH the project with new uploads, then order anew.")
 
 
-def _rank(reason: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+def rank(reason: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+    """Lower for what keeps longer."""
     return sa.case({name: number for number, name in enumerate(REASONS)}, value=reason, else_=len(REASONS))
 
 

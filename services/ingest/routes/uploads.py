@@ -44,7 +44,7 @@ from services.ingest.uploads.views import (
 
 TAG = "Uploads"
 NO_UPLOAD = problem("There is no such upload, or no more.")
-TOO_LARGE = problem("A file is too large.")
+TOO_LARGE = problem("A file is too large, or takes more space than you may have.")
 NOT_TAKEN = problem("A file is not what its kind asks for, or the scanner found something in it.")
 NO_SPACE = problem("There is no space left.")
 
@@ -89,8 +89,8 @@ async def create_uploads(request: AnyRequest, parts: NamedDependency[Parts]) -> 
         if not sent:
             raise Permanent("bad_request", f"Send at least one of the parts {', '.join(LIMITS)}.")
         kinds: list[UploadKind] = [kind for kind in LIMITS if kind in sent]
-        looked = [(kind, await look(parts.desk, kind, sent[kind])) for kind in kinds]
-        kept = [await keep_looked(parts.desk, parts.owner, kind, found) for kind, found in looked]
+        looked = {kind: await look(parts.desk, kind, sent[kind]) for kind in kinds}
+        kept = await keep_looked(parts.desk, parts.owner, looked)
     return UploadList(uploads=tuple(upload_view(upload) for upload in kept))
 
 

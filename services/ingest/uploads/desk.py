@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.database import Database
 from services.ingest.ids import new_id
+from services.ingest.keeping.quota import UNLIMITED, Quota
 from services.ingest.uploads import records
 from services.ingest.uploads.fetching import Fetching
 from services.ingest.uploads.kinds import Content, FileFacts, UploadKind, read_content
@@ -35,6 +36,8 @@ class Desk(NamedTuple):
     fetching: Fetching
     kept: timedelta
     clock: Callable[[], datetime]
+    quota: Quota = UNLIMITED
+    """Of each user."""
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,30 +81,38 @@ async def stored(desk: Desk, looked: Looked) -> Blob:
 
 
 async def keep(desk: Desk, owner: str, kind: UploadKind, received: Received) -> Upload:
-    """Take a file in for later. Raises as `look` and `stored`."""
+    """Take a file in for later. Raises as `look` and `keep_looked`."""
     looked = await look(desk, kind, received)
-    return await keep_looked(desk, owner, kind, looked)
-
-
-async def keep_looked(desk: Desk, owner: str, kind: UploadKind, looked: Looked) -> Upload:
-    """The same for one that was looked at. A death before the row leaves bytes that the sweeper takes."""
-    blob = await stored(desk, looked)
-    now = desk.clock()
-    upload = Upload(
-        id=new_id(),
-        owner=owner,
-        kind=kind,
-        status="ready",
-        name=looked.name,
-        size=blob.size,
-        media_type=blob.media_type,
-        sha256=blob.sha256,
-        facts=looked.facts,
-        created_at=now,
-        expires_at=now + desk.kept,
-    )
-    await records.insert(desk.database, upload)
+    (upload,) = await keep_looked(desk, owner, {kind: looked})
     return upload
+
+
+async def keep_looked(desk: Desk, owner: str, files: Mapping[UploadKind, Looked]) -> list[Upload]:
+    """The same for files that were looked at: all of them or none. A death before the rows leaves bytes that the
+    sweeper takes, as a refusal does.
+
+    Raises as `stored`; Permanent("quota_exceeded").
+    """
+    blobs = [(kind, looked, await stored(desk, looked)) for kind, looked in files.items()]
+    now = desk.clock()
+    new = [
+        Upload(
+            id=new_id(),
+            owner=owner,
+            kind=kind,
+            status="ready",
+            name=looked.name,
+            size=blob.size,
+            media_type=blob.media_type,
+            sha256=blob.sha256,
+            facts=looked.facts,
+            created_at=now,
+            expires_at=now + desk.kept,
+        )
+        for kind, looked, blob in blobs
+    ]
+    await records.insert(desk.database, *new, quota=desk.quota)
+    return new
 
 
 async def find(desk: Desk, owner: str, upload_id: str) -> Upload:

@@ -55,7 +55,7 @@ def incoming_key(upload_id: str) -> str:
 
 
 async def announce(desk: Desk, owner: str, coming: Announcement) -> Upload:
-    """A new upload that waits for its bytes. Raises Permanent: file_too_large, bad_request."""
+    """A new upload that waits for its bytes. Raises Permanent: file_too_large, bad_request, quota_exceeded."""
     if coming.size > LIMITS[coming.kind]:
         raise Permanent("file_too_large", f"The file is larger than {human(LIMITS[coming.kind])}.")
     if not _MEDIA_TYPE.fullmatch(coming.content_type):
@@ -72,7 +72,7 @@ async def announce(desk: Desk, owner: str, coming: Announcement) -> Upload:
         created_at=now,
         expires_at=now + WAITS,
     )
-    await records.insert(desk.database, upload)
+    await records.insert(desk.database, upload, quota=desk.quota)
     return upload
 
 

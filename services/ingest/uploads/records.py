@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.contracts.artifacts import Blob
 from libs.contracts.errors import Permanent
 from services.ingest.database import Database
+from services.ingest.keeping.quota import UNLIMITED, Quota
 from services.ingest.uploads.kinds import FileFacts, UploadKind
 from services.ingest.uploads.tables import uploads
 
@@ -47,10 +48,17 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         return Blob(sha256=self.sha256, size=self.size, media_type=self.media_type)
 
 
-async def insert(database: Database, upload: Upload) -> None:
-    """A new row."""
-    row = {name: getattr(upload, name) for name in upload.__struct_fields__}
-    await database.transact(lambda connection: connection.execute(sa.insert(uploads).values(**row)))
+async def insert(database: Database, *new: Upload, quota: Quota = UNLIMITED) -> None:
+    """New rows, of one user; all of them or none. Raises Permanent("quota_exceeded")."""
+    rows = [{name: getattr(upload, name) for name in upload.__struct_fields__} for upload in new]
+    owner, now = new[0].owner, new[0].created_at
+
+    async def work(connection: AsyncConnection) -> None:
+        await quota.hold(database, connection, owner)
+        await connection.execute(sa.insert(uploads), rows)
+        await quota.check(connection, owner, now)
+
+    await database.transact(work)
 
 
 async def find(database: Database, owner: str, upload_id: str, now: datetime) -> Upload:

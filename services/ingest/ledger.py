@@ -290,6 +290,10 @@ class Ledger:
             raise Permanent("job_not_found")
         return found
 
+    async def place(self, snapshot: JobSnapshot) -> int | None:
+        """Its place in the line, where it waits for its turn: 1 is next."""
+        return await self._line.place(snapshot.job_id) if snapshot.waits_for == TURN else None
+
     async def snapshots(self, owner: str, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
         """A user's jobs, the newest first; `before` is the last id of the page before. `clips` are left empty."""
         async with self._database.read() as connection:

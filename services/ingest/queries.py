@@ -50,6 +50,7 @@ _SNAPSHOT = (
         t.runs.c.poster,
         t.runs.c.sheet,
         t.runs.c.narrated.is_not(None).label("is_narrated"),
+        t.runs.c.waits_for,
     )
     .join(t.runs, (t.runs.c.job_id == t.jobs.c.id) & (t.runs.c.run == t.jobs.c.run))
     .join(t.projects, t.projects.c.id == t.jobs.c.project_id)
@@ -234,6 +235,7 @@ def _snapshot(row: Any, entered: dict[State, datetime], clips: dict[str, Blob]) 
         sheet=row["sheet"],
         clips=clips,
         narrated=NarratedFiles() if row["is_narrated"] else None,
+        waits_for=row["waits_for"],
     )
 
 

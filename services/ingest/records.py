@@ -104,6 +104,8 @@ class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Scene id to clip. Empty in lists."""
     narrated: NarratedFiles | None = None
     """Set when a script is told, or was; empty in lists."""
+    waits_for: str = ""
+    """What keeps it from going on that is none of its tasks: "turn", "money" or ""."""
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,6 +88,12 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     seconds_left: Annotated[float | None, Meta(description="A guess; null while there is no ground for one.")] = (
         None
     )
+    waits_for: Annotated[
+        str, Meta(description="What it waits for besides its work: `turn`, `money`, or nothing: see docs/limits.md.")
+    ] = ""
+    queue_position: Annotated[
+        int | None, Meta(description="While it waits for its turn: 1 is next. Null otherwise, and in streams.")
+    ] = None
     created_at: datetime
     started_at: Annotated[datetime, Meta(description="When the current run was opened.")]
     ended_at: Annotated[datetime | None, Meta(description="When the current run ended.")] = None
@@ -196,8 +202,8 @@ def job_error(code: str, message: str) -> JobError:
     return JobError(code=code, title=entry.title, message=message or entry.title, hint=entry.hint)
 
 
-def job_view(snapshot: JobSnapshot, live: Live) -> JobView:
-    """A snapshot and its live progress, as clients get them."""
+def job_view(snapshot: JobSnapshot, live: Live, place: int | None = None) -> JobView:
+    """A snapshot and its live progress, as clients get them. place: in the line, where it waits for its turn."""
     error = snapshot.error
     return JobView(
         job_id=snapshot.job_id,
@@ -211,6 +217,8 @@ def job_view(snapshot: JobSnapshot, live: Live) -> JobView:
         percent=live.percent,
         doing=live.doing,
         seconds_left=live.seconds_left,
+        waits_for=snapshot.waits_for,
+        queue_position=place,
         created_at=snapshot.created_at,
         started_at=snapshot.started_at,
         ended_at=snapshot.ended_at,

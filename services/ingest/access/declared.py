@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 
 from services.ingest.access.callers import Scope
 from services.ingest.access.gate import Access, Guard
+from services.ingest.access.limits import LIMITS
 from services.ingest.access.ownership import OWNED, WITHIN
 
 OPEN_PATHS = ("/healthz/live", "/healthz/ready", "/metrics", "/schema")
@@ -39,6 +40,9 @@ def _problems(handler: HTTPRouteHandler, parameters: Collection[str], gate: Guar
     if handler.http_methods == {"OPTIONS"}:
         return found
     access, scope = handler.opt.get("access", "user"), handler.opt.get("scope")
+    limit = handler.opt.get("limit")
+    if limit is not None and limit not in LIMITS:
+        found.append(f"limit={limit!r} is not known")
     if access not in get_args(Access):
         found.append(f"access={access!r} is not known")
     if scope is not None and scope not in get_args(Scope):

@@ -18,6 +18,7 @@ from litestar.handlers import BaseRouteHandler
 from libs.contracts.errors import Permanent
 from libs.seal.addresses import EXPIRES, GET, PUT, SIGNATURE
 from services.ingest.access.callers import MACHINE, NOBODY, Caller, Scope
+from services.ingest.access.limits import LimitName, Limits
 from services.ingest.access.local import refuse_foreign
 from services.ingest.access.ownership import Owners
 from services.ingest.database import Database
@@ -36,6 +37,7 @@ Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 
 _LOOKS = ("GET", "HEAD")
 _SCHEME = "bearer"
+_KEYED = b"idempotency-key"
 
 
 class Authenticates(Protocol):
@@ -56,6 +58,7 @@ class Door(NamedTuple):
     """None: a machine without logins, where everybody is its one user."""
     origins: Collection[str] = ()
     """Of pages that may call a machine without logins, besides its own."""
+    limits: Limits | None = None
 
     async def let_in(self, connection: AnyConnection, handler: BaseRouteHandler) -> Caller:
         """Who asks, when they may. Raises Permanent for those who may not."""
@@ -67,6 +70,9 @@ class Door(NamedTuple):
         caller = msgspec.structs.replace(await self._caller(connection, handler, access, said), address=address)
         if access != "open":
             _check_scope(caller, access, handler.opt.get("scope") or _usual(connection, access))
+        if self.limits is not None:
+            limit: LimitName = handler.opt.get("limit") or ("reads" if _method(connection) in _LOOKS else "writes")
+            await self.limits.admit(caller, limit, keyed=_KEYED in said)
         if access not in ("open", "operator"):
             await self.owners.check(caller.owner, connection.path_params)
         return caller
@@ -126,10 +132,10 @@ def _method(connection: AnyConnection) -> str:
 
 
 def _said(connection: AnyConnection) -> dict[bytes, str]:
-    """The headers that say who asks, and from where. Of one that comes twice the first counts."""
+    """The headers that say who asks, from where, and whether again. Of one that comes twice the first counts."""
     said: dict[bytes, str] = {}
     for name, value in connection.scope["headers"]:
-        if name in (b"authorization", b"host", b"origin"):
+        if name in (b"authorization", b"host", b"origin", _KEYED):
             said.setdefault(name, value.decode("latin-1"))
     return said
 

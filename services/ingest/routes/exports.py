@@ -99,6 +99,7 @@ class ExportsOrdered(View, frozen=True, kw_only=True):
 @post(
     "/projects/{project_id:str}/export",
     status_code=202,
+    limit="renders",
     operation_id="exportProject",
     operation_class=exemplified({"formats": ["mp4"], "includeSubtitles": True}),
     tags=[TAG],

@@ -36,6 +36,7 @@ def job_id_of(text: str) -> str:
 @post(
     "/jobs",
     status_code=202,
+    limit="orders",
     request_max_body_size=None,  # uploads.receive has limits of its own, for each part
     operation_id="createJob",
     operation_class=reads(order_body(submissions.Submission)),
@@ -108,8 +109,12 @@ async def list_jobs(
     """List the jobs."""
     found = await parts.ledger.snapshots(parts.owner, limit=limit, before=job_id_of(before) if before else None)
     at, board = now(), parts.hub.board
+    places = [await parts.ledger.place(snapshot) for snapshot in found]
     return views.JobList(
-        jobs=tuple(views.job_view(snapshot, board.live(snapshot, at)) for snapshot in found),
+        jobs=tuple(
+            views.job_view(snapshot, board.live(snapshot, at), place)
+            for snapshot, place in zip(found, places, strict=True)
+        ),
         next=f"/api/v1/jobs?limit={limit}&before={found[-1].job_id}" if len(found) == limit else None,
     )
 
@@ -125,7 +130,8 @@ async def list_jobs(
 async def get_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobView:
     """Look at a job."""
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
-    return views.job_view(snapshot, parts.hub.board.live(snapshot, now()))
+    place = await parts.ledger.place(snapshot)
+    return views.job_view(snapshot, parts.hub.board.live(snapshot, now()), place)
 
 
 @post(

@@ -88,6 +88,7 @@ def checked_url(parts: Parts, url: str) -> str:
 @post(
     "/projects/{project_id:str}/storyboard",
     status_code=202,
+    limit="renders",
     operation_id="generateStoryboard",
     operation_class=exemplified({}),
     tags=["Storyboard"],
@@ -123,6 +124,7 @@ async def generate_storyboard(
 @post(
     "/projects/{project_id:str}/video",
     status_code=202,
+    limit="orders",
     operation_id="makeVideo",
     operation_class=exemplified({"includeSubtitles": True, "caption": "Out now"}),
     tags=[TAG],

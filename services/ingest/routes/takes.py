@@ -89,6 +89,7 @@ async def list_takes(
 @post(
     "/projects/{project_id:str}/scenes/{scene_id:str}/generate",
     status_code=202,
+    limit="renders",
     operation_id="generateTakes",
     operation_class=exemplified({"numTakes": 3}),
     tags=[TAG],
@@ -120,6 +121,7 @@ async def generate_takes(
 @post(
     "/projects/{project_id:str}/scenes/{scene_id:str}/remix",
     status_code=202,
+    limit="renders",
     operation_id="remixTake",
     operation_class=exemplified({"versionId": 12, "revisedPrompt": "rain on neon, seen from above"}),
     tags=[TAG],
@@ -149,6 +151,7 @@ async def remix_take(
 @post(
     "/projects/{project_id:str}/scenes/{scene_id:str}/replace",
     status_code=202,
+    limit="renders",
     operation_id="replaceTake",
     operation_class=exemplified({"upload": "01a1ffffaa2396aefcc4f7d87e409107"}),
     tags=[TAG],

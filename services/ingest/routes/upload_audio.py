@@ -38,6 +38,7 @@ class AudioUploaded(msgspec.Struct, frozen=True, kw_only=True):
 @post(
     "/upload-audio",
     status_code=202,
+    limit="orders",
     request_max_body_size=None,
     operation_id="uploadAudio",
     operation_class=reads(

@@ -67,6 +67,7 @@ FORM = {"audio": SONG_PART, "image": IMAGE_PART, "lyrics": LYRICS_PART, "clip": 
 @post(
     "/uploads",
     status_code=201,
+    limit="uploads",
     request_max_body_size=None,
     operation_id="createUploads",
     operation_class=reads(RequestBody(required=True, content=form(FORM))),
@@ -97,6 +98,7 @@ async def create_uploads(request: AnyRequest, parts: NamedDependency[Parts]) -> 
 @post(
     "/uploads/presign",
     status_code=201,
+    limit="uploads",
     operation_id="presignUpload",
     operation_class=exemplified(
         {"kind": "audio", "filename": "song.mp3", "content_type": "audio/mpeg", "size": 5_242_880}

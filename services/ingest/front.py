@@ -17,6 +17,7 @@ from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.access.accounts import Accounts
+from services.ingest.access import limits as counted
 from services.ingest.access.gate import Door, Guard, caller_of, gate_at
 from services.ingest.access.ownership import Owners
 from services.ingest.ledger import Ledger
@@ -80,6 +81,7 @@ class Front:
             route_handlers=orchestrate.HANDLERS,
             dependencies=dependencies,
             guards=[self.gate],
+            exception_handlers={counted.RateLimited: counted.told},
             include_in_schema=False,
         )
         whole = Router(
@@ -109,6 +111,7 @@ class Front:
             ),
             dependencies=dependencies,
             guards=[self.gate],
+            exception_handlers={counted.RateLimited: counted.told},
         )
         return [whole, older]
 
@@ -141,12 +144,14 @@ class Front:
         published: Published,
         operations: Operations,
         accounts: Accounts | None = None,
+        limits: counted.Limits | None = None,
         origins: Collection[str] = (),
         callback_allow: Collection[str] = (ANY_HOST,),
     ) -> AsyncIterator[None]:
         """Serve with these parts until the end: follows wakes and progress. The scratch must be open.
 
-        accounts: users; None for a machine without logins. origins: of pages that may call that.
+        accounts: users; None for a machine without logins. origins: of pages that may call that. limits: how often
+        users may ask; None: as often as they like.
         """
         async with AsyncExitStack() as stack:
             for following in (
@@ -171,7 +176,7 @@ class Front:
                 operations,
                 accounts,
             )
-            self._door = Door(desk.database, Owners(desk.database), published, accounts, origins)
+            self._door = Door(desk.database, Owners(desk.database), published, accounts, origins, limits)
             try:
                 yield
             finally:

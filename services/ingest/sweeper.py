@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -64,7 +64,7 @@ LONGEST_DOUBLING = 6
 class Sweeper:
     """One pass is `sweep`; `run` does them for ever.
 
-    wake: called when the outbox has something new. retention: how long what is kept; None: as long as its project.
+    wake: called when the outbox has something new. let_in: lets those runs go on whose turn it is. retention: how long what is kept; None: as long as its project.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Sweeper:
         clock: Callable[[], datetime] = utc_now,
         every_s: float = EVERY_S,
         retention: Retention | None = None,
+        let_in: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -85,6 +86,7 @@ class Sweeper:
         self._clock = clock
         self._every_s = every_s
         self._retention = retention or Retention(database, Keeping(), clock=clock)
+        self._let_in = let_in
         self._garbage_due = clock()
 
     async def run(self) -> None:
@@ -99,6 +101,8 @@ class Sweeper:
     async def sweep(self) -> int:
         """One pass; how many tasks were published again."""
         count = await self.publish_again()
+        if self._let_in is not None:
+            await self._let_in()
         await self.announce_again()
         await self.prune()
         await self._measure()

@@ -16,12 +16,21 @@ import msgspec
 from libs.contracts.jobs import JobKind, Priority
 
 
+USUAL_AT_ONCE = 3
+"""Jobs of one user, where there is a login and the settings say nothing else."""
+
+
 class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """How many jobs run at once; 0: as many as there are."""
 
     each: int = 0
     """Of one user."""
     in_all: int = 0
+
+    @classmethod
+    def of(cls, each: int | None, in_all: int, *, usual: int) -> Caps:
+        """As the settings say. usual: of one user, where they say nothing."""
+        return cls(each=usual if each is None else each, in_all=in_all)
 
     @property
     def hold(self) -> bool:

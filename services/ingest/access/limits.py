@@ -20,6 +20,7 @@ from services.ingest.access.callers import LOCAL, Caller
 from services.ingest.access.shared_windows import SharedWindows
 from services.ingest.access.windows import OwnWindows, Room, Windows
 from services.ingest.records import NewJob
+from services.ingest.settings import IngestSettings
 
 LimitName = Literal["orders", "renders", "reads", "writes", "uploads", "login"]
 """What is counted: orders of whole videos, those of parts of one, requests that read, that write, files that come
@@ -28,6 +29,12 @@ in, tries to log in."""
 LIMITS: tuple[LimitName, ...] = get_args(LimitName)
 COUNTED_LATER: frozenset[LimitName] = frozenset({"orders", "renders"})
 """Counted once a job is opened, not when it is asked for."""
+
+
+def open_limits(settings: IngestSettings) -> Limits:
+    """The limits of the settings. Raises Permanent("bad_setting")."""
+    rules = {name: str(getattr(settings, f"limit_{name}")) for name in LIMITS}
+    return Limits(rules, redis_url=settings.shared.redis_url)
 
 
 class RateLimited(Retryable):

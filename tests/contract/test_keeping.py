@@ -1,5 +1,6 @@
 """What is kept and what goes, over weeks: on SQLite with a folder, and on PostgreSQL with a real S3 server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +19,14 @@ from libs.contracts.tasks import Task
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
+from services.ingest.ids import new_id
+from services.ingest.keeping.quota import Quota, taken
 from services.ingest.keeping.retention import Passed, Retention
 from services.ingest.keeping.rules import Keeping
 from services.ingest.ledger import Ledger
 from services.ingest.projects.store import Projects
+from services.ingest.uploads import records
+from services.ingest.uploads.records import Upload
 from services.ingest.webhooks.records import Standing
 from tests.unit.ingest.story import SONG, TASKS, blob, done, new_job, result
 
@@ -201,3 +206,59 @@ async def test_a_clip_of_a_project_that_is_gone_waits_a_week(house: House) -> No
     house.now += timedelta(hours=2)
     assert await house.clean() == set()
     assert not await house.store.has(key)
+
+
+def file(owner: str, name: str, size: int, now: datetime) -> Upload:
+    """A ready upload."""
+    return Upload(
+        id=new_id(),
+        owner=owner,
+        kind="image",
+        status="ready",
+        name=name,
+        size=size,
+        media_type="image/png",
+        sha256=blob(name).sha256,
+        created_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+
+
+async def test_of_two_uploads_at_the_quota_one_is_refused(house: House) -> None:
+    quota = Quota(100)
+
+    async def send(name: str, owner: str = "ada", size: int = 40) -> str:
+        try:
+            await records.insert(house.database, file(owner, name, size, house.now), quota=quota)
+        except Permanent as error:
+            return error.code
+        return "taken"
+
+    assert await send("a") == "taken"
+    raced = await asyncio.gather(*(send(name) for name in "bcdefg"))
+    assert sorted(raced) == ["quota_exceeded"] * 5 + ["taken"]
+    assert await send("a") == "taken", "the same bytes count once"
+    assert await send("h", owner="grace") == "taken"
+    assert await send("i", size=20) == "taken"
+    house.now += timedelta(days=1)
+    assert await send("j", size=100) == "taken", "the others have expired"
+
+
+async def test_what_files_take_is_told_by_kind_and_orders_are_refused_at_the_quota(house: House) -> None:
+    job_id = await house.video()
+    await records.insert(house.database, file("local", "waits", 5, house.now), file("local", "song", 4, house.now))
+    async with house.database.read() as connection:
+        found = {one.reason: (one.files, one.size) for one in await taken(connection, "local", house.now)}
+    clips, outputs = sum(map(len, CLIPS)), sum(map(len, OUTPUTS))
+    known = {"source": (1, 4), "work": (2, 13), "take": (3, clips), "output": (4, outputs), None: (1, 5)}
+    assert found == known
+    full = sum(size for _, size in known.values())
+    ledger = Ledger(house.database, clock=lambda: house.now, quota=Quota(full))
+    assert (await ledger.accept(new_job())).created, "it brings nothing new"
+    more = msgspec.structs.replace(new_job(), image=blob("a picture"))
+    with pytest.raises(Permanent, match="quota_exceeded"):
+        await ledger.accept(more)
+    await house.pass_days(12)
+    await house.pass_days(2)
+    assert (await ledger.accept(more)).created, "the video was let go"
+    await ledger.retry(job_id)

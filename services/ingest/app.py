@@ -22,12 +22,14 @@ from libs.seal import Keyring
 from libs.seal.addresses import Addresses
 from libs.telemetry.metrics import BusMetrics, LedgerMetrics, WorkMetrics
 from services.ingest.access.declared import check_routes
+from services.ingest.access.limits import open_limits
 from services.ingest.access.opening import open_accounts
 from services.ingest.access.starting import first_operator, needs_login
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
 from services.ingest.ledger import Ledger, utc_now
+from services.ingest.line import Line
 from services.ingest.operating.operations import Operations
 from services.ingest.operating.upkeep import Upkeep
 from services.ingest.outbox import Outbox
@@ -36,6 +38,7 @@ from services.ingest.routes.documents import openapi
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import AT_ONCE, make_handlers
 from services.ingest.sweeper import Sweeper
+from services.ingest.turns import USUAL_AT_ONCE, Caps
 from services.ingest.uploads.desk import Desk
 from services.ingest.uploads.fetching import Fetching
 from services.ingest.uploads.scan import Scanner
@@ -60,8 +63,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     keyring = Keyring(settings.shared.secret_key)
     accounts = open_accounts(settings, database, keyring, clock=utc_now)
     login = needs_login(settings)
-    addresses = Addresses(keyring)
     standing = standing_of(settings)
+    limits = open_limits(settings)
     front = Front()
     running: list[Loops | Worker] = []
 
@@ -70,6 +73,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(place)
             stack.push_async_callback(database.close)
+            stack.push_async_callback(limits.aclose)
             await database.migrate()
             if login:
                 await first_operator(accounts, settings)
@@ -80,10 +84,23 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 await bus.wake(job_id)
 
             database.on_change = bus.wake
-            ledger = Ledger(database, on_commit=committed, metrics=metrics, standing=standing)
+            ledger = Ledger(
+                database,
+                on_commit=committed,
+                metrics=metrics,
+                standing=standing,
+                line=Line(database, caps_of(settings, login=login)),
+                clips_at_once=settings.clips_at_once if login else 0,
+                on_order=limits.order,
+            )
             outbox = Outbox(database, bus, refused=ledger.apply)
             sweeper = Sweeper(
-                database, place.store, wake=outbox.wake, metrics=metrics, every_s=settings.sweep_every_s
+                database,
+                place.store,
+                wake=outbox.wake,
+                metrics=metrics,
+                every_s=settings.sweep_every_s,
+                let_in=ledger.let_in,
             )
             endpoints = Endpoints(database, keyring, clock=utc_now, wake=outbox.wake)
             await endpoints.reseal()
@@ -122,6 +139,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     pool=place.pool,
                     scratch=place.scratch,
                     accounts=accounts if login else None,
+                    limits=limits,
                     origins=settings.cors_origins,
                     callback_allow=settings.callback_allow,
                     desk=desk,
@@ -130,7 +148,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     deliveries=Deliveries(database),
                     published=Published(
                         place.store,
-                        addresses,
+                        Addresses(keyring),
                         public_url=settings.public_url,
                         s3_url=settings.s3_public_url,
                         finals=timedelta(seconds=settings.download_s),
@@ -165,6 +183,11 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     )
     check_routes(app, front.gate)
     return app
+
+
+def caps_of(settings: IngestSettings, *, login: bool) -> Caps:
+    """How many jobs run at once."""
+    return Caps.of(settings.jobs_at_once, settings.jobs_in_all, usual=USUAL_AT_ONCE if login else 0)
 
 
 def standing_of(settings: IngestSettings) -> Standing | None:

@@ -15,7 +15,6 @@ import msgspec
 
 from libs.contracts.jobs import JobKind, Priority
 
-
 USUAL_AT_ONCE = 3
 """Jobs of one user, where there is a login and the settings say nothing else."""
 

@@ -89,7 +89,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         None
     )
     waits_for: Annotated[
-        str, Meta(description="What it waits for besides its work: `turn`, `money`, or nothing: see docs/limits.md.")
+        str, Meta(description="What it waits for besides its work: `turn`, `money` or nothing; see docs/limits.md.")
     ] = ""
     queue_position: Annotated[
         int | None, Meta(description="While it waits for its turn: 1 is next. Null otherwise, and in streams.")

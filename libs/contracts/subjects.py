@@ -43,6 +43,11 @@ def subject_of_fact(fact: Fact) -> str:
     return f"beatloom.fact.{fact.job_id}.{fact.name}"
 
 
+def facts_of(job_id: str) -> str:
+    """Where all that happened to a job is published."""
+    return f"beatloom.fact.{job_id}.>"
+
+
 def control_subject(job_id: str) -> str:
     """Where the end of a job's runs is announced."""
     return f"beatloom.control.{job_id}"

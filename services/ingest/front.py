@@ -36,6 +36,7 @@ from services.ingest.routes import (
     jobs,
     making,
     me,
+    my_data,
     orchestrate,
     projects,
     scenes,
@@ -106,6 +107,7 @@ class Front:
                     *auth.HANDLERS,
                     *usage.HANDLERS,
                     *me.HANDLERS,
+                    *my_data.HANDLERS,
                     *admin.HANDLERS,
                 ]
             ),

@@ -68,6 +68,11 @@ class Published:
             found = self._store.presigned(grant, endpoint=self._s3_url)
             if found is not None:
                 return Link(found, until)
+        return self.signed(path, lasts)
+
+    def signed(self, path: str, lasts: timedelta) -> Link:
+        """Where what the API has at `path` can be fetched. Raises Permanent("no_secret_key")."""
+        until = self._clock() + lasts
         return Link(self._public_url + self._addresses.sign(path, until), until)
 
     def place_to_put(self, key: str, path: str, *, size: int, media_type: str, lasts: timedelta) -> Link:

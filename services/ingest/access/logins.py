@@ -172,6 +172,19 @@ class Logins:
 
         await self._database.transact(end)
 
+    async def confirm(self, by: Caller, password: str) -> None:
+        """Return when it is the caller's own password.
+
+        Raises Permanent("bad_login"); Retryable("too_many_logins").
+        """
+        known = await self._read(users.c.id == by.owner)
+        if known is None:
+            raise Permanent("bad_login")
+        limits = _limits(known.email, by.address)
+        await count_try(self._database, self._clock(), *limits)
+        if not await self._passwords.verify(known.password, password):
+            raise Permanent("bad_login")
+
     async def change_password(self, by: Caller, old: str, new: str) -> None:
         """Set another password. The caller's other logins end.
 

@@ -43,6 +43,12 @@ def _of_job(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
     return table.c.job_id.in_(sa.select(t.jobs.c.id).where(t.jobs.c.owner == owner))
 
 
+def _posted(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    """Messages about jobs, and webhooks about none, which have their delivery's id for a job."""
+    told = sa.select(deliveries.c.id).where(deliveries.c.owner == owner)
+    return _of_job(table, owner) | table.c.job_id.in_(told)
+
+
 def _of_delivery(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
     return table.c.delivery_id.in_(sa.select(deliveries.c.id).where(deliveries.c.owner == owner))
 
@@ -86,12 +92,14 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "tasks": Holding(_of_job, secret=frozenset({"message"})),
         "facts": Holding(_of_job),
         "events": Holding(_of_job),
-        "outbox": Holding(_of_job, exported=False),
+        "outbox": Holding(_posted, exported=False),
         "dead_letters": Holding(_of_job),
         "idempotency_keys": Holding(_owned),
         "uploads": Holding(_owned),
         "webhook_endpoints": Holding(_owned, secret=frozenset({"secret", "old_secret"})),
         "deliveries": Holding(_owned),
+        "charges": Holding(_owned),
+        "budgets": Holding(_owned),
         "delivery_attempts": Holding(_of_delivery),
         "data_exports": Holding(_owned, secret=frozenset({"claim", "claimed_until"})),
         "data_export_blobs": Holding(_of_data_export, exported=False),
@@ -116,9 +124,15 @@ def exported_tables() -> list[sa.Table]:
 
 
 def erased_tables() -> list[sa.Table]:
-    """What is emptied of a user's rows, those first that refer to others."""
+    """What is emptied of a user's rows: those first that refer to others, or are found by way of them."""
     tables = reversed(metadata.sorted_tables)
-    return [table for table in tables if HOLDINGS[table.name].mine is not None and not HOLDINGS[table.name].kept]
+    emptied = [table for table in tables if HOLDINGS[table.name].mine is not None and not HOLDINGS[table.name].kept]
+    found_by = (_owned, _oneself)
+    return sorted(emptied, key=lambda table: _place(HOLDINGS[table.name].mine, found_by))
+
+
+def _place(mine: Mine | None, last: tuple[Mine, ...]) -> int:
+    return last.index(mine) + 1 if mine in last else 0
 
 
 def rows_of(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:

@@ -129,7 +129,7 @@ class Projects:
                 raise Permanent("version_conflict")
             if await busy(connection, project.id):
                 raise Permanent("project_busy")
-            await _remove_rows(connection, project.id)
+            await remove_rows(connection, project.id)
             note_change(project.id)
 
         await self._database.transact(work)
@@ -176,7 +176,7 @@ async def busy(connection: AsyncConnection, project_id: str) -> bool:
     return (await connection.execute(query)).first() is not None
 
 
-async def _remove_rows(connection: AsyncConnection, project_id: str) -> None:
+async def remove_rows(connection: AsyncConnection, project_id: str) -> None:
     """Whatever names the project or one of its jobs, those that refer to others first."""
     query = sa.select(t.jobs.c.id).where(t.jobs.c.project_id == project_id)
     jobs = (await connection.execute(query)).scalars().all()

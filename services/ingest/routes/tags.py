@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar.openapi.spec import Tag
 
 OPERATING = "Operating"
+MY_DATA = "My data"
 
 TAGS = [
     Tag("Uploads", "Files sent ahead of the job or project that takes them."),
@@ -21,6 +22,7 @@ TAGS = [
     Tag("Orchestrate", "The contract of n8n's flows: start, ask, get the video."),
     Tag("Accounts", "Who one is: logins, passwords, API keys."),
     Tag("Dead letters", "Work that was given up, for operators."),
+    Tag(MY_DATA, "Taking away all that is kept of you, and leaving."),
     Tag(OPERATING, "Queues, GPU servers, users, money and figures, for operators."),
 ]
 

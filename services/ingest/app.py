@@ -28,8 +28,12 @@ from services.ingest.access.starting import first_operator, needs_login
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
+from services.ingest.keeping.quota import USUAL_GB, Quota
+from services.ingest.keeping.retention import Retention
+from services.ingest.keeping.rules import USUAL_DAYS, Keeping
 from services.ingest.ledger import Ledger, utc_now
 from services.ingest.line import Line
+from services.ingest.my_data.loop import MyDataLoop
 from services.ingest.operating.operations import Operations
 from services.ingest.operating.upkeep import Upkeep
 from services.ingest.outbox import Outbox
@@ -89,6 +93,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 on_commit=committed,
                 metrics=metrics,
                 standing=standing,
+                quota=quota_of(settings, login=login),
                 line=Line(database, caps_of(settings, login=login)),
                 clips_at_once=settings.clips_at_once if login else 0,
                 on_order=limits.order,
@@ -100,15 +105,32 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 wake=outbox.wake,
                 metrics=metrics,
                 every_s=settings.sweep_every_s,
+                retention=Retention(database, keeping_of(settings, login=login), clock=utc_now, standing=standing),
                 let_in=ledger.let_in,
             )
             endpoints = Endpoints(database, keyring, clock=utc_now, wake=outbox.wake)
             await endpoints.reseal()
-            operations = Operations.over(
-                database, bus, utc_now, sweep=Upkeep(sweeper.sweep), retention=Upkeep(sweeper.remove)
+            operations = await stack.enter_async_context(
+                Operations.over(
+                    database,
+                    bus,
+                    accounts,
+                    utc_now,
+                    sweep=Upkeep(sweeper.sweep),
+                    retention=Upkeep(sweeper.remove),
+                )
             )
-            stack.push_async_callback(operations.close)
-            loops = Loops(bus, ledger, outbox, sweeper, operations.draining)
+            stack.push_async_callback(accounts.aclose)
+            my_data = MyDataLoop.over(
+                database=database,
+                store=place.store,
+                scratch=place.scratch,
+                bus=bus,
+                ledger=ledger,
+                forget=limits.forget,
+                clock=utc_now,
+            )
+            loops = Loops(bus, ledger, outbox, sweeper, operations.draining, my_data=my_data.run, **accounts.loops)
             stack.push_async_callback(loops.stop)
             await loops.start()
             desk = Desk(
@@ -120,6 +142,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 Fetching(allow=settings.fetch_allow, seconds=settings.fetch_s),
                 timedelta(seconds=settings.upload_kept_s),
                 utc_now,
+                quota_of(settings, login=login),
             )
             fetcher = Worker(
                 bus,
@@ -185,9 +208,24 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
     return app
 
 
+def keeping_of(settings: IngestSettings, *, login: bool) -> Keeping:
+    """How long what is kept. Without a login everything belongs to whoever owns the machine."""
+    return Keeping.of(
+        uploads=settings.keep_uploads_days,
+        outputs=settings.keep_outputs_days,
+        clips=settings.keep_clips_days,
+        usual=USUAL_DAYS if login else 0,
+    )
+
+
 def caps_of(settings: IngestSettings, *, login: bool) -> Caps:
     """How many jobs run at once."""
     return Caps.of(settings.jobs_at_once, settings.jobs_in_all, usual=USUAL_AT_ONCE if login else 0)
+
+
+def quota_of(settings: IngestSettings, *, login: bool) -> Quota:
+    """How much space one user's files may take."""
+    return Quota.of(settings.quota_gb, usual=USUAL_GB if login else 0)
 
 
 def standing_of(settings: IngestSettings) -> Standing | None:

@@ -6,7 +6,7 @@ import io
 import struct
 import wave
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,16 +22,21 @@ from libs.outbound.targets import Resolver, system_resolver
 from libs.runtime.app import service_app
 from libs.runtime.run import listen, serve
 from libs.runtime.scratch import Scratch
+from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
 from libs.seal import Keyring
 from libs.seal.addresses import Addresses
+from services.ingest.access.accounts import Accounts
+from services.ingest.access.opening import open_accounts
 from services.ingest.database import Database
 from services.ingest.front import Front
+from services.ingest.keeping.quota import UNLIMITED, Quota
 from services.ingest.ledger import Ledger
 from services.ingest.operating.operations import Operations
 from services.ingest.operating.upkeep import Upkeep
 from services.ingest.published import Published
 from services.ingest.routes.documents import openapi
+from services.ingest.settings import IngestSettings
 from services.ingest.sweeper import Sweeper
 from services.ingest.uploads.desk import Desk
 from services.ingest.uploads.fetching import Fetching
@@ -53,6 +58,9 @@ class Clock:
     def __call__(self) -> datetime:
         """Now, and what the test has added."""
         return datetime.now(UTC) + self.ahead
+
+
+MakeAccounts = Callable[[Database, Keyring, Clock], Accounts]
 
 
 class Api(NamedTuple):
@@ -88,16 +96,22 @@ async def running(
     s3_url: str = "",
     scanner: str = "",
     names: Resolver = system_resolver,
+    make_accounts: MakeAccounts | None = None,
+    quota: Quota = UNLIMITED,
 ) -> AsyncIterator[Api]:
-    """Serve until the block ends. `outside.example` may be fetched from, wherever `names` says that it is."""
+    """Serve until the block ends. `outside.example` may be fetched from, wherever `names` says that it is.
+
+    make_accounts: whom logins are for; None: there are none.
+    """
     store = open_store(store_url or f"file://{folder}/artifacts")
     clock = Clock()
     keyring = Keyring([KEY])
     front = Front()
     scratch = Scratch(folder / "scratch")
     fetching = Fetching(allow=("outside.example",), seconds=5, resolver=names)
+    accounts = open_accounts(IngestSettings(shared=Shared(secret_key=(KEY,))), database, keyring, clock=clock)
     sweeper = Sweeper(database, store, wake=lambda: None)
-    desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock)
+    desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock, quota)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -111,6 +125,7 @@ async def running(
                 clock=clock,
             )
             async with front.open(
+                accounts=make_accounts(database, keyring, clock) if make_accounts else None,
                 ledger=ledger,
                 store=store,
                 bus=bus,
@@ -121,7 +136,7 @@ async def running(
                 deliveries=Deliveries(database),
                 published=published,
                 operations=Operations.over(
-                    database, bus, clock, sweep=Upkeep(sweeper.sweep), retention=Upkeep(sweeper.remove)
+                    database, bus, accounts, clock, sweep=Upkeep(sweeper.sweep), retention=Upkeep(sweeper.remove)
                 ),
             ):
                 yield

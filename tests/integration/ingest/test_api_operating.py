@@ -19,8 +19,6 @@ from libs.contracts.storyboard import Clip
 from services.ingest import tables as t
 from services.ingest.ledger import utc_now
 from services.ingest.operating import draining
-from services.ingest.operating.operations import Operations
-from services.ingest.operating.upkeep import Upkeep
 from services.ingest.outbox import Outbox
 from tests.integration.ingest.flow import analyzed, failed, order, order_id, planned, put
 from tests.integration.ingest.server import Api
@@ -141,9 +139,7 @@ async def test_a_drained_server_is_told_to_generators_whatever_becomes_of_the_bu
     await api.http.post(f"{ADMIN}/pool/gpu-1:8188/undrain")
     assert await Drains(api.bus).read() == {"gpu-2:8188"}
     await Drains(api.bus).write(nobody)  # the bucket was lost
-    operations = Operations.over(api.database, api.bus, utc_now, sweep=Upkeep(nothing), retention=Upkeep(nothing))
-
-    loop = asyncio.create_task(operations.draining.run())
+    loop = asyncio.create_task(draining.Draining(api.database, Drains(api.bus), utc_now).run())
     await until(lambda: drained_is(api, {"gpu-2:8188"}))
     loop.cancel()
     actions = [line["action"] for line in (await asked(api, "audit?action=server"))["lines"]]
@@ -152,10 +148,6 @@ async def test_a_drained_server_is_told_to_generators_whatever_becomes_of_the_bu
 
 async def nobody() -> frozenset[str]:
     return frozenset()
-
-
-async def nothing() -> int:
-    return 0
 
 
 async def drained_is(api: Api, names: set[str]) -> bool:
@@ -219,3 +211,39 @@ async def test_the_audit_log_is_read_by_pages_and_filters(api: Api) -> None:
 async def test_money_is_told_by_user_project_and_kind(api: Api) -> None:
     assert await asked(api, "spending?month=2026-11&by=kind") == {"spending": []}
     assert (await api.http.get(f"{ADMIN}/spending?month=2026-13")).status_code == 400
+
+
+async def test_users_are_made_changed_and_logged_out(api: Api) -> None:
+    made = await told(api, "users", {"email": "Ann@Example.com", "role": "operator"}, 201)
+    ann, password = made["user"], made["password"]
+    assert (ann["email"], ann["role"], ann["enabled"], "month_cap" in ann) == (
+        "ann@example.com",
+        "operator",
+        True,
+        False,
+    )
+    assert len(password) >= 20
+    bob = (await told(api, "users", {"email": "bob@example.com", "password": "a good password"}, 201))["user"]
+    assert [one["id"] for one in (await asked(api, "users"))["users"]] == [bob["id"], ann["id"]]
+    own = f"{ADMIN}/users/{bob['id']}"
+    changed = await api.http.patch(own, json={"enabled": False, "month_cap": 12.5})
+    assert (changed.json()["enabled"], changed.json()["month_cap"]) == (False, 12.5)
+    assert (await api.http.patch(own, json={"month_cap": None})).json()["month_cap"] is None
+    assert (await api.http.post(f"{own}/logout")).status_code == 204
+    alone = await api.http.patch(f"{ADMIN}/users/{ann['id']}", json={"role": "user"})
+    assert (alone.status_code, alone.json()["code"]) == (409, "last_operator")
+    for method, path in (
+        ("GET", "users/00"),
+        ("PATCH", "users/00"),
+        ("POST", "users/00/logout"),
+        ("GET", "users/-"),
+    ):
+        answered = await api.http.request(method, f"{ADMIN}/{path}", json={"enabled": True})
+        assert (answered.status_code, answered.json()["code"]) == (404, "user_not_found")
+    assert (await told(api, "users", {"email": "bob@example.com"}, 409))["code"] == "email_taken"
+    assert (await told(api, "users", {"email": "nobody"}, 422))["code"] == "bad_email"
+    for body in ({"month_cap": -1}, {"month_cap": 1e12}, {"id": "mine"}):
+        assert (await api.http.patch(own, json=body)).status_code == 400
+    actions = {line["action"] for line in (await asked(api, f"audit?subject={bob['id']}"))["lines"]}
+    assert actions == {"user.created", "user.disabled", "budget.cap_set", "sessions.closed"}
+    assert password not in str(await asked(api, "audit"))

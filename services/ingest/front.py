@@ -16,8 +16,8 @@ from libs.contracts.errors import Retryable
 from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.ingest.access.accounts import Accounts
 from services.ingest.access import limits as counted
+from services.ingest.access.accounts import Accounts
 from services.ingest.access.gate import Door, Guard, caller_of, gate_at
 from services.ingest.access.ownership import Owners
 from services.ingest.ledger import Ledger

@@ -64,7 +64,8 @@ LONGEST_DOUBLING = 6
 class Sweeper:
     """One pass is `sweep`; `run` does them for ever.
 
-    wake: called when the outbox has something new. let_in: lets those runs go on whose turn it is. retention: how long what is kept; None: as long as its project.
+    wake: called when the outbox has something new. let_in: lets those runs go on whose turn it is. retention: how
+    long what is kept; None: as long as its project.
     """
 
     def __init__(

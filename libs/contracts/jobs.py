@@ -154,6 +154,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     priority: Priority = "batch"
     """What somebody waits for at the screen goes before the rest of their jobs. Takes always do."""
+    budget_cap_usd: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    """What the job may cost, in the currency of the settings. None: as the settings say."""
 
 
 ASPECTS: dict[str, Fraction] = {

@@ -40,6 +40,7 @@ from libs.contracts.jobs import COMPOSING
 from libs.contracts.messages import Control, DeadLetter
 from libs.contracts.tasks import AHEAD, Task, TaskBody
 from services.ingest.apply import apply, next_seq, record_given_up, record_order
+from services.ingest.money.ordering import Price, price_of, with_ceiling
 from services.ingest.pipeline import pipeline
 from services.ingest.retries import Hopeless, Remake, Try, verdict
 from services.ingest.state import Ordered, RunState, kind_of, letter_of
@@ -60,6 +61,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
     wait: float = 0.0
     anew: bool = False
+    price: Price | None = None
+    """What is set aside for it; None: it costs nothing."""
 
 
 class GiveUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,13 +208,15 @@ def settle(state: RunState, now: datetime, first: list[Decision] | None = None) 
     """Carry out `first`, then decide until nothing more is due. The state then, and all that was decided."""
     decided: list[Decision] = []
     seq = next_seq(state)
-    batch = decide(state, now) if first is None else first
+    state, batch = _pay(state, decide(state, now) if first is None else first)
     while batch:
         decided += batch
         for decision in batch:
             match decision:
-                case Order(task=task, anew=anew):
-                    state = record_order(state, task.task, task.attempt, Ordered(seq=seq, at=now, anew=anew))
+                case Order(task=task, anew=anew, price=price):
+                    ceiling = price.ceiling if price is not None and state.purse.capped else None
+                    order = Ordered(seq=seq, at=now, anew=anew, ceiling=ceiling)
+                    state = record_order(state, task.task, task.attempt, order)
                     seq += 1
                 case Fact():
                     state = apply(state, decision)
@@ -219,8 +224,25 @@ def settle(state: RunState, now: datetime, first: list[Decision] | None = None) 
                     state = record_given_up(state, letter.id)
                 case Control():
                     pass
-        batch = decide(state, now)
+        state, batch = _pay(state, decide(state, now))
     return state, decided
+
+
+def _pay(state: RunState, batch: list[Decision]) -> tuple[RunState, list[Decision]]:
+    """What there is money for: each task that costs something takes its part of the purse with it."""
+    purse, lacks, due = state.purse, 0, list[Decision]()
+    for decision in batch:
+        price = price_of(state, decision.task) if isinstance(decision, Order) else None
+        if not isinstance(decision, Order) or price is None:
+            due.append(decision)
+        elif purse.has(price.reserved):
+            purse = purse.reserve(price.reserved)
+            task = with_ceiling(decision.task, price.ceiling) if purse.capped else decision.task
+            due.append(msgspec.structs.replace(decision, task=task, price=price))
+        else:
+            lacks = max(lacks, price.reserved)
+    paused = purse.blocked_by(lacks) if lacks else None
+    return msgspec.structs.replace(state, purse=purse, lacks=lacks, paused=paused), due
 
 
 def _task(state: RunState, key: str, body: TaskBody) -> Task:

@@ -1,6 +1,6 @@
 """What clients are told: the data of each server-sent event.
 
-The ledger writes `StageUpdate`, `Message`, `Completed` and `Failed` as rows, numbered within the job;
+The ledger writes all but the last two as rows, numbered within the job;
 `Progress` and the snapshot are made by the process that serves the stream and have no number.
 """
 
@@ -11,10 +11,21 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from libs.contracts.announcements import BudgetNews
 from libs.contracts.codes import CODES
 from libs.contracts.jobs import State
 
-EventName = Literal["stage_update", "progress", "message", "completed", "error", "snapshot"]
+EventName = Literal[
+    "stage_update",
+    "progress",
+    "message",
+    "cost_update",
+    "budget_warning",
+    "budget_paused",
+    "completed",
+    "error",
+    "snapshot",
+]
 
 Meta = msgspec.Meta
 
@@ -41,6 +52,34 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     level: Annotated[Literal["info", "warning"], Meta(description="How much it matters.")] = "info"
     code: Annotated[str, Meta(description="A stable slug; `docs/errors.md` has those of failed attempts.")] = ""
     message: Annotated[str, Meta(description="One sentence for people.")]
+    at: Annotated[datetime, Meta(description="When, with its offset from UTC.")]
+
+
+class CostUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of work has told what it has cost. Sums are over all runs of the job."""
+
+    run: Annotated[int, Meta(description="Number of the run, from 1.")]
+    cost: Annotated[float, Meta(description="What the job has cost so far, in the currency of the settings.")]
+    reserved: Annotated[float, Meta(description="What its work that is under way may still cost.")]
+    cap: Annotated[float | None, Meta(description="What the job may cost; null: there is no cap.")]
+    currency: Annotated[str, Meta(description="As in `USD`.")]
+    gpu_seconds: Annotated[float, Meta(description="On GPU servers, attempts that gave nothing included.")]
+    characters: Annotated[int, Meta(description="That were spoken.")] = 0
+    tokens: Annotated[int, Meta(description="Of language models.")] = 0
+    at: Annotated[datetime, Meta(description="When, with its offset from UTC.")]
+
+
+class BudgetWarning(BudgetNews, frozen=True, kw_only=True):
+    """80 % of a cap are spent. Told once for each cap."""
+
+    run: Annotated[int, Meta(description="Number of the run, from 1.")]
+    at: Annotated[datetime, Meta(description="When, with its offset from UTC.")]
+
+
+class BudgetPaused(BudgetNews, frozen=True, kw_only=True):
+    """The next piece of work may cost more than a cap has left: the run waits until more is approved."""
+
+    run: Annotated[int, Meta(description="Number of the run, from 1.")]
     at: Annotated[datetime, Meta(description="When, with its offset from UTC.")]
 
 

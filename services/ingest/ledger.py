@@ -23,8 +23,12 @@ from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.ids import new_id
+from services.ingest.keeping.quota import UNLIMITED, Quota
 from services.ingest.keeping.references import note_use, refer, refuse_gone
 from services.ingest.line import TURN, Line
+from services.ingest.money.learning import Learning
+from services.ingest.money.treasury import Treasury
+from services.ingest.money.waiting import waiting_for_money
 from services.ingest.operating.intake import refuse_paused
 from services.ingest.projects.board import read_basis, refuse_outdated
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
@@ -63,7 +67,9 @@ class Ledger:
     standing: the endpoint of the settings, which is told of the end of every job.
     line: how many jobs run at once; None: as many as there are. clips_at_once: stills and clips of one run that
     workers have before them; 0: all. on_order: called once with each new job, at the end of its transaction; what
-    it raises refuses the order.
+    it raises refuses the order. treasury: what things cost; None: nothing costs anything. learning: what
+    is learned of how much work takes; None: nothing. quota: how much space one
+    user's files may take.
     """
 
     def __init__(
@@ -77,12 +83,18 @@ class Ledger:
         line: Line | None = None,
         clips_at_once: int = 0,
         on_order: Callable[[NewJob], Awaitable[None]] | None = None,
+        treasury: Treasury | None = None,
+        learning: Learning | None = None,
+        quota: Quota = UNLIMITED,
     ) -> None:
         self._database = database
+        self.treasury = treasury or Treasury(database)
+        self._learning = learning
         self._line = line or Line(database, Caps())
         self._room_made = False
         self._clips_at_once = clips_at_once
         self._on_order = on_order
+        self._quota = quota
         self._standing = standing
         self._on_commit = on_commit
         self._metrics = metrics
@@ -134,7 +146,9 @@ class Ledger:
                 notices=order.notices,
             )
             await refuse_gone(connection, job.project_id, brief.uploads, now)
+            await self._quota.hold(self._database, connection, order.owner)
             await refer(self._database, connection, job.project_id, brief, now)
+            await self._quota.check(connection, order.owner, now)
             await self._open_run(connection, job, brief, 1, now)
             if self._on_order is not None and not counted:
                 await self._on_order(order)
@@ -167,20 +181,26 @@ class Ledger:
                 return "stale"
             if not await insert_fact(self._database, connection, fact, now):
                 return "duplicate"
-            after, decided = await self._settle(connection, apply(before, fact), now)
-            change = Change(before=before, after=after, taken=(fact,), decided=decided)
+            change = await self._settle(connection, job, before, apply(before, fact), now, fact=fact)
             await write_change(self._database, connection, job, change, now)
-            self._count_end(before, after)
+            if self._learning is not None:
+                await self._learning.learn(connection, change.after, fact)
+            self._count_end(before, change.after)
+            waiting.append((job.owner, change.frees))
             return "applied" if fact.run == job.run else "stale"
 
+        waiting: list[tuple[str, bool]] = []
         outcome = await self._database.transact(change)
         if self._metrics is not None:
             self._metrics.fact(fact.name, outcome)
         if outcome != "duplicate":
             await self._committed(fact.job_id)
+        for owner, freed in waiting[-1:]:
+            if freed:
+                await self.spend(owner)
 
-    async def look_again(self, job_id: str) -> None:
-        """Decide anew for the current run: what it waited for may be there. Nothing for a job that is gone."""
+    async def look_again(self, job_id: str) -> bool:
+        """Decide anew for the current run: what it waited for may be there. Whether that changed anything."""
 
         async def change(connection: AsyncConnection) -> bool:
             now = self._clock()
@@ -188,16 +208,27 @@ class Ledger:
             before = None if job is None else await load_run(connection, job_id, job.run)
             if job is None or before is None:
                 return False
-            after, decided = await self._settle(connection, before, now)
-            if after.waits_for == before.waits_for and not decided:
+            change = await self._settle(connection, job, before, before, now)
+            after = change.after
+            if (after.waits_for, after.paused) == (before.waits_for, before.paused) and not change.decided:
                 return False
-            change = Change(before=before, after=after, decided=decided)
             await write_change(self._database, connection, job, change, now)
             self._count_end(before, after)
             return True
 
-        if await self._database.transact(change):
+        changed = await self._database.transact(change)
+        if changed:
             await self._committed(job_id)
+        return changed
+
+    async def spend(self, owner: str) -> None:
+        """Let a user's runs go on that wait for money which was reserved by others, as far as it goes."""
+        try:
+            for job_id in await waiting_for_money(self._database, owner):
+                if not await self.look_again(job_id):
+                    break
+        except Retryable as error:
+            log.warning("what waits for money waits for the sweep: %s", error)
 
     async def let_in(self) -> int:
         """Let those runs go on whose turn it is; how many. Each in a transaction of its own."""
@@ -216,11 +247,9 @@ class Ledger:
             job, state = await self._current(connection, job_id)
             if state.ending is not None:
                 raise Permanent("job_ended")
-            after, decided = await self._settle(connection, state, now, cancel(state, now))
-            await write_change(
-                self._database, connection, job, Change(before=state, after=after, decided=decided), now
-            )
-            self._count_end(state, after)
+            change = await self._settle(connection, job, state, state, now, first=cancel(state, now))
+            await write_change(self._database, connection, job, change, now)
+            self._count_end(state, change.after)
 
         await self._database.transact(change)
         await self._committed(job_id)
@@ -363,11 +392,10 @@ class Ledger:
         before = await load_run(connection, turn.job_id, turn.run)
         if job is None or before is None or before.waits_for != TURN:
             return turn.job_id  # it has ended since the line was read
-        after, decided = await self._settle(connection, msgspec.structs.replace(before, admitted=True), now)
-        await write_change(
-            self._database, connection, job, Change(before=before, after=after, decided=decided), now
-        )
-        self._count_end(before, after)
+        admitted = msgspec.structs.replace(before, admitted=True)
+        change = await self._settle(connection, job, before, admitted, now)
+        await write_change(self._database, connection, job, change, now)
+        self._count_end(before, change.after)
         return turn.job_id
 
     async def _current(self, connection: AsyncConnection, job_id: str) -> tuple[JobRow, RunState]:
@@ -407,21 +435,34 @@ class Ledger:
         values = {"job_id": job.id, "run": run, "state": State.QUEUED.value, "created_at": now, "rank": rank}
         await connection.execute(sa.insert(t.runs).values(**values, notices=(), scenes_total=0, scenes_done=0))
         state = RunState(brief=brief, run=run, opened_at=now, admitted=admitted)
-        after, decided = await self._settle(connection, state, now)
-        change = Change(before=None, after=after, decided=[*(first or []), *decided])
+        change = await self._settle(connection, job, None, state, now)
+        change = msgspec.structs.replace(change, decided=[*(first or []), *change.decided])
         await write_change(self._database, connection, job, change, now)
 
     async def _settle(
-        self, connection: AsyncConnection, state: RunState, now: datetime, first: list[Decision] | None = None
-    ) -> tuple[RunState, list[Decision]]:
-        """`settle`; when that ends the run, open a delivery to each who is told, and go on."""
+        self,
+        connection: AsyncConnection,
+        job: JobRow,
+        before: RunState | None,
+        state: RunState,
+        now: datetime,
+        *,
+        first: list[Decision] | None = None,
+        fact: Fact | None = None,
+    ) -> Change:
+        """`settle` with what there is money for; when that ends the run, open a delivery to each who is told, and
+        go on. fact: what was heard just now; `state` has it already."""
         state = msgspec.structs.replace(state, clips_at_once=self._clips_at_once)
-        after, decided = settle(state, now, first)
+        settled = await self.treasury.settle(connection, job.project_id, state, now, first=first, fact=fact)
+        after, decided = settled.after, settled.decided
+        told = await self.treasury.book(connection, job.project_id, before, settled, now)
         if state.ending is None and after.ending is not None:
             targets = await open_deliveries(connection, after, self._standing, now)
             after, more = settle(msgspec.structs.replace(after, targets=targets), now)
-            decided += more
-        return after, decided
+            decided = [*decided, *more]
+        taken = (fact,) if fact is not None else ()
+        frees = settled.moved is not None and settled.moved.frees
+        return Change(before=before, after=after, taken=taken, decided=decided, told=told, frees=frees)
 
     async def _tell_again(
         self, connection: AsyncConnection, job: JobRow, run: int, key: str, now: datetime

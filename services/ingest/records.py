@@ -13,7 +13,9 @@ from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.messages import DeadLetter
 from services.ingest.state import Given, NarratedFiles
 
-EventName = Literal["stage_update", "message", "completed", "error"]
+EventName = Literal[
+    "stage_update", "message", "cost_update", "budget_warning", "budget_paused", "completed", "error"
+]
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,13 +9,14 @@ from datetime import datetime
 import msgspec
 
 from libs.contracts.facts import TaskAttemptFailed
+from services.ingest.money.ordering import EXCEEDED, may_raise
 from services.ingest.rules import Failures, Rule, general
 from services.ingest.state import RunState, TaskState, blobs_in, kind_of, letter_of
 from services.ingest.webhooks import retrying
 
 RULES: Mapping[str, Rule] = {"notify": retrying.again}
 """Kinds of tasks that have a rule of their own."""
-UNCOUNTED = frozenset({retrying.BUSY})
+UNCOUNTED = frozenset({retrying.BUSY, EXCEEDED})
 """Codes of tries that were none."""
 REMAKES = 2
 """How often a run makes the same lost result again."""
@@ -71,6 +72,8 @@ def _after_failure(
     producer = _producer(state, failure, due)
     if producer is not None:
         return Remake(producer=producer) if _remakes(state, producer) < REMAKES else hopeless
+    if failure.code == EXCEEDED and may_raise(state.task(key)):
+        return Try()
     if not failure.retryable:
         return hopeless
     wait = RULES.get(kind_of(key), general)(_failures(state, key, hopeless, now))

@@ -19,7 +19,7 @@ from services.ingest.apply import apply, record_given_up, record_order
 from services.ingest.database import Database
 from services.ingest.decide import Decision, GiveUp, Order
 from services.ingest.keeping.references import note_use, refer
-from services.ingest.narration import narrate
+from services.ingest.narration import Told, narrate
 from services.ingest.projects.board import made_of, offer_take, sum_up_project
 from services.ingest.projects.events import ExportReady, ProjectEvent, TakeReady, job_news
 from services.ingest.projects.telling import tell
@@ -50,6 +50,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     taken: tuple[Fact, ...] = ()
     """Facts from outside; their rows are in already."""
     decided: list[Decision] = []
+    told: list[Told] = []
+    """What is to be told besides, before the rest."""
+    frees: bool = False
+    """Whether money that was reserved can be spent by others now."""
 
 
 async def lock_job(database: Database, connection: AsyncConnection, job_id: str) -> JobRow | None:
@@ -71,6 +75,7 @@ async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunSta
             t.runs.c.created_at.label("opened_at"),
             t.runs.c.ended_at.label("run_ended_at"),
             t.runs.c.waits_for,
+            t.runs.c.paused_by,
         )
         .select_from(t.runs.join(t.jobs).join(t.projects, t.jobs.c.project_id == t.projects.c.id))
         .where(t.runs.c.job_id == job_id, t.runs.c.run == run)
@@ -91,10 +96,13 @@ async def load_run(connection: AsyncConnection, job_id: str, run: int) -> RunSta
         notices=row._mapping[t.jobs.c.notices],
     )
     state = RunState(brief=brief, run=run, opened_at=row.opened_at, admitted=row.waits_for != "turn")
+    state = msgspec.structs.replace(state, lacks=int(row.waits_for == "money"), paused=row.paused_by)
     c = t.tasks.c
-    orders = sa.select(c.task, c.attempt, c.seq, c.ordered_at, c.anew).where(c.job_id == job_id, c.run == run)
+    orders = sa.select(c.task, c.attempt, c.seq, c.ordered_at, c.anew, c.ceiling).where(
+        c.job_id == job_id, c.run == run
+    )
     for order in await connection.execute(orders.order_by(c.seq)):
-        ordered = Ordered(seq=order.seq, at=order.ordered_at, anew=order.anew)
+        ordered = Ordered(seq=order.seq, at=order.ordered_at, anew=order.anew, ceiling=order.ceiling)
         state = record_order(state, order.task, order.attempt, ordered)
     facts = sa.select(t.facts.c.message).where(t.facts.c.job_id == job_id, t.facts.c.run == run)
     for (message,) in await connection.execute(facts.order_by(t.facts.c.id)):
@@ -149,6 +157,8 @@ async def write_change(
         news += await sum_up_project(connection, job.project_id, change.before, after, now)
     await _sum_up_run(connection, after)
     told = narrate(change.before, after, now) if current else []
+    if current and (change.before is None or change.before.ending is None):
+        told = [*change.told, *told]
     await tell(connection, job.project_id, [*news, *job_news(after, told)], now)
     rows = [
         {
@@ -219,6 +229,7 @@ async def _insert_orders(
                 "ordered_at": ordered.at,
                 "not_before": due,
                 "publications": 0,
+                "ceiling": ordered.ceiling,
             }
         )
         messages.append((task, due))
@@ -371,6 +382,7 @@ async def _sum_up_run(connection: AsyncConnection, state: RunState) -> None:
             sheet=video.sheet if video else None,
             narrated=_narrated(state, video),
             waits_for=state.waits_for,
+            paused_by=state.paused if state.ending is None else None,
         )
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from services.ingest.access import account_tables as accounts
 from services.ingest.access import tables as access
+from services.ingest.money import figure_tables as figures
+from services.ingest.money import tables as money
 from services.ingest.my_data import tables as my_data
 from services.ingest.operating import tables as operating
 from services.ingest.projects import tables as projects
@@ -11,4 +13,15 @@ from services.ingest.tables import metadata
 from services.ingest.uploads import tables as uploads
 from services.ingest.webhooks import tables as webhooks
 
-__all__ = ["access", "accounts", "metadata", "my_data", "operating", "projects", "uploads", "webhooks"]
+__all__ = [
+    "access",
+    "accounts",
+    "figures",
+    "metadata",
+    "money",
+    "my_data",
+    "operating",
+    "projects",
+    "uploads",
+    "webhooks",
+]

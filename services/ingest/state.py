@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from libs.contracts.analysis import Notice
+from libs.contracts.announcements import BudgetScope
 from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Character
 from libs.contracts.codes import CODES
@@ -39,6 +40,7 @@ from libs.contracts.facts import (
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.storyboard import Clip, Shot
 from libs.contracts.tasks import AHEAD, Fetch, Narrated
+from libs.money.amounts import Micros
 from services.ingest.money.purse import Purse
 from services.ingest.webhooks.records import Target
 
@@ -237,6 +239,8 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     anew: bool = False
     """What earlier attempts made is lost or wanted again: they count neither as results nor as tries."""
+    ceiling: Micros | None = None
+    """What it may cost; None: nothing holds it back."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,8 +309,10 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """The most stills and clips that are ordered and not answered; 0: all that are due."""
     purse: Purse = Purse()
     """What it may still spend, as of this transaction."""
-    short: bool = False
-    """Whether a task is due that there is no money for."""
+    lacks: Micros = 0
+    """What the next task needs that there is no money for now; 0: nothing is lacking."""
+    paused: BudgetScope | None = None
+    """The cap that has to be raised before it can go on."""
 
     def task(self, key: str) -> TaskState:
         """The task of this key, known or not."""
@@ -335,6 +341,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         """The furthest stage that was ordered; making something lost again is no step back."""
         if self.ending is not None:
             return ENDINGS[type(self.ending.body)]
+        if self.paused is not None:
+            return State.AWAITING_FEEDBACK
         entered = {STAGE_OF.get(kind_of(key)) for key, task in self.tasks.items() if task.ordered}
         return next((stage for stage in reversed(STAGES) if stage in entered), State.QUEUED)
 
@@ -348,7 +356,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         """What keeps it from going on that is none of its tasks: its "turn", "money", or nothing."""
         if self.ending is not None:
             return ""
-        return "turn" if not self.admitted else "money" if self.short else ""
+        return "turn" if not self.admitted else "money" if self.lacks else ""
 
     @property
     def entered(self) -> dict[State, datetime]:

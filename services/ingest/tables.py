@@ -112,6 +112,7 @@ runs = Table(
     Column("sheet", Document[Blob](Blob)),
     Column("narrated", Document[NarratedFiles](NarratedFiles)),
     Column("waits_for", SHORT, nullable=False, server_default="", index=True),
+    Column("paused_by", SHORT),
     Column("rank", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("job_id", "run"),
 )
@@ -143,6 +144,7 @@ tasks = Table(
     Column("published_at", Moment),
     Column("publications", Integer, nullable=False),
     Column("answered_at", Moment),
+    Column("ceiling", BigInteger),
     PrimaryKeyConstraint("job_id", "run", "task", "attempt"),
     ForeignKeyConstraint(*_OF_RUN),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -140,7 +140,7 @@ async def read_holdings(connection: AsyncConnection, owner: str) -> Holdings:
     )
 
 
-def _confirmation(owner: str, listed: dict[str, list[str]]) -> str:
+def _confirmation(owner: str, listed: Mapping[str, Sequence[str]]) -> str:
     """What stands for a list: another list has another."""
     told = msgspec.json.encode([owner, {name: sorted(ids) for name, ids in listed.items()}], order="sorted")
     return hashlib.sha256(told).hexdigest()

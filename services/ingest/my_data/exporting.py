@@ -174,8 +174,9 @@ async def remove_expired(database: Database, store: ArtifactStore, now: datetime
         ids = (await connection.execute(query)).scalars().all()
     for export_id in ids:
         await erase_folder(store, export_id)
-        gone = sa.delete(data_exports).where(c.id == export_id)
-        await database.transact(lambda connection, gone=gone: connection.execute(gone))
+    if ids:
+        gone = sa.delete(data_exports).where(c.id.in_(ids))
+        await database.transact(lambda connection: connection.execute(gone))
 
 
 async def erase_folder(store: ArtifactStore, export_id: str) -> None:

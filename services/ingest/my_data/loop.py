@@ -11,10 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.artifacts.store import ArtifactStore
+from libs.bus.connection import Bus
+from libs.bus.erasing import Erasing
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.runtime.scratch import Scratch
 from services.ingest.database import Database
+from services.ingest.ledger import Ledger
 from services.ingest.my_data.claims import Claim, Lost, claim
-from services.ingest.my_data.deleting import UNFINISHED, Deleting
+from services.ingest.my_data.deleting import GRACE, PATIENCE, Deleting
+from services.ingest.my_data.deletions import UNFINISHED
 from services.ingest.my_data.exporting import Exporting, remove_expired
 from services.ingest.my_data.tables import data_exports, deletions
 
@@ -42,6 +47,33 @@ class MyDataLoop:
         self._database, self._store, self._clock = database, store, clock
         self._exporting, self._deleting = exporting, deleting
         self._prune_at = clock()
+
+    @classmethod
+    def over(
+        cls,
+        *,
+        database: Database,
+        store: ArtifactStore,
+        scratch: Scratch,
+        bus: Bus,
+        ledger: Ledger,
+        forget: Callable[[str], Awaitable[None]],
+        clock: Callable[[], datetime],
+        grace: timedelta = GRACE,
+        patience: timedelta = PATIENCE,
+    ) -> MyDataLoop:
+        """With makers of its own. forget: drops what is counted of a user. grace, patience: as in `Deleting`."""
+        deleting = Deleting(
+            database=database,
+            store=store,
+            erasing=Erasing(bus),
+            ledger=ledger,
+            forget=forget,
+            clock=clock,
+            grace=grace,
+            patience=patience,
+        )
+        return cls(database, store, Exporting(database, store, scratch, clock), deleting, clock)
 
     async def run(self) -> None:
         """For ever. Ends only when cancelled."""

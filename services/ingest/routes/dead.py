@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from services.ingest import views
 from services.ingest.parts import Parts
-from services.ingest.routes.documents import COMMON, problem
+from services.ingest.routes.documents import COMMON, NEEDS_GONE, problem
 
 TAG = "Dead letters"
 NONE = problem("There is no such dead letter.")
@@ -63,7 +63,7 @@ async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadVie
     tags=[TAG],
     summary="Replay a dead letter",
     description="Opens a new run of its job (a webhook is only sent again), and takes it off the list.",
-    responses={**COMMON, 404: NONE, 409: problem("The job is running.")},
+    responses={**COMMON, 404: NONE, 409: problem("The job is running."), 410: NEEDS_GONE},
 )
 async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Replay a dead letter."""

@@ -109,6 +109,12 @@ COMMON = MappingProxyType(
 
 KNOWN_JOB = ResponseSpec(views.JobAccepted, description="The job that this Idempotency-Key opened before.")
 NO_JOB = problem("There is no such job.")
+GONE = problem("The file was removed; the hint says how to get it again.")
+NEEDS_GONE = problem("A file that this needs was removed; send it again.")
+ORDERS = MappingProxyType(
+    {**COMMON, 410: NEEDS_GONE, 413: problem("Your files would take more space than they may.")}
+)
+"""What every order of work may answer."""
 SIGNED = problem("The address is signed, and altered, expired or made for something else.")
 
 
@@ -121,6 +127,7 @@ def file_answers(what: str, *, missing: ResponseSpec, media_type: str = ANY_TYPE
         304: ResponseSpec(None, description="It has not changed."),
         403: SIGNED,
         404: missing,
+        410: GONE,
         416: ResponseSpec(None, description="The range lies behind the end."),
     }
 

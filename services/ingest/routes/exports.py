@@ -27,6 +27,8 @@ from services.ingest.routes.bodies import AnyRequest, Expires, Signature
 from services.ingest.routes.documents import (
     ANY_TYPE,
     COMMON,
+    GONE,
+    ORDERS,
     binary,
     exemplified,
     file_answers,
@@ -109,7 +111,7 @@ class ExportsOrdered(View, frozen=True, kw_only=True):
         " storyboard's shape; what else is asked for is refused with `export_unsupported`."
     ),
     responses={
-        **COMMON,
+        **ORDERS,
         200: ResponseSpec(ExportsOrdered, description="The jobs that this Idempotency-Key opened before."),
         404: NO_PROJECT,
         409: problem("The project has no song or no storyboard yet."),
@@ -208,6 +210,7 @@ async def get_export(
         206: binary("The part of it that was asked for.", ANY_TYPE),
         304: ResponseSpec(None, description="It has not changed."),
         404: NO_EXPORT,
+        410: GONE,
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )

@@ -47,19 +47,20 @@ async def _after_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerat
 async def send(request: AnyRequest, store: ArtifactStore, blob: Blob, name: str) -> Response[bytes]:
     """The answer that carries a blob, or the part of it that was asked for, under a name for saving.
 
-    Raises InputMissing when its bytes are gone.
+    Raises Permanent("gone") when its bytes were removed.
     """
-    return await send_part(
-        request,
-        Sent(
-            size=blob.size,
-            digest=blob.sha256,
-            media_type=blob.media_type.removesuffix("; charset=utf-8"),  # Litestar adds it to text
-            name=name,
-            read=lambda start, end: store.read_range(blob.key, start, end),
-            there=lambda: store.has(blob.key),
-        ),
+    sent = Sent(
+        size=blob.size,
+        digest=blob.sha256,
+        media_type=blob.media_type.removesuffix("; charset=utf-8"),  # Litestar adds it to text
+        name=name,
+        read=lambda start, end: store.read_range(blob.key, start, end),
+        there=lambda: store.has(blob.key),
     )
+    try:
+        return await send_part(request, sent)
+    except InputMissing as error:
+        raise Permanent("gone") from error
 
 
 async def send_part(request: AnyRequest, sent: Sent) -> Response[bytes]:

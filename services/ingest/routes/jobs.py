@@ -13,7 +13,7 @@ from libs.contracts.errors import Permanent
 from services.ingest import orders, submissions, views
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
-from services.ingest.routes.documents import COMMON, KNOWN_JOB, NO_JOB, order_body, problem, reads
+from services.ingest.routes.documents import COMMON, KNOWN_JOB, NEEDS_GONE, NO_JOB, order_body, problem, reads
 from services.ingest.uploads.receive import receive, receive_document
 
 TAG = "Jobs"
@@ -52,7 +52,7 @@ def job_id_of(text: str) -> str:
         400: problem("The body can't be read, or holds neither song nor script."),
         404: problem("There is no such upload, or no more."),
         409: problem("An upload is not complete."),
-        413: problem("A part is too large."),
+        413: problem("A part is too large, or your files would take more space than they may."),
         422: problem("A file or an option is not valid, or the Idempotency-Key was used with another body."),
         424: problem("A picture could not be fetched from its address; try again."),
         507: problem("There is no space left."),
@@ -161,6 +161,7 @@ async def cancel_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobA
         **COMMON,
         404: NO_JOB,
         409: problem("The job is still running, or its project has changed too much since."),
+        410: NEEDS_GONE,
     },
 )
 async def retry_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.RunOpened:

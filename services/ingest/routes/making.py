@@ -19,7 +19,7 @@ from services.ingest.projects.bodies import Body
 from services.ingest.projects.editing import Editing
 from services.ingest.projects.orders import Orders, Wish
 from services.ingest.records import Accepted
-from services.ingest.routes.documents import COMMON, KNOWN_JOB, exemplified, problem
+from services.ingest.routes.documents import KNOWN_JOB, ORDERS, exemplified, problem
 from services.ingest.routes.projects import CHANGED, NO_PROJECT, ProjectId, project_id_of
 from services.ingest.routes.versions import IfMatch, version_of
 from services.ingest.texts import check_text
@@ -98,7 +98,7 @@ def checked_url(parts: Parts, url: str) -> str:
         " those of scenes that keep their id are shown until there are new ones."
     ),
     responses={
-        **COMMON,
+        **ORDERS,
         **CHANGED,
         200: KNOWN_JOB,
         404: NO_PROJECT,
@@ -131,7 +131,7 @@ async def generate_storyboard(
     summary="Make the project's video",
     description="Hears and plans what isn't yet; makes scenes without a take or with a stale one; others stay.",
     responses={
-        **COMMON,
+        **ORDERS,
         200: KNOWN_JOB,
         404: NO_PROJECT,
         409: problem("The project has no song."),

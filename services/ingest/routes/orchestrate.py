@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody
 from msgspec import Meta
 
-from libs.contracts.errors import InputMissing, Permanent
+from libs.contracts.errors import Permanent
 from libs.contracts.jobs import State
 from services.ingest import orchestrate, views
 from services.ingest.events import video_path
@@ -19,7 +19,17 @@ from services.ingest.orders import check_key
 from services.ingest.parts import Parts, now
 from services.ingest.records import JobSnapshot
 from services.ingest.routes.bodies import AnyRequest
-from services.ingest.routes.documents import COMMON, NO_JOB, SIGNED, binary, exemplified, operation_name, problem
+from services.ingest.routes.documents import (
+    COMMON,
+    GONE,
+    NO_JOB,
+    ORDERS,
+    SIGNED,
+    binary,
+    exemplified,
+    operation_name,
+    problem,
+)
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import JobId, job_id_of
 
@@ -94,7 +104,7 @@ def _video_url(parts: Parts, snapshot: JobSnapshot) -> str:
         " `run_id`, finds the same job within 24 hours and answers 200."
     ),
     responses={
-        **COMMON,
+        **ORDERS,
         200: ResponseSpec(Started, description="The job that was started before.", generate_examples=False),
         422: problem("An address or an option is not valid, or the Idempotency-Key was used with another body."),
     },
@@ -166,7 +176,7 @@ async def status(job_id: JobId, parts: NamedDependency[Parts]) -> OrchestrateSta
         403: SIGNED,
         404: NO_JOB,
         409: problem("There is no video, or not yet; the detail says how the job stands."),
-        410: problem("The video was removed."),
+        410: GONE,
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )
@@ -177,10 +187,7 @@ async def video(request: AnyRequest, job_id: JobId, parts: NamedDependency[Parts
         status = orchestrate.status_of(snapshot.state)
         percent = parts.hub.board.live(snapshot, now()).percent
         raise Permanent("not_ready", f"The job is {status}: {snapshot.state} ({percent:.0f} %).")
-    try:
-        return await send(request, parts.store, snapshot.video, views.save_name(snapshot, views.VIDEO))
-    except InputMissing as error:
-        raise Permanent("gone") from error
+    return await send(request, parts.store, snapshot.video, views.save_name(snapshot, views.VIDEO))
 
 
 HANDLERS = (start, status, video)

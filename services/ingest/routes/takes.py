@@ -27,7 +27,16 @@ from services.ingest.projects.scene_bodies import (
 from services.ingest.projects.takes import Takes
 from services.ingest.records import Accepted
 from services.ingest.routes.bodies import AnyRequest
-from services.ingest.routes.documents import COMMON, KNOWN_JOB, binary, exemplified, operation_name, problem
+from services.ingest.routes.documents import (
+    COMMON,
+    GONE,
+    KNOWN_JOB,
+    ORDERS,
+    binary,
+    exemplified,
+    operation_name,
+    problem,
+)
 from services.ingest.routes.files import send
 from services.ingest.routes.jobs import MAX_PAGE
 from services.ingest.routes.making import IdempotencyKey, answer, digest_of
@@ -40,8 +49,8 @@ from services.ingest.uploads.desk import find
 TAG = "Takes"
 NO_TAKE = problem("There is no such project, scene, take or upload.")
 NOT_NOW = problem("There is no storyboard or song yet, or the scene is locked or has too many takes.")
-ORDERS = {
-    **COMMON,
+TAKE_ORDERS = {
+    **ORDERS,
     **CHANGED,
     200: KNOWN_JOB,
     404: NO_TAKE,
@@ -98,7 +107,7 @@ async def list_takes(
         "A job that makes them and touches no other scene. The first one is shown when it is there, if what the"
         " scene shows is stale; otherwise they wait to be chosen."
     ),
-    responses=ORDERS,
+    responses=TAKE_ORDERS,
 )
 async def generate_takes(
     *,
@@ -127,7 +136,7 @@ async def generate_takes(
     tags=[TAG],
     summary="Make a take again with another prompt",
     description="The scene gets the prompt, and shows the new take when it is there. Its seed is that of the old.",
-    responses=ORDERS,
+    responses=TAKE_ORDERS,
 )
 async def remix_take(
     *,
@@ -157,7 +166,7 @@ async def remix_take(
     tags=[TAG],
     summary="Show the user's own picture or clip",
     description="It becomes a take, which is shown when it is there, and which no word or beat makes stale.",
-    responses=ORDERS,
+    responses=TAKE_ORDERS,
 )
 async def replace_take(
     *,
@@ -267,6 +276,7 @@ async def score_take(
         304: ResponseSpec(None, description="It has not changed."),
         404: NO_TAKE,
         409: NO_BOARD,
+        410: GONE,
         416: ResponseSpec(None, description="The range lies behind the end."),
     },
 )

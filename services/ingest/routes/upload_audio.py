@@ -52,7 +52,7 @@ class AudioUploaded(msgspec.Struct, frozen=True, kw_only=True):
     description="For clients of an older contract; `POST /jobs` takes more. Follow the job at `/jobs/{job_id}`.",
     responses={
         **COMMON,
-        413: problem("A part is too large."),
+        413: problem("A part is too large, or your files would take more space than they may."),
         422: problem("The song or the prompt is not valid."),
         507: problem("There is no space left."),
     },

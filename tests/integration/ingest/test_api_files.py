@@ -115,8 +115,8 @@ async def test_a_blob_that_is_gone_is_an_error_not_a_broken_file(api: Api) -> No
     path = await made(api)
     for file in (await api.http.get(f"{path}/files")).json()["files"]:
         await api.store.delete(f"blob/{file['sha256']}")
-    assert problem(await api.http.get(f"{path}/download")) == (500, "input_missing")
-    assert (await api.http.head(f"{path}/download")).status_code == 500
+    assert problem(await api.http.get(f"{path}/download")) == (410, "gone")
+    assert (await api.http.head(f"{path}/download")).status_code == 410
 
 
 async def test_a_reader_that_leaves_disturbs_nobody(api: Api) -> None:

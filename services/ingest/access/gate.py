@@ -68,7 +68,7 @@ class Door(NamedTuple):
             refuse_foreign(said.get(b"host", ""), said.get(b"origin"), self.origins)
         address = connection.client.host if connection.client is not None else ""
         caller = msgspec.structs.replace(await self._caller(connection, handler, access, said), address=address)
-        if access != "open":
+        if access != "open" and caller.means != "link":
             _check_scope(caller, access, handler.opt.get("scope") or _usual(connection, access))
         if self.limits is not None:
             limit: LimitName = handler.opt.get("limit") or ("reads" if _method(connection) in _LOOKS else "writes")

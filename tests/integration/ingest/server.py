@@ -109,7 +109,9 @@ async def running(
     front = Front()
     scratch = Scratch(folder / "scratch")
     fetching = Fetching(allow=("outside.example",), seconds=5, resolver=names)
-    accounts = open_accounts(IngestSettings(shared=Shared(secret_key=(KEY,))), database, keyring, clock=clock)
+    users = make_accounts(database, keyring, clock) if make_accounts else None
+    settings = IngestSettings(shared=Shared(secret_key=(KEY,)))
+    accounts = users or open_accounts(settings, database, keyring, clock=clock)
     sweeper = Sweeper(database, store, wake=lambda: None)
     desk = Desk(database, store, pool, scratch, Scanner(scanner), fetching, timedelta(days=1), clock, quota)
 
@@ -125,7 +127,7 @@ async def running(
                 clock=clock,
             )
             async with front.open(
-                accounts=make_accounts(database, keyring, clock) if make_accounts else None,
+                accounts=users,
                 ledger=ledger,
                 store=store,
                 bus=bus,

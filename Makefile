@@ -85,12 +85,12 @@ test: setup
 	@echo 'A video of the sample song first.'
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && \
 	$(MAKE) video SONG= HEIGHT=360 OUT="$$place/sample.mp4"
-	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup -m 'not matrix' $(ARGS) || { [ $$? -eq 1 ] && \
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal -m 'not matrix' $(ARGS) || { [ $$? -eq 1 ] && \
 	echo 'What failed once more, alone: a machine that stalls for seconds breaks what waits for a clock.' && \
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m 'not matrix' $(ARGS); }
 
 test-all: setup
-	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal $(ARGS)
 
 test-faults: setup
 	@$(BIN)/python -m pytest tests/faults tests/integration/ingest/test_ledger_crashes.py tests/e2e/test_gpu_servers.py $(ARGS)

@@ -32,7 +32,6 @@ from tests.songs import Song, make_song
 SECONDS = 10.0
 """What "within seconds" means on a machine that is busy with other tests."""
 
-pytestmark = pytest.mark.xdist_group("cli")
 
 Place = Callable[[Path], Path]
 

@@ -26,8 +26,6 @@ from tests.waiting import wait_until
 SMALL = ("--height", "180", "--seed", "5")
 NASTY = 'it\'s $(touch pwned) "q" `touch pwned`; ..\n.wav'
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Song:

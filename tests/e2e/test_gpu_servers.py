@@ -22,8 +22,6 @@ SMALL = ("--height", "180", "--fps", "24", "--seed", "5", "--workflow")
 STILLS = 2
 """Of the song: it is one part, with a calm place and a loud one."""
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Song:

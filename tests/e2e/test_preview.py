@@ -6,14 +6,11 @@ import json
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from libs.contracts.report import Report
 from libs.contracts.storyboard import Storyboard
 from tests.e2e.home import Home
 from tests.songs import make_song
-
-pytestmark = pytest.mark.xdist_group("cli")
 
 
 def test_a_preview_shows_what_the_whole_video_will_be(tmp_path: Path) -> None:

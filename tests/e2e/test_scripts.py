@@ -32,8 +32,6 @@ At the bridge it stops for nobody. The driver waits a moment all the same.
 Then the sun is up, and the day begins."""
 CHANGED = TALE.replace("a moment", "a minute")
 
-pytestmark = pytest.mark.xdist_group("scripts")
-
 
 @pytest.fixture(scope="module")
 def narrator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Narrator]:

@@ -39,8 +39,6 @@ QUICK = 1
 RATES = ("30", "24", "30000/1001", "25")
 SHAPES = ("16:9", "9:16", "1:1", "4:5")
 
-pytestmark = pytest.mark.xdist_group("songs")
-
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:

@@ -18,8 +18,6 @@ from tests.songs import make_song
 OPTIONS = {"height": 96, "fps": "12", "title": "The tram", "speed": 1.1}
 TALE = "The first tram leaves at five. It carries bakers and one dog.\n\nThen the sun is up."
 
-pytestmark = pytest.mark.xdist_group("scripts")
-
 
 @pytest.mark.parametrize("anew", [False, pytest.param(True, marks=pytest.mark.matrix)])
 def test_a_told_project_is_worked_on(anew: bool, tmp_path: Path) -> None:

@@ -17,8 +17,6 @@ from tests.scratch import files_in_work
 from tests.songs import make_song
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 LEFT_OVER_WITHIN_S = 10.0
 QUICK = ("queued", "analyzing", "generating")
 

@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 
 import nats
-import pytest
 from nats.aio.msg import Msg
 
 from libs.contracts import subjects
@@ -16,8 +15,6 @@ from tests.receiver import Receiver
 from tests.servers.nats import NatsServer
 from tests.songs import make_song
 from tests.waiting import wait_until
-
-pytestmark = pytest.mark.xdist_group("fleet")
 
 AGAIN = "Again"
 """Header of a copy, so that it isn't copied again."""

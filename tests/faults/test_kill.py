@@ -35,8 +35,6 @@ MATRIX = [
 SEEDS = {parameters.values: number for number, parameters in enumerate(MATRIX)}
 """Another song for each case, so that no result of one serves the next."""
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 
 def kill_and_revive(fleet: Fleet, nats: NatsServer, victim: str) -> None:
     """The victim dies without a word and is started again, as a supervisor would."""

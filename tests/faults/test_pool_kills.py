@@ -17,8 +17,6 @@ from tests.servers.comfyui import ComfyDouble
 from tests.servers.nats import MakeNats
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("pool")
-
 MakeDouble = Callable[..., ComfyDouble]
 SLOW_S = 1.0
 """What each answer of a server takes while a kill is aimed between two of them."""

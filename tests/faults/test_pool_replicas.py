@@ -15,8 +15,6 @@ from tests.servers.nats import MakeNats
 from tests.service_process import ServiceProcess
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("pool")
-
 REPLICAS = ("one", "two", "three")
 SCENES = 12
 

@@ -14,8 +14,6 @@ import pytest
 from tests.faults.fleet import OPTIONS, Fleet
 from tests.songs import make_song
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 LIMIT = {"analyzer": 512, "generator": 4_096, "composer": 16_384}
 """The largest file, in bytes, that a process and its children may write."""
 

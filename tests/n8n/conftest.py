@@ -22,7 +22,7 @@ CREDENTIALS = [
 ]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """Its bytes are no text."""
-MARKS = [pytest.mark.matrix, pytest.mark.xdist_group("n8n")]
+MARKS = [pytest.mark.matrix]
 PATHS = ("create-video", "job-events", "song-upload", "create-and-wait", "create-and-wait-briefly")
 
 

@@ -19,8 +19,6 @@ from tests.integration.analyzer.scores import (
     tempo_right,
 )
 
-pytestmark = pytest.mark.xdist_group("heard")
-
 Truths = dict[str, Truth]
 Analyses = dict[str, Analysis]
 

@@ -70,14 +70,14 @@ class Line:
     async def _read(self, connection: AsyncConnection, owner: str = "") -> tuple[list[Waiting], Counter[str]]:
         """Who waits, and how many run by owner. owner: of these alone."""
         counts, line = (query.where(t.jobs.c.owner == owner) if owner else query for query in (_RUNNING, _WAITING))
-        running = Counter[str](dict((await connection.execute(counts)).tuples().all()))
+        running = Counter({row.owner: row.runs for row in await connection.execute(counts)})
         return [Waiting(**row) for row in (await connection.execute(line)).mappings()], running
 
 
 _OPEN = t.runs.c.ended_at.is_(None)
 _JOBS = t.runs.join(t.jobs, t.jobs.c.id == t.runs.c.job_id)
 _RUNNING = (
-    sa.select(t.jobs.c.owner, sa.func.count())
+    sa.select(t.jobs.c.owner, sa.func.count().label("runs"))
     .select_from(_JOBS)
     .where(_OPEN, t.runs.c.waits_for == "")
     .group_by(t.jobs.c.owner)

@@ -17,11 +17,13 @@ from libs.contracts.tasks import RUN_INDEPENDENT, TASK_KINDS, TaskKind
 from libs.telemetry import names
 from libs.telemetry.metrics import LedgerMetrics
 from services.ingest import tables as t
+from services.ingest.access.expired import forget_expired
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.keeping.retention import Retention
 from services.ingest.keeping.rules import Keeping
 from services.ingest.ledger import utc_now
+from services.ingest.uploads.presign import PREFIX
 from services.ingest.uploads.records import remove_expired
 from services.ingest.webhooks.announce import send_lost
 from services.ingest.webhooks.rows import forget_deliveries
@@ -35,6 +37,8 @@ SENT_KEPT = timedelta(hours=1)
 """How long a published message stays in the outbox, for people who look for it."""
 DELIVERIES_KEPT = timedelta(days=30)
 """How long a webhook that is done can be looked at."""
+INCOMING_DAYS = 2
+"""After which the store's own server removes what was never completed: a day later than the sweeper."""
 BATCH = 500
 
 PATIENCE: dict[TaskKind, timedelta] = {
@@ -64,8 +68,10 @@ LONGEST_DOUBLING = 6
 class Sweeper:
     """One pass is `sweep`; `run` does them for ever.
 
-    wake: called when the outbox has something new. let_in: lets those runs go on whose turn it is. retention: how
-    long what is kept; None: as long as its project.
+    wake: called when the outbox has something new. let_in: lets those runs go on whose turn it is. spend: looks
+    after runs that wait for money. retention: how
+    long what is kept; None: as long as its project. bucket_rules: ask the store's server to remove what is never
+    completed, too.
     """
 
     def __init__(
@@ -79,6 +85,8 @@ class Sweeper:
         every_s: float = EVERY_S,
         retention: Retention | None = None,
         let_in: Callable[[], Awaitable[int]] | None = None,
+        spend: Callable[[], Awaitable[None]] | None = None,
+        bucket_rules: bool = False,
     ) -> None:
         self._database = database
         self._store = store
@@ -86,8 +94,10 @@ class Sweeper:
         self._metrics = metrics
         self._clock = clock
         self._every_s = every_s
+        self._lacks_rules = bucket_rules
         self._retention = retention or Retention(database, Keeping(), clock=clock)
         self._let_in = let_in
+        self._spend = spend
         self._garbage_due = clock()
 
     async def run(self) -> None:
@@ -104,6 +114,8 @@ class Sweeper:
         count = await self.publish_again()
         if self._let_in is not None:
             await self._let_in()
+        if self._spend is not None:
+            await self._spend()
         await self.announce_again()
         await self.prune()
         await self._measure()
@@ -114,12 +126,21 @@ class Sweeper:
     async def remove(self) -> int:
         """Let go what was kept for long enough, and remove what nobody needs any more, whenever that was done last;
         how many things."""
+        if self._lacks_rules:
+            await self._set_rules()
         await self._retention.run()
         now = self._clock()
         clips = self._retention.keeping.clips
         removed = await remove_garbage(self._database, self._store, now, clips=clips)
         self._garbage_due = now + GARBAGE_EVERY
         return removed
+
+    async def _set_rules(self) -> None:
+        """Once by each process: somebody may have taken them away."""
+        why = await self._store.remove_by_itself(PREFIX, INCOMING_DAYS)
+        self._lacks_rules = False
+        if why:
+            log.warning("the artifact store removes nothing by itself: %s; the sweeper does", why)
 
     async def publish_again(self) -> int:
         """Put tasks that were published long ago and never answered back into the outbox; how many."""
@@ -186,6 +207,7 @@ class Sweeper:
             await connection.execute(sa.delete(t.outbox).where(t.outbox.c.sent_at < now - SENT_KEPT))
             await connection.execute(sa.delete(t.idempotency_keys).where(t.idempotency_keys.c.expires_at <= now))
             await remove_expired(connection, now)
+            await forget_expired(connection, now)
             await forget_deliveries(connection, now - DELIVERIES_KEPT)
 
         await self._database.transact(remove)

@@ -47,7 +47,7 @@ def rsa_file(rsa_key: RSAPrivateKey, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(params=["HS256", "RS256"])
 async def house(request: pytest.FixtureRequest, tmp_path: Path, rsa_file: Path) -> AsyncIterator[House]:
     """Accounts with tokens of either kind."""
-    settings = {"jwt_key": str(rsa_file)} if request.param == "RS256" else {}
+    settings: dict[str, Any] = {"jwt_key": str(rsa_file)} if request.param == "RS256" else {}
     async with house_at(tmp_path, **settings) as made:
         yield made
 

@@ -38,6 +38,8 @@ class Found(msgspec.Struct, frozen=True):
     facts: list[WorkFact]
     usage: Usage
     reused: bool
+    untold: bool = False
+    """An earlier delivery of the same work made it, and what that has cost was perhaps never told."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,8 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     blobs: list[str]
     """Digests of every blob that the facts name."""
+    work: str = ""
+    """For which it was made."""
 
 
 class _BlobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +57,10 @@ class _BlobRecord(msgspec.Struct, frozen=True, kw_only=True):
     blob: Blob
 
 
-async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaitable[Made]]) -> Found:
-    """The facts recorded at `key`, or those that `make` gives, recorded there.
+async def find_or_make(
+    store: ArtifactStore, key: str, make: Callable[[], Awaitable[Made]], *, work: str = ""
+) -> Found:
+    """The facts recorded at `key`, or those that `make` gives, recorded there. work: for which; "": not told.
 
     A record that can't be read, or names a blob that is gone or cut short, is made again and replaced. Two that
     make the same at once both return the facts of the one that recorded first.
@@ -63,11 +69,13 @@ async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaita
     if stale is not None:
         record = await _usable(store, stale)
         if record is not None:
-            return Found(record.facts, record.usage, True)
+            untold = bool(work) and record.work == work and _costly(record.usage)
+            return Found(record.facts, record.usage, not untold, untold)
     made = await make()
     if not made.lasting:
         return Found(made.facts, made.usage, False)
-    ours = _Record(facts=made.facts, usage=made.usage, blobs=sorted({blob.sha256 for blob in _blobs(made.facts)}))
+    blobs = sorted({blob.sha256 for blob in _blobs(made.facts)})
+    ours = _Record(facts=made.facts, usage=made.usage, blobs=blobs, work=work)
     data = msgspec.json.encode(ours)
     for _ in range(_RACES):
         if stale is not None:
@@ -80,6 +88,10 @@ async def find_or_make(store: ArtifactStore, key: str, make: Callable[[], Awaita
             return Found(record.facts, record.usage, False)
         stale = standing
     return Found(made.facts, made.usage, False)
+
+
+def _costly(usage: Usage) -> bool:
+    return bool(usage.gpu_seconds or usage.cost or usage.characters or usage.tokens)
 
 
 async def find_blob(store: ArtifactStore, key: str) -> Blob | None:

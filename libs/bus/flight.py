@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 from nats.aio.msg import Msg
 
 from libs.bus.connection import TRANSIENT
@@ -78,13 +79,8 @@ class Flight:
     @property
     def usage(self) -> Usage:
         """What it has cost so far."""
-        return Usage(
-            wall_seconds=time.monotonic() - self._began,
-            cpu_seconds=self.context.cpu_seconds,
-            gpu_seconds=self.context.gpu_seconds,
-            cost=self.context.cost,
-            reused=self.context.reused,
-        )
+        wall_seconds = time.monotonic() - self._began
+        return msgspec.structs.replace(self.context.usage, wall_seconds=wall_seconds, reused=self.context.reused)
 
 
 @asynccontextmanager

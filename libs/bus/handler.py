@@ -7,14 +7,28 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from libs.contracts.facts import WorkFact
+import msgspec
+
+from libs.contracts.facts import Usage, WorkFact
 from libs.contracts.messages import Progress
 from libs.contracts.tasks import Task
+from libs.money.amounts import Micros, amount_of, micros_of
 
 PROGRESS_EVERY_S = 0.25
 
 Why = Literal["ended", "stopped"]
 """Why a handler is cancelled: its run has ended, or the process stops and somebody else goes on with the work."""
+
+
+class Bill(msgspec.Struct, frozen=True, kw_only=True):
+    """What a piece of work has cost elsewhere."""
+
+    gpu_seconds: float = 0.0
+    cost: Micros = 0
+    characters: int = 0
+    """Spoken by a server."""
+    tokens: int = 0
+    """Of a language model."""
 
 
 class TaskContext:
@@ -24,8 +38,7 @@ class TaskContext:
         """emit: takes each progress message that is let through; None drops them."""
         self.task = task
         self.cpu_seconds = 0.0
-        self.gpu_seconds = 0.0
-        self.cost = 0.0
+        self._bills: dict[str, Bill] = {}
         self.reused = False
         self.cancelled: Why | None = None
         """Set before the handler is cancelled. What it has elsewhere is called off only when the run `ended`."""
@@ -59,10 +72,47 @@ class TaskContext:
         """Add CPU time, of children too."""
         self.cpu_seconds += cpu_seconds
 
-    def spend_gpu(self, seconds: float, cost: float) -> None:
-        """Add time on a GPU server, and what it costs in the currency of the budget."""
-        self.gpu_seconds += seconds
-        self.cost += cost
+    def bill(self, work: str, bill: Bill) -> None:
+        """What a piece of the work has cost so far, by its name. It replaces the bill before of the same name, and
+        counts however the task ends."""
+        self._bills[work] = bill
+
+    def bill_of(self, work: str) -> Bill:
+        """As it was told last."""
+        return self._bills.get(work, Bill())
+
+    @property
+    def billed(self) -> Bill:
+        """What all of it has cost so far."""
+        bills = self._bills.values()
+        return Bill(
+            gpu_seconds=sum(bill.gpu_seconds for bill in bills),
+            cost=sum(bill.cost for bill in bills),
+            characters=sum(bill.characters for bill in bills),
+            tokens=sum(bill.tokens for bill in bills),
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """The same, with the CPU time."""
+        billed = self.billed
+        return Usage(
+            cpu_seconds=self.cpu_seconds,
+            gpu_seconds=billed.gpu_seconds,
+            cost=amount_of(billed.cost),
+            characters=billed.characters,
+            tokens=billed.tokens,
+        )
+
+    def take_over(self, usage: Usage) -> None:
+        """A delivery of the same task that died before its fact had been told has spent this."""
+        bill = Bill(
+            gpu_seconds=usage.gpu_seconds,
+            cost=micros_of(usage.cost),
+            characters=usage.characters,
+            tokens=usage.tokens,
+        )
+        self.bill("taken over", bill)
 
     def mark_reused(self) -> None:
         """The result existed; nothing was done."""

@@ -65,6 +65,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     origin: Origin | None
     """None when the headers don't name one."""
+    reserved: bool = False
+    """Whether money is reserved for it, until it is answered."""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +81,14 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 def settle(outcome: Outcome, delivery: Delivery, usage: Usage, at: datetime) -> Settlement:
     """The settlement of a delivered task.
 
-    Only work that is given back is nak'ed: the ledger alone orders another attempt. usage: what it cost.
+    Only work that is given back is nak'ed: the ledger alone orders another attempt. usage: what it cost; that is
+    told of work that was ended too.
     """
     match outcome:
         case Ended() | Failed(error=JobCancelled()):
-            return Settlement(verdict="ack")
+            told = delivery.reserved or _spent(usage)
+            facts = _facts(delivery.origin, (failure_of(JobCancelled()),), usage, at) if told else ()
+            return Settlement(verdict="ack", facts=facts)
         case GivenBack():
             return Settlement(verdict="nak", delay_s=GIVE_BACK_S)
         case Done(facts=bodies) if bodies:
@@ -147,6 +152,10 @@ def _facts(origin: Origin | None, bodies: tuple[FactBody, ...], usage: Usage, at
         )
         for body in bodies
     )
+
+
+def _spent(usage: Usage) -> bool:
+    return bool(usage.cost or usage.gpu_seconds or usage.characters or usage.tokens)
 
 
 def _detail(error: BaseException) -> str:

@@ -162,6 +162,7 @@ class Worker:
             message_id=task.message_id,
             kind=kind,
             origin=head.Origin(job_id=task.job_id, run=task.run, task=task.task, attempt=task.attempt),
+            reserved=getattr(task.body, "ceiling", None) is not None,
         )
         standing = self._flights.get(task.message_id)
         if standing is not None:

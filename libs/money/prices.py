@@ -13,7 +13,7 @@ import msgspec
 from libs.contracts.errors import Permanent
 from libs.money.amounts import Micros, micros_of
 
-AHEAD_S = 5.0
+AHEAD_S = 3.0
 """A worker stops so many GPU seconds before the ceiling of its task would be reached."""
 OVERSHOOT_S = 5.0
 """GPU seconds by which a worker that is not itself held up may still exceed a ceiling."""

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from libs.contracts.errors import Permanent
+from libs.money.prices import Prices, prices_of
 
 PREFIX = "BEATLOOM_"
 SHARED_FIELD = "shared"
@@ -88,6 +89,28 @@ class Shared(Settings, frozen=True, kw_only=True):
             description="Quality of x264: lower is better and larger. The same in generator and composer.",
         ),
     ] = 18
+    currency: Annotated[
+        str,
+        Meta(pattern=r"^[A-Z]{3}$", description="What prices, costs and caps are in; only told, never converted."),
+    ] = "USD"
+    gpu_prices: Annotated[
+        str,
+        Meta(
+            description="Price of a GPU hour by the name of the device, as in `NVIDIA L40S=1.20,*=0.80@22-6:0.40`; "
+            "* stands for all others, which cost nothing without it, and @22-6 for hours of the day with another "
+            "price."
+        ),
+    ] = ""
+    speech_price: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="Price of a million characters that a speech server speaks.")
+    ] = 0.0
+    token_price: Annotated[
+        float,
+        Meta(ge=0, le=1_000_000, description="Price of a million tokens of a language model, where one is asked."),
+    ] = 0.0
+    price_zone: Annotated[
+        str, Meta(description="The clock that hours of prices are told by, as in `Europe/Berlin`.")
+    ] = "UTC"
     log_level: Annotated[LogLevel, Meta(description="The least level that is logged.")] = "info"
     ack_wait_s: Annotated[
         float,
@@ -98,6 +121,12 @@ class Shared(Settings, frozen=True, kw_only=True):
     shutdown_grace_s: Annotated[
         float, Meta(ge=0, le=3600, description="Seconds that work in flight gets to finish at a stop.")
     ] = 20.0
+
+    def prices(self) -> Prices:
+        """What work costs. Raises Permanent("bad_setting")."""
+        return prices_of(
+            self.gpu_prices, characters=self.speech_price, tokens=self.token_price, zone=self.price_zone
+        )
 
 
 T = TypeVar("T", bound=msgspec.Struct)

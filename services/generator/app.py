@@ -12,6 +12,7 @@ from libs.runtime.workplace import Workplace
 from services.generator.backend import Backend
 from services.generator.builtin.backend import BuiltinBackend
 from services.generator.comfyui.build import ComfyLink
+from services.generator.costs import Costs
 from services.generator.handlers import Fitting, make_handlers
 from services.generator.score import Scorer
 from services.generator.settings import GeneratorSettings
@@ -30,9 +31,10 @@ def create_app(settings: GeneratorSettings, *, pool: WorkerPool | None = None) -
     shared = settings.shared
     fitting = Fitting(place.pool, Quality(shared.preset, shared.crf), settings.shot_timeout_s)
     builtin = BuiltinBackend(place.pool, timeout_s=fitting.timeout_s, quality=fitting.quality)
-    comfyui = ComfyLink(settings, place, builtin) if settings.comfyui_urls else None
+    costs = Costs(shared.prices(), settings.task_budget)
+    comfyui = ComfyLink(settings, place, builtin, costs) if settings.comfyui_urls else None
     backend: Backend = comfyui or builtin
-    engine = open_engine(settings, place, comfyui)
+    engine = open_engine(settings, place, comfyui, costs)
     speaker = Speaker(place.store, engine.voice, at_once=engine.at_once, align=engine.align)
     narrator = Narrator(place.store, place.scratch, place.pool, speaker, timeout_s=fitting.timeout_s)
     scorer = Scorer(

@@ -17,7 +17,7 @@ from libs.bus.handler import Handler, TaskContext
 from libs.contracts.analysis import Analysis
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import InputMissing, Retryable
-from libs.contracts.facts import StillRendered, TakeRendered, Usage, WorkFact
+from libs.contracts.facts import StillRendered, TakeRendered, WorkFact
 from libs.contracts.looks import looks_by_name
 from libs.contracts.storyboard import Clip, Scene, Shot
 from libs.contracts.tasks import Animate, Imagine, Task, TaskKind
@@ -56,9 +56,11 @@ def make_handlers(
                 async with scratch.folder() as folder:
                     return await make(folder)
 
-        standing = await find_or_make(store, key, make_it)
+        standing = await find_or_make(store, key, make_it, work=context.task.message_id)
         if standing.reused:
             context.mark_reused()
+        if standing.untold:
+            context.take_over(standing.usage)
         return list(standing.facts)
 
     async def imagine(task: Task, context: TaskContext) -> list[WorkFact]:
@@ -165,7 +167,7 @@ async def fit(order: Animate, store: ArtifactStore, fitting: Fitting, out: Path,
     log.info("fitted %s: %d frames, %d bytes", shot.scene.id, work.value, blob.size)
     made = Clip(scene_id=shot.scene.id, lead=shot.lead, frames=shot.frames, blob=blob)
     fact = TakeRendered(clip=made, backend=BACKEND, seed=shot.scene.seed)
-    return Made(facts=[fact], usage=Usage(cpu_seconds=work.cpu_seconds))
+    return Made(facts=[fact], usage=context.usage)
 
 
 async def picture(order: Imagine, store: ArtifactStore, backend: Backend, out: Path, context: TaskContext) -> Made:
@@ -183,7 +185,7 @@ async def picture(order: Imagine, store: ArtifactStore, backend: Backend, out: P
         workflow=made.workflow,
         fallback=made.fallback,
     )
-    return Made(facts=[fact], usage=Usage(), lasting=not made.fallback)
+    return Made(facts=[fact], usage=context.usage, lasting=not made.fallback)
 
 
 async def _local(inputs: contextlib.AsyncExitStack, store: ArtifactStore, blob: Blob | None) -> Path | None:
@@ -235,4 +237,4 @@ async def render(order: Animate, store: ArtifactStore, backend: Backend, out: Pa
         workflow=rendered.workflow,
         fallback=rendered.fallback,
     )
-    return Made(facts=[fact], usage=Usage(cpu_seconds=rendered.cpu_seconds), lasting=not rendered.fallback)
+    return Made(facts=[fact], usage=context.usage, lasting=not rendered.fallback)

@@ -49,15 +49,11 @@ class GeneratorSettings(Settings, frozen=True, kw_only=True):
     hold: Annotated[
         int, Meta(ge=1, le=512, description="Shots held ahead for the servers, so that there is a choice.")
     ] = 64
-    gpu_prices: Annotated[
-        str,
-        Meta(
-            description="Price of a GPU hour by the name of the device: `NVIDIA L40S=1.20,*=0.80`; * stands for "
-            "all others, which cost nothing without it."
-        ),
-    ] = ""
     task_budget: Annotated[
-        float, Meta(ge=0, description="What a scene may cost on GPU servers by these prices; 0: no limit.")
+        float,
+        Meta(
+            ge=0, description="What a task may cost by BEATLOOM_GPU_PRICES and BEATLOOM_SPEECH_PRICE; 0: no limit."
+        ),
     ] = 0.0
     voice: Annotated[
         str,

@@ -8,6 +8,7 @@ are things of another shape among many, since custom nodes say what they like. N
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -27,6 +28,8 @@ _NAME = 500
 """Letters that the name of a file or a folder may have."""
 _LONGEST_RUN_S = 7 * 24 * 3600.0
 """A prompt that is said to have run for longer has run on a damaged clock."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
 
@@ -70,7 +73,8 @@ class NodeFailure(Struct, frozen=True):
 class HistoryEntry(Struct, frozen=True):
     """A prompt that has ended.
 
-    `outputs` has the saved files by node, previews left out. `seconds` is how long it ran by the server's clock.
+    `outputs` has the saved files by node, previews left out. `seconds` and `ended_at` say by the server's clock how
+    long it ran, and until when.
     `cached` has the nodes that did not run: what those saved, they saved in an older prompt.
     """
 
@@ -80,6 +84,7 @@ class HistoryEntry(Struct, frozen=True):
     error: NodeFailure | None = None
     stopped_at: str = ""
     seconds: float | None = None
+    ended_at: datetime | None = None
     cached: frozenset[str] = frozenset()
 
     def files(self, node: str, suffixes: tuple[str, ...]) -> tuple[OutputFile, ...]:
@@ -268,6 +273,7 @@ def _entry(prompt_id: str, outputs: Mapping[str, Any], status: _Status | None) -
         return HistoryEntry(prompt_id=prompt_id, status="success" if saved else "error", outputs=saved)
     messages = dict(_messages(status))
     stopped = messages.get("execution_interrupted")
+    seconds, ended_at = _times(messages)
     outcome: Outcome = "success" if status.status_str == "success" else "interrupted" if stopped else "error"
     return HistoryEntry(
         prompt_id=prompt_id,
@@ -275,7 +281,8 @@ def _entry(prompt_id: str, outputs: Mapping[str, Any], status: _Status | None) -
         outputs=saved,
         error=_failure(messages.get("execution_error", {})) if outcome == "error" else None,
         stopped_at=str((stopped or {}).get("node_id", "")),
-        seconds=_seconds(messages),
+        seconds=seconds,
+        ended_at=ended_at,
         cached=_cached(messages.get("execution_cached", {})),
     )
 
@@ -310,13 +317,16 @@ def _failure(said: Mapping[str, Any]) -> NodeFailure:
     )
 
 
-def _seconds(messages: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """From the start to the last message; the server's clock counts milliseconds. None when it can't be told."""
+def _times(messages: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, datetime | None]:
+    """Seconds from the start to the last message, and when that was; the server's clock counts milliseconds. None
+    when it can't be told."""
     times = [at for said in messages.values() if isinstance(at := said.get("timestamp"), (int, float))]
-    if len(times) < 2 or not all(abs(at) < 1e18 for at in times):
-        return None
+    if len(times) < 2 or not all(0 <= at < 1e14 for at in times):
+        return None, None
     seconds = (max(times) - min(times)) / 1000
-    return seconds if seconds <= _LONGEST_RUN_S else None
+    if seconds > _LONGEST_RUN_S:
+        return None, None
+    return seconds, _EPOCH + timedelta(milliseconds=max(times))
 
 
 def _graph_error(said: _Error | str | None, graph: Graph) -> InvalidGraph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter
 from services.generator.comfyui.recall import recalled
 from services.generator.comfyui.slots import Slots
+from services.generator.costs import Costs
 from services.generator.settings import GeneratorSettings
 
 
@@ -40,7 +40,7 @@ class ComfyLink:
 
     name = ComfyBackend.name
 
-    def __init__(self, settings: GeneratorSettings, place: Workplace, builtin: Backend) -> None:
+    def __init__(self, settings: GeneratorSettings, place: Workplace, builtin: Backend, costs: Costs) -> None:
         own = Path(settings.workflows) if settings.workflows else None
         library = load_library(own)
         self._chain = chain_of(library, _listed(settings.animate))
@@ -57,8 +57,7 @@ class ComfyLink:
         self._canary = library.get(CANARY)
         self._members = _members(settings.comfyui_urls)
         self._redis_url = settings.shared.redis_url
-        self._prices = prices_of(settings.gpu_prices)
-        self._budget = settings.task_budget
+        self._costs = costs
         self._place = place
         self._builtin = builtin
         self._quality = Quality(settings.shared.preset, settings.shared.crf)
@@ -85,7 +84,7 @@ class ComfyLink:
             ) as pool,
         ):
             telling = await answer(bus, subjects.POOL_QUESTION, pool.report)
-            prompter = Prompter(pool, Leases(bus), place.pool, prices=self._prices, budget=self._budget)
+            prompter = Prompter(pool, Leases(bus), place.pool, self._costs)
             self._spoken = pool, Kept(prompter, place.store, place.pool)
             self._backend = ComfyBackend(
                 self._stills,
@@ -141,29 +140,6 @@ class ComfyLink:
 
 def _not_yet() -> Retryable:
     return Retryable("bus_unavailable", "The bus is not connected yet.")
-
-
-def prices_of(text: str) -> dict[str, float]:
-    """The price of a GPU hour by device, "" for all others. Raises Permanent("bad_setting")."""
-    prices: dict[str, float] = {}
-    for entry in _listed(text):
-        device, _, told = (part.strip() for part in entry.rpartition("="))
-        name, price = "" if device == "*" else device, _number(told)
-        if not device or price is None:
-            raise Permanent("bad_setting", f"{entry!r} is no price like `NVIDIA L40S=1.20`.")
-        if name in prices:
-            raise Permanent("bad_setting", f"{device!r} has two prices.")
-        prices[name] = price
-    return prices
-
-
-def _number(text: str) -> float | None:
-    """0 or more, and finite; None for anything else."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0.0 <= value < math.inf else None
 
 
 def _members(text: str) -> Members:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 
 from libs.bus.handler import TaskContext
 from libs.bus.records import Held
+from libs.contracts.errors import BudgetExceeded
 from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.clocks import StallClock, ceiling
-from services.generator.comfyui.costs import Costs
 from services.generator.comfyui.errors import Unreachable
 from services.generator.comfyui.graph import model_set
-from services.generator.comfyui.lease import Lease
+from services.generator.comfyui.lease import Lease, bill_of
 from services.generator.comfyui.policy import OverBudget, Stalled
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.refusals import REFUSED_S
@@ -22,6 +24,7 @@ from services.generator.comfyui.request import Request
 from services.generator.comfyui.server import Server
 from services.generator.comfyui.truth import Done, Failed, Lost, Running
 from services.generator.comfyui.watch import Watch
+from services.generator.costs import Costs
 
 AWAY_S = 60.0
 """How long a server may say nothing of a prompt before it is given up."""
@@ -42,6 +45,8 @@ class Placed:
     """Opened now: nothing can have been sent yet."""
     ran: float = 0.0
     """Seconds that the prompt has run, as far as was seen."""
+    ended_at: datetime | None = None
+    """When it stopped running; None: just now."""
     longest_gap: float = 0.0
     """Between two steps, in seconds."""
 
@@ -57,6 +62,8 @@ class Follower:
     def __init__(self, pool: Pool, costs: Costs) -> None:
         self._pool = pool
         self._costs = costs
+        self._under_way: Counter[str] = Counter()
+        """Prompts of each task."""
 
     def expected(self, request: Request) -> float:
         """Seconds of work, on a server of the usual kind."""
@@ -68,10 +75,14 @@ class Follower:
         Our own heartbeats go out only while its server shows that it lives.
         """
         context.alive = lambda: time.monotonic() - watch.seen_at < LIFE_S
+        task = context.task.message_id
+        self._under_way[task] += 1
         try:
             return await self._until_done(request, placed, watch, context)
         finally:
             context.alive = lambda: True
+            self._under_way[task] -= 1
+            self._under_way += Counter()  # forgets those at 0
 
     async def _until_done(
         self, request: Request, placed: Placed, watch: Watch, context: TaskContext
@@ -97,6 +108,7 @@ class Follower:
                 clock = None
             before = now
             must_be_there(server, watch.seen_at, now)
+            self._must_be_paid(request, placed, watch, context)
             if watch.running_since is not None:
                 clock = clock or self._clock(request, server, now)
                 if watch.moves > moves:
@@ -105,12 +117,24 @@ class Follower:
                 elif not (server.heard and moves):  # silence says nothing where nothing can be heard
                     clock.deaf(now)
                 self._must_get_on(request, clock, watch, now)
-                cost = self._costs.of(server, watch.ran(now))
-                if self._costs.over(placed.lease.ended, context, cost):
-                    raise OverBudget(f"it may cost {self._costs.ceiling(context):.2f}")
                 placed.longest_gap = clock.longest
                 context.progress(min(0.9, watch.ran(now) / max(expected, 1.0)), request.workflow.title)
             await until_changed(changed)
+
+    def _must_be_paid(self, request: Request, placed: Placed, watch: Watch, context: TaskContext) -> None:
+        """Tell what it has cost so far. Raises OverBudget shortly before it is too much.
+
+        While its server is silent it may run, for all we know.
+        """
+        now, cls, ended = time.monotonic(), placed.server.cls, placed.lease.ended
+        ran = watch.ran(now)
+        context.bill(request.work, bill_of(ended, seconds=ran, cost=self._costs.of(cls, ran)))
+        silent = 0.0 if watch.running_since is not None else now - watch.seen_at
+        try:
+            prompts = self._under_way[context.task.message_id]
+            self._costs.must_go_on(context, cls, self._costs.of(cls, silent), prompts=prompts)
+        except BudgetExceeded as error:
+            raise OverBudget(error.message) from error
 
     def _clock(self, request: Request, server: Server, now: float) -> StallClock:
         learned = self._pool.learned

@@ -12,8 +12,9 @@ import msgspec
 
 from libs.artifacts.results import find_record, keep_record
 from libs.artifacts.store import ArtifactStore
-from libs.bus.handler import TaskContext
+from libs.bus.handler import Bill, TaskContext
 from libs.contracts.artifacts import Blob, result_key
+from libs.money.amounts import amount_of, micros_of
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui.prompter import Prompter
 from services.generator.comfyui.request import Request, digest_of
@@ -72,14 +73,19 @@ class Kept:
         key = result_key("prompt", VERSION, owner, {"graph": digest_of(request, inputs, FULL)})
         output = await find_record(self._store, key, Output)
         if output is not None and output.work == request.work:  # a delivery before this one died with its account
-            context.spend_gpu(output.gpu_seconds, output.cost)
+            context.bill(request.work, Bill(gpu_seconds=output.gpu_seconds, cost=micros_of(output.cost)))
         if output is None:
-            before = context.gpu_seconds, context.cost
             rendered = await self._prompter.make(request, inputs, folder, context)
-            spent, cost = context.gpu_seconds - before[0], context.cost - before[1]
+            spent = context.bill_of(request.work)
             plain = rendered.path.with_stem(f"{rendered.path.stem}-plain")
             await self._workers.run(strip, rendered.path, plain, timeout_s=STRIP_S)
             blob = await self._store.put_file(plain, _TYPES.get(plain.suffix, "video/mp4"))
-            made = Output(blob=blob, seed=rendered.seed, work=request.work, gpu_seconds=spent, cost=cost)
+            made = Output(
+                blob=blob,
+                seed=rendered.seed,
+                work=request.work,
+                gpu_seconds=spent.gpu_seconds,
+                cost=amount_of(spent.cost),
+            )
             output = await keep_record(self._store, key, made)
         return output.blob, output.seed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID, uuid5
@@ -17,8 +17,10 @@ from uuid import UUID, uuid5
 import msgspec
 
 from libs.bus.connection import Bus
+from libs.bus.handler import Bill
 from libs.bus.records import Held, Records
 from libs.contracts.errors import Retryable
+from libs.money.amounts import Micros, micros_of
 
 LIFETIME_S = 2 * 86400.0
 """A lease that nobody has written for so long is forgotten."""
@@ -106,6 +108,14 @@ def opened(
         prompt_id=prompt_id_of(work, len(ended) + 1),
         sent_at=at,
         ended=ended,
+    )
+
+
+def bill_of(attempts: Sequence[EndedAttempt], *, seconds: float = 0.0, cost: Micros = 0) -> Bill:
+    """What attempts have cost, with the one that runs."""
+    return Bill(
+        gpu_seconds=seconds + sum(one.gpu_seconds for one in attempts),
+        cost=cost + sum(micros_of(one.cost) for one in attempts),
     )
 
 

@@ -12,18 +12,17 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from libs.bus.handler import TaskContext
 from libs.bus.records import Held, Outrun
 from libs.contracts.errors import BeatloomError, BudgetExceeded, Permanent, Retryable
+from libs.money.amounts import amount_of
 from libs.runtime.workers import WorkerPool
 from services.generator.comfyui.answers import HistoryEntry
 from services.generator.comfyui.binding import bind
 from services.generator.comfyui.conform import inspect
-from services.generator.comfyui.costs import Costs, charge
 from services.generator.comfyui.errors import (
     ComfyError,
     InvalidGraph,
@@ -34,41 +33,38 @@ from services.generator.comfyui.errors import (
 )
 from services.generator.comfyui.following import Follower, Placed, must_be_there, until_changed
 from services.generator.comfyui.graph import document_of, model_set
-from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, closed, opened
+from services.generator.comfyui.lease import EndedAttempt, Lease, Leases, bill_of, closed, opened
 from services.generator.comfyui.policy import BadOutput, CalledOff, code_of, next_attempt
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.request import Exhausted, Rendered, Request, digest_of, values_of
 from services.generator.comfyui.roster import ability_of
 from services.generator.comfyui.server import Server
+from services.generator.comfyui.truth import entry_of
 from services.generator.comfyui.uploads import Inputs, Uploads
 from services.generator.comfyui.waiting import Need, Waiting
 from services.generator.comfyui.watch import Watch
 from services.generator.comfyui.workflow import FULL
+from services.generator.costs import Costs
 from services.generator.voice.sound_sent import why_no_sound
 
 CALL_OFF_S = 3.0
 INSPECT_S = 300.0
+CLOCKS_S = 2.0
+"""By which the clocks of two machines may differ within a prompt."""
 MESSAGE_CHARS = 500
 
 log = logging.getLogger(__name__)
 
 
 class Prompter:
-    """prices, budget: see `Costs`."""
+    """Makes files of requests, by the servers of a pool."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        leases: Leases,
-        workers: WorkerPool,
-        *,
-        prices: Mapping[str, float] | None = None,
-        budget: float = 0.0,
-    ) -> None:
+    def __init__(self, pool: Pool, leases: Leases, workers: WorkerPool, costs: Costs | None = None) -> None:
+        """costs: what prompts cost, and tasks may; None: nothing costs."""
         self._pool = pool
         self._leases = leases
         self._workers = workers
-        self._costs = Costs(prices, budget)
+        self._costs = costs or Costs()
         self._follower = Follower(pool, self._costs)
         self._uploads = Uploads()
 
@@ -97,7 +93,7 @@ class Prompter:
             except asyncio.CancelledError:
                 if context.cancelled == "ended":
                     with contextlib.suppress(BeatloomError):
-                        await self._fence(placed.held, CalledOff(), placed.ran)
+                        await self._fence(placed.held, CalledOff(), placed)
                 raise
             finally:
                 await self._pool.release(request.work, keep_slot=context.cancelled == "stopped")
@@ -118,17 +114,19 @@ class Prompter:
     ) -> Placed:
         before = None if held is None else held.value
         ended = () if before is None else before.ended
-        if self._costs.over(ended, context):
-            charge(ended, context)
-            raise BudgetExceeded(f"A scene may cost {self._costs.ceiling(context):.2f} on GPU servers.")
+        context.bill(request.work, bill_of(ended))
+        if ended and ended[-1].code == BudgetExceeded().code:
+            raise BudgetExceeded(ended[-1].message)
+        if context.billed.cost:
+            self._costs.must_afford(context, 1)
         plan = next_attempt(request.workflow, ended, request.work)
         if plan is None:
-            charge(ended, context)
             raise Exhausted(request.workflow, ended)
         await asyncio.sleep(plan.wait_s)
         waiting = self._waiting(request, plan.profile, plan.least_vram, plan.excluded)
         server = await self._pool.acquire(waiting)
         try:
+            self._costs.must_go_on(context, server.cls)
             epoch = await _epoch_of(server)
             profile = plan.profile or self._pool.roster.profile(server.name, request.workflow) or FULL
             lease = opened(
@@ -199,12 +197,11 @@ class Prompter:
             path = await self._fetch(request, placed, entry, folder)
             await self._inspect(request, path)
         finally:
-            placed.ran = watch.ran(time.monotonic())
+            placed.ran, placed.ended_at = _run_of(watch, lease)
             server.close(lease.prompt_id)
-        if entry.seconds is not None:
-            placed.ran = entry.seconds
+            attempts = (*lease.ended, self._ended(lease, None, server, placed))
+            context.bill(request.work, bill_of(attempts))
         self._follower.learn(request, placed, watch)
-        charge((*lease.ended, self._ended(lease, None, server, placed.ran)), context)
         return Rendered(path=path, seed=lease.seed, server=server.name, ended=lease.ended)
 
     async def _send(self, request: Request, inputs: Inputs, placed: Placed, watch: Watch) -> None:
@@ -295,9 +292,9 @@ class Prompter:
         if error.infrastructure:
             self._pool.failed(server)
         with contextlib.suppress(Outrun):
-            await self._leases.put(closed(lease, self._ended(lease, error, server, placed.ran)), placed.held)
+            await self._leases.put(closed(lease, self._ended(lease, error, server, placed)), placed.held)
 
-    async def _fence(self, held: Held[Lease], error: ComfyError, ran: float = 0.0) -> None:
+    async def _fence(self, held: Held[Lease], error: ComfyError, placed: Placed | None = None) -> None:
         """End an attempt that nobody wants: its prompt is stopped as soon as its server can be told."""
         lease = held.value
         server = self._pool.roster.find(lease.server)
@@ -307,9 +304,14 @@ class Prompter:
                 async with asyncio.timeout(CALL_OFF_S):
                     await server.gateway.cancel(lease.prompt_id, wait_s=CALL_OFF_S)
         with contextlib.suppress(Outrun):
-            await self._leases.put(closed(lease, self._ended(lease, error, server, ran)), held)
+            await self._leases.put(closed(lease, self._ended(lease, error, server, placed)), held)
 
-    def _ended(self, lease: Lease, error: ComfyError | None, server: Server | None, ran: float) -> EndedAttempt:
+    def _ended(
+        self, lease: Lease, error: ComfyError | None, server: Server | None, placed: Placed | None
+    ) -> EndedAttempt:
+        """placed: None: nobody has seen it run."""
+        ran, ended_at = (placed.ran, placed.ended_at) if placed is not None else (0.0, None)
+        cost = 0 if server is None else self._costs.of(server.cls, ran, ended_at)
         return EndedAttempt(
             server=lease.server,
             workflow=lease.workflow,
@@ -319,9 +321,22 @@ class Prompter:
             message=str(error or "")[:MESSAGE_CHARS],
             at=datetime.now(UTC),
             gpu_seconds=ran,
-            cost=self._costs.of(server, ran),
+            cost=amount_of(cost),
             infrastructure=error is not None and error.infrastructure,
         )
+
+
+def _run_of(watch: Watch, lease: Lease) -> tuple[float, datetime | None]:
+    """For how many seconds the prompt ran, and when it stopped. What the server's clock says of it counts as far as
+    it can be true; None: just now."""
+    now, entry = datetime.now(UTC), entry_of(watch.standing)
+    ran, since_sent = watch.ran(time.monotonic()), (now - lease.sent_at).total_seconds()
+    if entry is None:
+        return ran, None
+    if entry.seconds is not None and 0 <= entry.seconds <= since_sent + CLOCKS_S:
+        ran = entry.seconds
+    at = entry.ended_at
+    return ran, at if at is not None and lease.sent_at <= at <= now else None
 
 
 async def _epoch_of(server: Server) -> str:

@@ -105,6 +105,11 @@ def _nowhere(*, same_epoch: bool, seen_before: bool, over: bool) -> Unknown | Lo
     return Lost(PromptLost("vanished" if seen_before else "never_arrived"))
 
 
+def entry_of(standing: Standing) -> HistoryEntry | None:
+    """What the history says of a prompt that has ended."""
+    return standing.entry if isinstance(standing, Done | Failed) else None
+
+
 def ended(entry: HistoryEntry) -> Done | Failed:
     """What an entry of the history means."""
     if entry.status == "success":

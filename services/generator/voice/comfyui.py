@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from libs.artifacts.store import ArtifactStore
@@ -95,7 +96,11 @@ class ComfyVoice:
         async with self._store.local(blob) as path:
             work = await self._workers.run(read_sound, path, timeout_s=DECODE_S)
         context.spend(work.cpu_seconds)
-        return Speech(sound=work.value, rate=RATE, words=None)
+        bill = context.bill_of(request.work)
+        if bill.gpu_seconds:
+            bill = msgspec.structs.replace(bill, characters=len(line.text))
+            context.bill(request.work, bill)
+        return Speech(sound=work.value, rate=RATE, words=None, bill=bill)
 
     async def check(self) -> None:
         """See Voice."""

@@ -16,7 +16,7 @@ from libs.bus.handler import TaskContext
 from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import result_key
 from libs.contracts.errors import InputMissing, Permanent, Retryable
-from libs.contracts.facts import Usage, VoiceRendered, WorkFact
+from libs.contracts.facts import VoiceRendered, WorkFact
 from libs.contracts.scripts import Script
 from libs.contracts.tasks import Task
 from libs.contracts.tasks import Voice as VoiceOrder
@@ -85,7 +85,10 @@ class Narrator:
                 async with self._scratch.folder() as folder:
                     return await self._make(task.owner, order, folder, context)
 
-        found = await find_or_make(self._store, narration_key(task.owner, order, self._speaker.voice), make)
+        key = narration_key(task.owner, order, self._speaker.voice)
+        found = await find_or_make(self._store, key, make, work=task.message_id)
+        if found.untold:
+            context.take_over(found.usage)
         if not found.reused:
             return list(found.facts)
         context.mark_reused()
@@ -157,8 +160,7 @@ class Narrator:
         )
         loudness = work.value.loudness
         log.info("spoke %d sentences, %d anew: %.1f s, %s", len(parts), fact.made, fact.duration, loudness)
-        usage = Usage(cpu_seconds=context.cpu_seconds, gpu_seconds=context.gpu_seconds, cost=context.cost)
-        return Made(facts=[fact], usage=usage)
+        return Made(facts=[fact], usage=context.usage)
 
     async def _speak(self, owner: str, order: Order, inputs: AsyncExitStack, context: TaskContext) -> list[Spoken]:
         """All sentences, in order; each is spoken once, however often it comes. Raises Permanent("script_too_long")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from libs.contracts.errors import Permanent
 from libs.runtime.workplace import Workplace
 from services.generator.comfyui.build import ComfyLink
+from services.generator.costs import Costs
 from services.generator.settings import GeneratorSettings
 from services.generator.voice.align import Aligner
 from services.generator.voice.comfyui import ComfyVoice
@@ -31,8 +32,10 @@ class Engine(NamedTuple):
     """When words are heard, where the engine doesn't say."""
 
 
-def open_engine(settings: GeneratorSettings, place: Workplace, comfyui: ComfyLink | None = None) -> Engine:
-    """The engine of the settings. comfyui: the pool of servers, if there is one.
+def open_engine(
+    settings: GeneratorSettings, place: Workplace, comfyui: ComfyLink | None = None, costs: Costs | None = None
+) -> Engine:
+    """The engine of the settings. comfyui: the pool of servers, if there is one. costs: None: nothing costs.
 
     Raises Permanent("bad_setting").
     """
@@ -57,6 +60,7 @@ def open_engine(settings: GeneratorSettings, place: Workplace, comfyui: ComfyLin
         settings.voice,
         place.pool,
         place.scratch,
+        costs=costs,
         key=settings.speech_key,
         sound=settings.speech_format,
         timeout_s=settings.voice_timeout_s,

@@ -17,12 +17,13 @@ import httpx
 import msgspec
 import numpy as np
 
-from libs.bus.handler import TaskContext
+from libs.bus.handler import Bill, TaskContext
 from libs.contracts.errors import Permanent, Retryable
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from libs.script.words import is_sayable
 from services.generator.comfyui.transport import tls
+from services.generator.costs import Costs
 from services.generator.voice.align import ALIGNED
 from services.generator.voice.port import Line, Speech
 from services.generator.voice.sound_sent import DECODE_S, LARGEST, RATE, failed, read_sound
@@ -57,13 +58,15 @@ class SpeechServer:
         workers: WorkerPool,
         scratch: Scratch,
         *,
+        costs: Costs | None = None,
         key: str = "",
         sound: str = "wav",
         timeout_s: float = 120.0,
     ) -> None:
-        """url: as http://host:8880/v1. voice: where a line names none; "": each has to. key: secret. sound: the
-        kind of file to ask for. timeout_s: for a sentence, from asking to the last byte. scratch must be open when
-        something is said. Raises Permanent("bad_setting").
+        """url: as http://host:8880/v1. voice: where a line names none; "": each has to. costs: what characters
+        cost, and tasks may; None: nothing costs. key: secret. sound: the kind of file to ask for. timeout_s: for a
+        sentence, from asking to the last byte. scratch must be open when something is said. Raises
+        Permanent("bad_setting").
         """
         if not key.isascii() or not key.isprintable() or " " in key:
             raise Permanent("bad_setting", "BEATLOOM_GENERATOR_SPEECH_KEY has letters that no header may have.")
@@ -71,6 +74,7 @@ class SpeechServer:
         self._model = model
         self._voice = voice
         self._key = key
+        self._costs = costs or Costs()
         self._sound = sound
         self._timeout_s = timeout_s
         self._workers = workers
@@ -99,7 +103,8 @@ class SpeechServer:
         return ""
 
     async def say(self, line: Line, context: TaskContext) -> Speech:
-        """See Voice. Raises Permanent (voice_unavailable, voice_failed) for what waiting doesn't mend."""
+        """See Voice. Raises Permanent (voice_unavailable, voice_failed) for what waiting doesn't mend;
+        BudgetExceeded."""
         if not any(map(is_sayable, line.words)):
             return Speech(sound=np.zeros(0, np.float32), rate=RATE, words=None)
         order = {
@@ -111,10 +116,10 @@ class SpeechServer:
         }
         async with self._scratch.folder() as folder:
             path = folder / "speech"
-            await self._patiently(order, path)
+            bill = await self._patiently(order, path, context)
             work = await self._workers.run(read_sound, path, timeout_s=DECODE_S)
         context.spend(work.cpu_seconds)
-        return Speech(sound=work.value, rate=RATE, words=None)
+        return Speech(sound=work.value, rate=RATE, words=None, bill=bill)
 
     async def check(self) -> None:
         """See Voice. Any answer will do that is no refusal: not every server lists its models."""
@@ -134,12 +139,13 @@ class SpeechServer:
             return Retryable("voice_unavailable", error.message)
         return None
 
-    async def _patiently(self, order: Mapping[str, Any], path: Path) -> None:
-        """Ask, and ask again while the server can't answer now."""
+    async def _patiently(self, order: Mapping[str, Any], path: Path, context: TaskContext) -> Bill:
+        """Ask, and ask again while the server can't answer now. Returns what it has cost."""
         spread = random.Random(str(order["input"]))  # noqa: S311  (no secret)
+        name = f"speech/{hashlib.sha256(msgspec.json.encode(order)).hexdigest()[:16]}"
         for number in range(TRIES):
             try:
-                await self._fetch(order, path)
+                await self._paid(name, order, path, context)
             except Retryable as error:
                 wait = (
                     FIRST_WAIT_S * 2.0**number * spread.uniform(0.75, 1.25) if error.after is None else error.after
@@ -149,29 +155,47 @@ class SpeechServer:
                 log.info("%s; asked again in %.1f s", error, wait)
                 await asyncio.sleep(wait)
             else:
-                return
+                break
+        return context.bill_of(name)
 
-    async def _fetch(self, order: Mapping[str, Any], path: Path) -> None:
-        """The file of a sentence. Raises as `say`."""
+    async def _paid(self, name: str, order: Mapping[str, Any], path: Path, context: TaskContext) -> None:
+        """The file of a sentence, on the bill of this name: from before it is asked for, so that sentences side by
+        side can't cost too much. Whoever says no isn't paid. Raises as `say`."""
+        before = context.bill_of(name)
+        characters = before.characters + len(order["input"])
+        bill = Bill(characters=characters, cost=self._costs.prices.of_characters(characters))
+        self._costs.must_afford(context, bill.cost - before.cost)
+        context.bill(name, bill)
+        spoke = False
+        try:
+            async with self._exchange(
+                "POST", self._url.speech, self._timeout_s, msgspec.json.encode(order)
+            ) as response:
+                spoke = response.is_success
+                await self._fetch(response, path)
+        except Exception:
+            if not spoke:
+                context.bill(name, before)
+            raise
+
+    async def _fetch(self, response: httpx.Response, path: Path) -> None:
+        """The file of an answer. Raises as `say`."""
         host = self._url.host
-        async with self._exchange(
-            "POST", self._url.speech, self._timeout_s, msgspec.json.encode(order)
-        ) as response:
-            if not response.is_success:
-                raise problem(host, response, await _beginning(response), self._key, datetime.now(UTC))
-            if is_text(response):
-                raise no_sound(host, response, await _beginning(response), self._key)
-            if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
-                raise failed("something compressed, though none of that was asked for")
-            size = 0
-            with path.open("wb") as out:
-                async for chunk in response.aiter_raw():
-                    size += len(chunk)
-                    if size > LARGEST:
-                        raise failed(f"more than {LARGEST // 10**6} MB for one sentence")
-                    await asyncio.to_thread(out.write, chunk)
-            if not size:
-                raise failed("an empty file")
+        if not response.is_success:
+            raise problem(host, response, await _beginning(response), self._key, datetime.now(UTC))
+        if is_text(response):
+            raise no_sound(host, response, await _beginning(response), self._key)
+        if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+            raise failed("something compressed, though none of that was asked for")
+        size = 0
+        with path.open("wb") as out:
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > LARGEST:
+                    raise failed(f"more than {LARGEST // 10**6} MB for one sentence")
+                await asyncio.to_thread(out.write, chunk)
+        if not size:
+            raise failed("an empty file")
 
     @asynccontextmanager
     async def _exchange(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from libs.bus.handler import TaskContext
+from libs.bus.handler import Bill, TaskContext
 
 Sound = npt.NDArray[np.float32]
 """Mono samples, -1..1, of shape (samples,)."""
@@ -49,6 +49,8 @@ class Speech:
     """Hz."""
     words: tuple[Heard, ...] | None
     """One for each of the line's words; None: the engine doesn't know, and they have to be aligned."""
+    bill: Bill = field(default_factory=Bill)
+    """What it has cost; on the task's account already."""
 
 
 class Voice(Protocol):
@@ -77,7 +79,7 @@ class Voice(Protocol):
         """Say it. Cancelling the await ends all that it started.
 
         A line of which no word can be said comes back with no samples. Raises Retryable (voice_unavailable,
-        voice_failed, timeout) and Permanent, nothing else on purpose.
+        voice_failed, timeout) and Permanent (with BudgetExceeded), nothing else on purpose.
         """
         ...
 

@@ -57,6 +57,8 @@ class Speaker:
                 said = await find_record(self._store, key, Said)
                 if said is None:
                     said, made = await keep_record(self._store, key, await self._say(line, context)), True
+        if not made and said.task == context.task.message_id:  # a delivery before this one died with its account
+            context.bill(key, said.bill)
         if said.sound is None:
             return Spoken(said, None, made)
         try:
@@ -82,4 +84,6 @@ class Speaker:
             rate=speech.rate,
             samples=len(speech.sound),
             words=timed(line.words, heard, seconds),
+            task=context.task.message_id,
+            bill=speech.bill,
         )

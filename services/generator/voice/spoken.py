@@ -9,6 +9,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
+from libs.bus.handler import Bill
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.errors import Retryable
 from libs.contracts.scripts import SpokenWord
@@ -34,6 +35,10 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     rate: int
     samples: int
     words: tuple[SpokenWord, ...]
+    task: str = ""
+    """For which it was spoken: its message id."""
+    bill: Bill = Bill()
+    """What that has cost."""
 
     @property
     def seconds(self) -> Fraction:

@@ -18,6 +18,7 @@ from libs.contracts.facts import StillRendered, TakeRendered
 from libs.contracts.storyboard import Shot, Still
 from libs.contracts.tasks import Animate, Imagine, Task
 from libs.media.encoding import Quality
+from libs.money.prices import prices_of
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.generator.builtin.backend import BuiltinBackend
@@ -29,6 +30,7 @@ from services.generator.comfyui.members import Members
 from services.generator.comfyui.pool import Pool
 from services.generator.comfyui.prompter import Prompter
 from services.generator.comfyui.slots import Slots
+from services.generator.costs import Costs
 from services.generator.handlers import Fitting, make_handlers
 from tests.unit.generator.scenes import song
 
@@ -137,7 +139,7 @@ async def generator(
             wanted,
             workflows,
             pool=pool,
-            prompter=Prompter(pool, Leases(bus), own, prices={"": price}, budget=budget),
+            prompter=Prompter(pool, Leases(bus), own, Costs(prices_of(f"*={price}"), budget)),
             builtin=BuiltinBackend(own, timeout_s=60.0, quality=FAST),
             store=store,
             workers=own,

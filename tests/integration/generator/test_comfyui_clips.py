@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from libs.bus.connection import Bus
-from libs.bus.handler import TaskContext
+from libs.bus.handler import Bill, TaskContext
 from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import TakeRendered
 from libs.runtime.workers import WorkerPool
@@ -43,11 +43,14 @@ async def test_a_shot_becomes_a_clip_and_costs_nothing_again(
         fact = await made.take(order, context)
         assert (fact.backend, fact.workflow, fact.fallback, fact.seed) == ("comfyui", "wan22-5b", False, SEED)
         assert await frames_of(made, fact) == 40
-        assert context.gpu_seconds > 0
+        assert context.billed.gpu_seconds > 0
         again = TaskContext(order)
         assert await made.take(order, again) == fact
-        assert again.reused
-        elsewhere = await made.take(await made.order(shot(frames=40, lead=4), job="j2"))
+        assert (again.billed, again.reused) == (context.billed, False), "perhaps nobody has heard of the first"
+        other = await made.order(shot(frames=40, lead=4), job="j2")
+        found = TaskContext(other)
+        elsewhere = await made.take(other, found)
+        assert (found.billed, found.reused) == (Bill(), True)
         assert elsewhere.clip.blob == fact.clip.blob
         assert accepted(comfyui) == 1
         await made.take(await made.order(shot(frames=40, lead=4), job="j3", owner="eve"))
@@ -128,7 +131,7 @@ async def test_three_attempts_then_the_next_of_the_chain_which_is_marked_and_not
         assert (fact.backend, fact.fallback, fact.workflow) == ("builtin", True, "")
         assert await frames_of(made, fact) == 20
         assert accepted(comfyui) == 3
-        assert context.gpu_seconds > 0, "what failed has cost something too"
+        assert context.billed.gpu_seconds > 0, "what failed has cost something too"
         assert await made.take(order) == fact, "a redelivery sends no more prompts"
         assert accepted(comfyui) == 3
         comfyui.set(exec_error="")

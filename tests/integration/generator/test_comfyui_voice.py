@@ -108,10 +108,10 @@ async def test_a_sentence_is_a_prompt_and_costs_nothing_twice(
         await voice.check()
         assert (speech.rate, speech.words) == (RATE, None)
         assert len(speech.sound) / RATE == pytest.approx(21 * LETTER_S, abs=0.05)
-        assert account.gpu_seconds > 0
+        assert account.billed.gpu_seconds > 0
         again = context("j2")
         assert (await voice.say(line(), again)).sound.tolist() == speech.sound.tolist()
-        assert (again.gpu_seconds, accepted(comfyui)) == (0.0, 1)
+        assert (again.billed.gpu_seconds, accepted(comfyui)) == (0.0, 1)
         slow = await voice.say(line("Anew.", voice="ben", speed=0.5), context())
         assert len(slow.sound) / RATE == pytest.approx(10 * LETTER_S, abs=0.05)
         assert {(one["text"], one["voice"], one["speed"]) for one in sent(comfyui)} == {

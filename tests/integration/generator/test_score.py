@@ -90,7 +90,7 @@ async def test_a_prompt_becomes_music_and_costs_nothing_twice(
         assert (fact.workflow, fact.backend, fact.seed) == ("ace-step", "comfyui", 7)
         assert fact.seconds == pytest.approx(15.0, abs=0.1)
         assert fact.sound.media_type == "audio/flac"
-        assert context.gpu_seconds > 0
+        assert context.billed.gpu_seconds > 0
         (graph,) = sent(comfyui)
         assert (graph["20"]["inputs"]["tags"], graph["20"]["inputs"]["lyrics"]) == (
             "calm piano, warm pads",
@@ -98,7 +98,7 @@ async def test_a_prompt_becomes_music_and_costs_nothing_twice(
         )
         assert (graph["70"]["inputs"]["seconds"], graph["80"]["inputs"]["seed"]) == (15.0, 7)
         again, context = await made(scorer, order("j2"))
-        assert (again, context.gpu_seconds, accepted(comfyui)) == (fact, 0.0, 1)
+        assert (again, context.billed.gpu_seconds, accepted(comfyui)) == (fact, 0.0, 1)
 
 
 def test_no_more_is_asked_for_than_the_workflow_makes() -> None:

@@ -16,6 +16,7 @@ from typing import get_args
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
 from libs.contracts.jobs import STYLES, LyricsStyle
+from services.standalone.admin_words import add_admin
 from services.standalone.backends import BACKENDS
 
 DONE, MISSING, BAD_INPUT, FAILED, CANCELLED = 0, 1, 2, 3, 130
@@ -115,6 +116,12 @@ def _dead(arguments: argparse.Namespace) -> int:
     return dead(arguments)
 
 
+def _admin(arguments: argparse.Namespace) -> int:
+    from services.standalone.admin import admin
+
+    return admin(arguments)
+
+
 def _workflows(arguments: argparse.Namespace) -> int:
     from services.standalone.workflows import workflows
 
@@ -188,6 +195,7 @@ def parser() -> argparse.ArgumentParser:
     dead.add_argument("id", nargs="?", default="", metavar="ID")
     dead.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
 
+    _add_admin(commands.add_parser("admin", help="run an installation: users, money, queues, GPU servers"))
     _add_workflows(commands.add_parser("workflows", help="ComfyUI workflows, and which server can run which"))
     return top
 
@@ -256,6 +264,11 @@ def _add_backends(command: argparse.ArgumentParser) -> None:
         dest="fill",
         help="fail when a scene can't be made by the servers, instead of drawing it on this machine",
     )
+
+
+def _add_admin(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(command=_admin)
+    add_admin(command)
 
 
 def _add_workflows(command: argparse.ArgumentParser) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -20,28 +22,34 @@ DEFAULT_URL = f"http://127.0.0.1:{StandaloneSettings().port}"
 
 def dead(arguments: argparse.Namespace) -> int:
     """`beatloom dead list|show ID|replay ID|drop ID [--url URL]`."""
-    if arguments.action != "list" and not arguments.id:
-        raise Permanent(
-            "bad_request", f"`dead {arguments.action}` needs an ID.", hint="`beatloom dead list` shows them."
-        )
     url = arguments.url or DataDir(default_data_dir()).running_at() or DEFAULT_URL
-    return asyncio.run(_act(arguments.action, arguments.id, url))
+    return asyncio.run(dead_letters(arguments.action, arguments.id, url))
 
 
-async def _act(action: str, letter_id: str, url: str) -> int:
+async def dead_letters(action: str, letter_id: str, url: str, *, as_json: bool = False) -> int:
+    """List, show, replay or drop. as_json: what the API answers, as it is. Raises Permanent("bad_request")."""
+    if action != "list" and not letter_id:
+        raise Permanent("bad_request", f"`dead {action}` needs an ID.", hint="`beatloom dead list` shows them.")
     console = Console(highlight=False)
+    path = f"{API}/dead/{dead_token(letter_id)}"
+    method, address = {
+        "list": ("GET", f"{API}/dead"),
+        "show": ("GET", path),
+        "replay": ("POST", f"{path}/replay"),
+        "drop": ("DELETE", path),
+    }[action]
     async with ApiClient(url) as client:
-        path = f"{API}/dead/{dead_token(letter_id)}"
-        if action == "list":
-            _list(console, (await client.request("GET", f"{API}/dead"))["letters"])
-        elif action == "show":
-            _show(console, await client.request("GET", path))
-        elif action == "replay":
-            opened = await client.request("POST", f"{path}/replay")
-            console.print(f"run {opened['run']} of job {opened['job_id']} was opened", markup=False)
-        else:
-            await client.request("DELETE", path)
-            console.print(f"{letter_id} was dropped", markup=False)
+        answer = await client.request(method, address)
+    if as_json:
+        sys.stdout.write(json.dumps(answer) + "\n")
+    elif action == "list":
+        _list(console, answer["letters"])
+    elif action == "show":
+        _show(console, answer)
+    elif action == "replay":
+        console.print(f"run {answer['run']} of job {answer['job_id']} was opened", markup=False)
+    else:
+        console.print(f"{letter_id} was dropped", markup=False)
     return 0
 
 

@@ -1,0 +1,199 @@
+"""What the API answers operators, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Answer = Mapping[str, Any]
+GIB = 1 << 30
+
+
+def show(action: str, answer: Answer) -> None:
+    """Print the answer to an action."""
+    console = Console(highlight=False, markup=False)
+    for part in _SHOWN[action](answer):
+        console.print(part, soft_wrap=True)
+
+
+def _queues(answer: Answer) -> Iterable[Table | str]:
+    if answer["lanes"] is None:
+        yield "The bus doesn't answer: what waits there is not known."
+    lanes = [lane for lane in answer["lanes"] or () if lane["waiting"] or lane["in_work"]]
+    yield from _table(
+        ("kind", "priority", "waiting", "in work", "given again", "oldest"),
+        [
+            (
+                lane["kind"],
+                lane["priority"],
+                lane["waiting"],
+                lane["in_work"],
+                lane["redelivered"],
+                _age(lane["oldest_at"]),
+            )
+            for lane in lanes
+        ],
+        "Nothing is in the queues.",
+    )
+    tasks = [(one["kind"], one["count"], _age(one["oldest_at"])) for one in answer["open"] if one["count"]]
+    yield from _table(("kind", "not answered", "oldest"), tasks, "No task is open.")
+    outbox = answer["outbox"]
+    yield f"outbox: {outbox['waiting']} {_age(outbox['oldest_at'])}".rstrip()
+    yield f"jobs: {answer['running_jobs']} run, {answer['waiting_jobs']} of them wait for a turn or for money"
+
+
+def _pool(answer: Answer) -> Iterable[Table | str]:
+    rows = [
+        (
+            one["server"],
+            one["device"],
+            f"{one['memory_free'] / GIB:.0f} of {one['memory'] / GIB:.0f} GB free" if one["memory"] else "",
+            one["standing"],
+            one["running"],
+            one["pending"],
+            one["loaded"],
+            f"by {one['leave_it']} of {one['generators']}" if one["drained_at"] else "",
+        )
+        for one in answer["servers"]
+    ]
+    names = ("server", "device", "memory", "standing", "running", "queue", "loaded", "left alone")
+    yield from _table(names, rows, "No GPU server is known.")
+    yield f"{answer['generators']} generators answered; {answer['waiting']} pieces of work wait for a server"
+
+
+def _intake(answer: Answer) -> Iterable[Table | str]:
+    if not answer["paused"]:
+        yield "New orders are taken."
+        return
+    reason = f": {answer['reason']}" if answer["reason"] else ""
+    yield f"No new orders since {_when(answer['paused_at'])}, by {answer['paused_by']}{reason}"
+
+
+def _sweep(answer: Answer) -> Iterable[Table | str]:
+    yield _kept(answer, "tasks were published again")
+
+
+def _retention(answer: Answer) -> Iterable[Table | str]:
+    yield _kept(answer, "things were removed")
+
+
+def _kept(answer: Answer, what: str) -> str:
+    return "It goes on; ask again for its end." if answer["state"] == "running" else f"{answer['count']} {what}"
+
+
+def _figures(answer: Answer) -> Iterable[Table | str]:
+    rows = [
+        (
+            one["backend"],
+            one["workflow"],
+            one["scenes"],
+            f"{one['median_seconds']:.1f} s",
+            f"{one['median_gpu_seconds']:.1f} s",
+            _score(one["average_quality"]),
+            _score(one["average_score"]),
+        )
+        for one in answer["by"]
+    ]
+    names = ("backend", "workflow", "scenes", "median", "median GPU", "quality", "score")
+    yield from _table(names, rows, f"No scene was made in {answer['days']} days.")
+
+
+def _spending(answer: Answer) -> Iterable[Table | str]:
+    rows = [
+        (
+            one["email"] or one["owner"],
+            one["month"],
+            one["project_id"] or one["kind"] or "",
+            f"{one['cost']:.2f}",
+            f"{one['reserved']:.2f}",
+            f"{one['gpu_seconds']:.0f} s",
+            one["characters"],
+            one["tokens"],
+        )
+        for one in answer["spending"]
+    ]
+    names = ("user", "month", "of it", "spent", "reserved", "GPU", "characters", "tokens")
+    yield from _table(names, rows, "Nothing was spent.")
+
+
+def _audit(answer: Answer) -> Iterable[Table | str]:
+    rows = [
+        (
+            line["id"],
+            _when(line["at"]),
+            line["actor"],
+            line["means"],
+            line["action"],
+            line["subject"],
+            ", ".join(f"{name} {told}" for name, told in line["detail"].items()),
+        )
+        for line in answer["lines"]
+    ]
+    yield from _table(("id", "when", "who", "by", "what", "to what", ""), rows, "The log has no such line.")
+
+
+def _users(answer: Answer) -> Iterable[Table | str]:
+    rows = [
+        (
+            one["id"],
+            one["email"],
+            one["role"],
+            "" if one["enabled"] else "disabled",
+            _cap(one),
+            _when(one["last_login_at"]) if one["last_login_at"] else "never",
+        )
+        for one in answer.get("users", [answer] if "id" in answer else [])
+    ]
+    yield from _table(("id", "email", "role", "", "a month", "last login"), rows, "There are no users.")
+
+
+def _cap(user: Answer) -> str:
+    if "month_cap" not in user:
+        return "as usual"
+    return "no cap" if user["month_cap"] is None else f"{user['month_cap']:.2f}"
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> Iterable[Table | str]:
+    if not rows:
+        yield nothing
+        return
+    table = Table(*names, box=None, header_style="dim")
+    for row in rows:
+        table.add_row(*map(str, row))
+    yield table
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _when(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _age(text: str | None) -> str:
+    if text is None:
+        return ""
+    seconds = max(0, int((datetime.now(UTC) - datetime.fromisoformat(text)).total_seconds()))
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+_SHOWN: dict[str, Callable[[Answer], Iterable[Table | str]]] = {
+    "queues": _queues,
+    "pool": _pool,
+    "intake": _intake,
+    "pause": _intake,
+    "resume": _intake,
+    "sweep": _sweep,
+    "retention": _retention,
+    "figures": _figures,
+    "spending": _spending,
+    "audit": _audit,
+    "users": _users,
+}
+"""By action."""

@@ -116,6 +116,10 @@ class FolderStore:
         for stored in await _in_thread(lambda: sorted(self._walk(prefix), key=attrgetter("key"))):
             yield stored
 
+    async def remove_by_itself(self, prefix: str, days: int) -> str:
+        """A folder has no server; see `ArtifactStore`."""
+        return ""
+
     async def check(self) -> None:
         """Whether files can be made here; see `ArtifactStore`."""
         try:

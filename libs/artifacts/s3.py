@@ -26,6 +26,7 @@ from minio.credentials.credentials import Credentials
 from minio.error import MinioException, S3Error
 from minio.signer import sign_v4_s3
 
+from libs.artifacts.bucket_rules import set_rules
 from libs.artifacts.presign import Grant, Signature, presign
 from libs.artifacts.store import CHUNK, StoredObject, checked_key, checked_prefix, digest_of, is_key
 from libs.contracts.artifacts import Blob, blob_key
@@ -152,6 +153,10 @@ class S3Store:
         """What is there; see `ArtifactStore`."""
         for stored in await self._in_thread(self._list, checked_prefix(prefix)):
             yield stored
+
+    async def remove_by_itself(self, prefix: str, days: int) -> str:
+        """Rules of the bucket; see `ArtifactStore`."""
+        return await self._in_thread(set_rules, self._client, self._bucket, checked_prefix(prefix), days)
 
     async def check(self) -> None:
         """Whether the bucket is there; see `ArtifactStore`."""

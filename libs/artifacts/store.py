@@ -90,6 +90,11 @@ class ArtifactStore(Protocol):
         out: people put other files beside."""
         ...
 
+    async def remove_by_itself(self, prefix: str, days: int) -> str:
+        """Ask the store's own server to remove what is older below a prefix, and parts of uploads that were never
+        finished. Why it does not, for people; "" when it does, or where there is no server."""
+        ...
+
     async def check(self) -> None:
         """Return when the store can be used. Raises Retryable("store_unavailable") otherwise."""
         ...

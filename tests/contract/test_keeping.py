@@ -15,7 +15,7 @@ from libs.artifacts.results import Made, find_or_make
 from libs.contracts.artifacts import result_key
 from libs.contracts.errors import Permanent
 from libs.contracts.facts import Usage
-from libs.contracts.tasks import Task
+from libs.contracts.tasks import Notify, Task
 from services.ingest import tables as t
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
@@ -25,6 +25,7 @@ from services.ingest.keeping.retention import Passed, Retention
 from services.ingest.keeping.rules import Keeping
 from services.ingest.ledger import Ledger
 from services.ingest.projects.store import Projects
+from services.ingest.projects.tables import project_events
 from services.ingest.uploads import records
 from services.ingest.uploads.records import Upload
 from services.ingest.webhooks.records import Standing
@@ -34,6 +35,7 @@ KEEPING = Keeping(uploads=timedelta(days=30), outputs=timedelta(days=14))
 OUTPUTS = ("video", "report", "poster", "sheet")
 CLIPS = tuple(f"clip s00{number}" for number in (1, 2, 3))
 FILES = ("song", "analysis", "board", *CLIPS, *OUTPUTS)
+TOLD = "output_expiring"
 WARNED, LET_GO = Passed(warned=1), Passed(let_go=len(OUTPUTS))
 
 
@@ -85,14 +87,11 @@ class House:
 
     async def told(self) -> list[str]:
         """The events of projects and the webhooks that speak of what will go."""
-        events = sa.select(t.metadata.tables["project_events"].c.name)
-        messages = [
-            row.message for row in await self.rows(sa.select(t.outbox.c.message).where(t.outbox.c.kind == "task"))
-        ]
-        hooks = [msgspec.json.decode(message, type=Task).body for message in messages]
-        return [row.name for row in await self.rows(events) if row.name == "output_expiring"] + [
-            body.event for body in hooks if getattr(body, "event", "") == "output_expiring"
-        ]
+        events = await self.rows(sa.select(project_events.c.name).where(project_events.c.name == TOLD))
+        messages = await self.rows(sa.select(t.outbox.c.message).where(t.outbox.c.kind == "task"))
+        bodies = [msgspec.json.decode(row.message, type=Task).body for row in messages]
+        hooks = [body.event for body in bodies if isinstance(body, Notify) and body.event == TOLD]
+        return [*(row.name for row in events), *hooks]
 
     async def project_of(self, job_id: str) -> str:
         """The project of a job."""
@@ -117,7 +116,7 @@ async def test_a_video_goes_two_days_after_its_warning_and_the_rest_stays(house:
     assert await house.pass_days(11.9) == Passed()
     assert await house.pass_days(0.2) == WARNED
     assert await house.retention.run() == Passed(), "told once"
-    assert await house.told() == ["output_expiring", "output_expiring"], "an event and a webhook"
+    assert await house.told() == [TOLD, TOLD], "an event and a webhook"
     assert await house.pass_days(1.8) == Passed()
     assert await house.clean() == set(FILES)
     assert await house.pass_days(0.3) == LET_GO
@@ -195,7 +194,7 @@ async def test_a_death_in_the_middle_tells_nothing_twice(house: House, monkeypat
 async def test_a_clip_of_a_project_that_is_gone_waits_a_week(house: House) -> None:
     async def make() -> Made:
         await house.put("clip s001")
-        return Made([result("animate.s001")], Usage())  # type: ignore[list-item]  # a take
+        return Made([result("animate.s001")], Usage())
 
     key = result_key("animate", "1", "local", {})
     await find_or_make(house.store, key, make)

@@ -103,8 +103,8 @@ def _room_for_clips(state: RunState) -> float:
     """How many more stills and clips may be ordered for the first time."""
     if not state.clips_at_once:
         return math.inf
-    tasks = (task for key, task in state.tasks.items() if kind_of(key) in WINDOWED)
-    return state.clips_at_once - sum(task.under_way for task in tasks)
+    begun = (key for key, task in state.tasks.items() if kind_of(key) in WINDOWED and task.ordered)
+    return state.clips_at_once - sum(not state.concluded(key) for key in begun)
 
 
 def _completed(state: RunState) -> JobCompleted | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -46,12 +45,15 @@ class Line:
         """Whether a run that is about to be opened goes at once. After `enter`."""
         if not self.caps.hold:
             return True
-        waiting, running = await self._read(connection, "" if self.caps.in_all else new.owner)
-        return next_of([*waiting, new], running, self.caps) == new
+        owner = "" if self.caps.in_all else new.owner
+        running = await _running(connection, owner)
+        if next_of([new], running, self.caps) is None:
+            return False
+        return next_of([*await _waiting(connection, owner), new], running, self.caps) == new
 
     async def next(self, connection: AsyncConnection) -> Waiting | None:
         """The run whose turn it is. After `enter`."""
-        return next_of(*await self._read(connection), self.caps)
+        return next_of(await _waiting(connection), await _running(connection), self.caps)
 
     async def anybody(self) -> bool:
         """Whether somebody waits. With no caps too: they may have been taken away."""
@@ -63,15 +65,9 @@ class Line:
         now = self._clock()
         if self._looked_at is None or now >= self._looked_at + PLACES_S or job_id not in self._places:
             async with self._database.read() as connection:
-                self._places = places(*await self._read(connection), self.caps)
+                self._places = places(await _waiting(connection), await _running(connection), self.caps)
             self._looked_at = now
         return self._places.get(job_id)
-
-    async def _read(self, connection: AsyncConnection, owner: str = "") -> tuple[list[Waiting], Counter[str]]:
-        """Who waits, and how many run by owner. owner: of these alone."""
-        counts, line = (query.where(t.jobs.c.owner == owner) if owner else query for query in (_RUNNING, _WAITING))
-        running = Counter({row.owner: row.runs for row in await connection.execute(counts)})
-        return [Waiting(**row) for row in (await connection.execute(line)).mappings()], running
 
 
 _OPEN = t.runs.c.ended_at.is_(None)
@@ -87,4 +83,18 @@ _WAITING = (
     .select_from(_JOBS)
     .where(_OPEN, t.runs.c.waits_for == TURN)
 )
+
+
+async def _running(connection: AsyncConnection, owner: str = "") -> dict[str, int]:
+    """How many run, by owner; of one alone, or of all."""
+    query = _RUNNING.where(t.jobs.c.owner == owner) if owner else _RUNNING
+    return {row.owner: row.runs for row in await connection.execute(query)}
+
+
+async def _waiting(connection: AsyncConnection, owner: str = "") -> list[Waiting]:
+    """Those who wait, of one owner or of all."""
+    query = _WAITING.where(t.jobs.c.owner == owner) if owner else _WAITING
+    return [Waiting(**row) for row in (await connection.execute(query)).mappings()]
+
+
 _ANYBODY = sa.select(t.runs.c.job_id).where(_OPEN, t.runs.c.waits_for == TURN).limit(1)

@@ -264,12 +264,6 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True):
         return [(try_, try_.ordered) for _, try_ in sorted(self.attempts.items()) if try_.ordered is not None]
 
     @property
-    def under_way(self) -> bool:
-        """Whether the newest try is ordered and has no answer."""
-        _, newest = max(self.attempts.items(), default=(0, None))
-        return newest is not None and newest.ordered is not None and newest.done is None and newest.failed is None
-
-    @property
     def floor(self) -> Attempt | None:
         """The newest try that was ordered anew; those before it don't count."""
         return next((try_ for try_, order in reversed(self.ordered) if order.anew), None)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 Answer = Mapping[str, Any]
 GIB = 1 << 30
@@ -15,12 +13,11 @@ GIB = 1 << 30
 
 def show(action: str, answer: Answer) -> None:
     """Print the answer to an action."""
-    console = Console(highlight=False, markup=False)
-    for part in _SHOWN[action](answer):
-        console.print(part, soft_wrap=True)
+    for line in _SHOWN[action](answer):
+        sys.stdout.write(f"{line}\n")
 
 
-def _queues(answer: Answer) -> Iterable[Table | str]:
+def _queues(answer: Answer) -> Iterable[str]:
     if answer["lanes"] is None:
         yield "The bus doesn't answer: what waits there is not known."
     lanes = [lane for lane in answer["lanes"] or () if lane["waiting"] or lane["in_work"]]
@@ -46,7 +43,7 @@ def _queues(answer: Answer) -> Iterable[Table | str]:
     yield f"jobs: {answer['running_jobs']} run, {answer['waiting_jobs']} of them wait for a turn or for money"
 
 
-def _pool(answer: Answer) -> Iterable[Table | str]:
+def _pool(answer: Answer) -> Iterable[str]:
     rows = [
         (
             one["server"],
@@ -65,19 +62,19 @@ def _pool(answer: Answer) -> Iterable[Table | str]:
     yield f"{answer['generators']} generators answered; {answer['waiting']} pieces of work wait for a server"
 
 
-def _intake(answer: Answer) -> Iterable[Table | str]:
+def _intake(answer: Answer) -> Iterable[str]:
     if not answer["paused"]:
         yield "New orders are taken."
         return
     reason = f": {answer['reason']}" if answer["reason"] else ""
-    yield f"No new orders since {_when(answer['paused_at'])}, by {answer['paused_by']}{reason}"
+    yield f"No new orders since {_when(answer['paused_at'])}, by {answer['paused_by']}{_plain(reason)}"
 
 
-def _sweep(answer: Answer) -> Iterable[Table | str]:
+def _sweep(answer: Answer) -> Iterable[str]:
     yield _kept(answer, "tasks were published again")
 
 
-def _retention(answer: Answer) -> Iterable[Table | str]:
+def _retention(answer: Answer) -> Iterable[str]:
     yield _kept(answer, "things were removed")
 
 
@@ -85,7 +82,7 @@ def _kept(answer: Answer, what: str) -> str:
     return "It goes on; ask again for its end." if answer["state"] == "running" else f"{answer['count']} {what}"
 
 
-def _figures(answer: Answer) -> Iterable[Table | str]:
+def _figures(answer: Answer) -> Iterable[str]:
     rows = [
         (
             one["backend"],
@@ -102,7 +99,7 @@ def _figures(answer: Answer) -> Iterable[Table | str]:
     yield from _table(names, rows, f"No scene was made in {answer['days']} days.")
 
 
-def _spending(answer: Answer) -> Iterable[Table | str]:
+def _spending(answer: Answer) -> Iterable[str]:
     rows = [
         (
             one["email"] or one["owner"],
@@ -120,7 +117,7 @@ def _spending(answer: Answer) -> Iterable[Table | str]:
     yield from _table(names, rows, "Nothing was spent.")
 
 
-def _audit(answer: Answer) -> Iterable[Table | str]:
+def _audit(answer: Answer) -> Iterable[str]:
     rows = [
         (
             line["id"],
@@ -136,7 +133,7 @@ def _audit(answer: Answer) -> Iterable[Table | str]:
     yield from _table(("id", "when", "who", "by", "what", "to what", ""), rows, "The log has no such line.")
 
 
-def _users(answer: Answer) -> Iterable[Table | str]:
+def _users(answer: Answer) -> Iterable[str]:
     rows = [
         (
             one["id"],
@@ -157,14 +154,20 @@ def _cap(user: Answer) -> str:
     return "no cap" if user["month_cap"] is None else f"{user['month_cap']:.2f}"
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> Iterable[Table | str]:
+def _table(names: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> Iterable[str]:
+    """Columns as wide as what stands in them: ids are there to be copied."""
     if not rows:
         yield nothing
         return
-    table = Table(*names, box=None, header_style="dim")
-    for row in rows:
-        table.add_row(*map(str, row))
-    yield table
+    lines = [names, *([_plain(str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(map(str.ljust, line, widths)).rstrip()
+
+
+def _plain(text: str) -> str:
+    """What a terminal only shows."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _score(value: float | None) -> str:
@@ -183,7 +186,7 @@ def _age(text: str | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
 
 
-_SHOWN: dict[str, Callable[[Answer], Iterable[Table | str]]] = {
+_SHOWN: dict[str, Callable[[Answer], Iterable[str]]] = {
     "queues": _queues,
     "pool": _pool,
     "intake": _intake,

@@ -1,0 +1,107 @@
+"""The words of `beatloom admin`, as requests and as tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from libs.contracts.errors import Permanent
+from services.standalone.admin import Call, call_of
+from services.standalone.cli import parser
+from services.standalone.tables import show
+
+AT = "2026-11-22T03:00:00Z"
+
+CALLS = {
+    "drain GPU:8188": ("POST", "pool/GPU%3A8188/drain", None),
+    "undrain [::1]:80": ("POST", "pool/%5B%3A%3A1%5D%3A80/undrain", None),
+    "pause --reason later --retry-after 9": ("POST", "intake/pause", {"reason": "later", "retry_after": 9}),
+    "resume": ("POST", "intake/resume", None),
+    "users disable u1": ("PATCH", "users/u1", {"enabled": False}),
+    "users enable u1": ("PATCH", "users/u1", {"enabled": True}),
+    "users role u1 operator": ("PATCH", "users/u1", {"role": "operator"}),
+    "users cap u1 12.5": ("PATCH", "users/u1", {"month_cap": 12.5}),
+    "users cap u1 none": ("PATCH", "users/u1", {"month_cap": None}),
+    "users logout a/b": ("POST", "users/a%2Fb/logout", None),
+}
+
+
+def call(words: str) -> Call:
+    return call_of(parser().parse_args(["admin", *words.split()]))
+
+
+@pytest.mark.parametrize("words", CALLS)
+def test_words_are_requests(words: str) -> None:
+    assert call(words)[:3] == CALLS[words]
+
+
+def test_an_amount_is_a_number() -> None:
+    with pytest.raises(Permanent):
+        call("users cap u1 much")
+
+
+SERVER = {
+    "server": "gpu-1:8188",
+    "device": "NVIDIA L40S",
+    "version": "0.33.0",
+    "memory": 48 << 30,
+    "memory_free": 40 << 30,
+    "standing": "working",
+    "running": 1,
+    "pending": 1,
+    "ours": 2,
+    "loaded": "wan22-5b",
+    "generators": 3,
+    "leave_it": 2,
+    "drained_at": AT,
+    "drained_by": "ann",
+}
+LANE = {"kind": "animate", "priority": "low", "waiting": 5, "in_work": 2, "redelivered": 1, "oldest_at": AT}
+USER = {"id": "u1", "email": "ann@example.com", "role": "user", "enabled": False, "last_login_at": None}
+
+ANSWERS: dict[str, tuple[dict[str, object], list[str]]] = {
+    "pool": (
+        {"generators": 3, "waiting": 4, "servers": [SERVER]},
+        ["gpu-1:8188  NVIDIA L40S", "40 of 48 GB free", "by 2 of 3", "4 pieces of work wait"],
+    ),
+    "queues": (
+        {
+            "lanes": [LANE, {**LANE, "kind": "plan", "waiting": 0, "in_work": 0}],
+            "open": [{"kind": "animate", "count": 7, "oldest_at": AT}],
+            "outbox": {"waiting": 0, "oldest_at": None},
+            "running_jobs": 3,
+            "waiting_jobs": 1,
+        },
+        ["animate  low", "outbox: 0\n", "3 run, 1 of them wait"],
+    ),
+    "intake": (
+        {"paused": True, "paused_at": AT, "paused_by": "ann", "reason": "Later.", "retry_after": 1},
+        ["No new orders since 2026-11-22 03:00:00, by ann: Later."],
+    ),
+    "sweep": ({"state": "running", "count": None}, ["It goes on"]),
+    "users": ({**USER, "month_cap": None}, ["ann@example.com  user  disabled  no cap", "never"]),
+    "audit": (
+        {
+            "lines": [
+                {
+                    "id": 9,
+                    "at": AT,
+                    "actor": "ann",
+                    "means": "key",
+                    "action": "intake.paused",
+                    "subject": "intake",
+                    "detail": {"retry_after": 5},
+                }
+            ]
+        },
+        ["ann  key  intake.paused  intake   retry_after 5"],
+    ),
+}
+
+
+@pytest.mark.parametrize("action", ANSWERS)
+def test_answers_are_tables(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    answer, parts = ANSWERS[action]
+    show(action, answer)
+    told = capsys.readouterr().out
+    for part in parts:
+        assert " ".join(part.split()) in " ".join(told.split()), told

@@ -19,9 +19,8 @@ from tests.storyboards import storyboard
 from tests.unit.storyboard.boards import beaten
 
 
-@pytest.fixture
-async def project(api: Api) -> Project:
-    """A project of four scenes of five seconds, each with its take."""
+async def rendered(api: Api) -> str:
+    """A job over a new project of four scenes of five seconds, each with its take; its id."""
     job_id = await order_id(api)
     analysis = await put(api, msgspec.json.encode(beaten(20.0)))
     await happened(api, job_id, "analyze", TrackAnalyzed(analysis=analysis, duration=20.0, bpm=120.0, sections=1))
@@ -32,7 +31,13 @@ async def project(api: Api) -> Project:
     await happened(api, job_id, "plan", planned)
     for number in range(4):
         await render(api, job_id, f"animate.s00{number}", f"s00{number}")
-    return Project(api, (await api.ledger.snapshot(job_id)).project_id)
+    return job_id
+
+
+@pytest.fixture
+async def project(api: Api) -> Project:
+    """The project of such a job."""
+    return Project(api, (await api.ledger.snapshot(await rendered(api))).project_id)
 
 
 async def render(api: Api, job_id: str, task: str, scene_id: str, frames: int = 150) -> None:

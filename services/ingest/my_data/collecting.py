@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -64,10 +64,14 @@ async def read_rows(connection: AsyncConnection, table: sa.Table, owner: str) ->
     """The user's rows of a table as plain data, without what is secret, some at a time."""
     secret = HOLDINGS[table.name].secret
     columns = [column for column in table.c if column.name not in secret]
-    query = sa.select(*columns).where(rows_of(table, owner)).order_by(*table.primary_key)
-    async with connection.stream(query.execution_options(yield_per=_ROWS)) as result:
-        async for rows in result.mappings().partitions():
-            yield [{name: _plain(value) for name, value in row.items()} for row in rows]
+    key = [*table.primary_key]
+    query = sa.select(*columns).where(rows_of(table, owner)).order_by(*key).limit(_ROWS)
+    rows: Sequence[sa.RowMapping] = (await connection.execute(query)).mappings().all()
+    while rows:
+        yield [{name: _plain(value) for name, value in row.items()} for row in rows]
+        last = [sa.literal(rows[-1][column.name], column.type) for column in key]
+        more = query.where(sa.tuple_(*key) > sa.tuple_(*last))
+        rows = (await connection.execute(more)).mappings().all()
 
 
 def _take(found: Collected, table: str, rows: list[Row], lines: BinaryIO) -> None:

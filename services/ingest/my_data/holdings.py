@@ -108,6 +108,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "audit": Holding(_done_or_met, kept="under a pseudonym: operators can be asked what was done"),
         "drained_servers": _NOTHING,
         "intake_pauses": _NOTHING,
+        "figures": _NOTHING,
     }
 )
 """By table."""

@@ -74,8 +74,17 @@ async def fill(places: Places, owner: str, *, jobs: int = 1, scenes: int = 3, se
     caller = Caller(owner=owner, means="token", address="192.0.2.7")
     await places.database.transact(lambda connection: note(connection, caller, "a.test", failed, utc_now()))
     await publish(places)
-    letter = {"kind": "animate", "job_id": running, "run": 1, "task": "animate.s001", "attempt": 1}
-    await places.bus.publish_dead(DeadLetter(id=f"{running}/1", code="unexpected", at=utc_now(), **letter))
+    letter = DeadLetter(
+        id=f"{running}/1",
+        kind="animate",
+        job_id=running,
+        run=1,
+        task="a",
+        attempt=1,
+        code="unexpected",
+        at=utc_now(),
+    )
+    await places.bus.publish_dead(letter)
     leases = Records(places.bus, "lease", _Lease, lifetime_s=3600)
     await leases.write(running, _Lease(work=f"{running}/1/animate.s001/1"), None)
     return theirs

@@ -14,6 +14,7 @@ from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import Fact
 from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
+from libs.money.prices import Prices
 from libs.telemetry.metrics import LedgerMetrics
 from libs.telemetry.tracing import inject
 from services.ingest import queries
@@ -27,6 +28,7 @@ from services.ingest.keeping.quota import UNLIMITED, Quota
 from services.ingest.keeping.references import note_use, refer, refuse_gone
 from services.ingest.line import TURN, Line
 from services.ingest.money.learning import Learning
+from services.ingest.money.quoting import Quote, cap_of, quote, refuse_too_dear
 from services.ingest.money.treasury import Treasury
 from services.ingest.money.waiting import waiting_for_money
 from services.ingest.operating.intake import refuse_paused
@@ -68,7 +70,7 @@ class Ledger:
     line: how many jobs run at once; None: as many as there are. clips_at_once: stills and clips of one run that
     workers have before them; 0: all. on_order: called once with each new job, at the end of its transaction; what
     it raises refuses the order. treasury: what things cost; None: nothing costs anything. learning: what
-    is learned of how much work takes; None: nothing. quota: how much space one
+    is learned of how much work takes, with prices; None: without. quota: how much space one
     user's files may take.
     """
 
@@ -89,7 +91,7 @@ class Ledger:
     ) -> None:
         self._database = database
         self.treasury = treasury or Treasury(database)
-        self._learning = learning
+        self._learning = learning or Learning(database, Prices())
         self._line = line or Line(database, Caps())
         self._room_made = False
         self._clips_at_once = clips_at_once
@@ -113,8 +115,8 @@ class Ledger:
         """Open a job. `key` is the client's idempotency key (kept 24 h, by owner), `body_digest` its body's digest.
 
         first: done in the same transaction, unless the key finds a job; what it raises refuses the order.
-        Raises `Permanent("idempotency_conflict")` when the key was used with another digest, and
-        `Retryable("intake_paused")`.
+        Raises `Permanent("idempotency_conflict")` when the key was used with another digest, BudgetExceeded for an
+        order that will cost more than it may, and `Retryable("intake_paused")`.
         """
         job_id, counted = new_id(), False
 
@@ -127,6 +129,9 @@ class Ledger:
                 if known is not None:
                     return known
             await refuse_paused(connection)
+            figures = await self._learning.figures(connection, now)
+            if figures is not None:
+                refuse_too_dear(order, figures, self.treasury.caps.job)
             await self._line.enter(connection)
             if first is not None:
                 await first(connection)
@@ -183,8 +188,7 @@ class Ledger:
                 return "duplicate"
             change = await self._settle(connection, job, before, apply(before, fact), now, fact=fact)
             await write_change(self._database, connection, job, change, now)
-            if self._learning is not None:
-                await self._learning.learn(connection, change.after, fact)
+            await self._learning.learn(connection, change.after, fact)
             self._count_end(before, change.after)
             waiting.append((job.owner, change.frees))
             return "applied" if fact.run == job.run else "stale"
@@ -311,6 +315,12 @@ class Ledger:
         )
 
     # What is read.
+
+    async def quote(self, order: NewJob) -> Quote:
+        """What an order would take, and may."""
+        async with self._database.read() as connection:
+            figures = await self._learning.known(connection, self._clock())
+        return Quote(estimate=quote(order, figures), cap=cap_of(order, self.treasury.caps.job))
 
     async def snapshot(self, job_id: str) -> JobSnapshot:
         """The job as its current run stands. Raises `Permanent("job_not_found")`."""

@@ -19,7 +19,7 @@ from libs.media.guards import MAX_IMAGE_BYTES, MAX_LYRICS_BYTES, MAX_SONG_BYTES
 from libs.outbound.urls import ANY_HOST, MAX_URL_CHARS, check_url
 from services.ingest.parts import Parts
 from services.ingest.records import Accepted, NewJob
-from services.ingest.scripts import check_music, expected_s, name_of, put_script, script_in, with_lasting_seed
+from services.ingest.scripts import check_music, expected, name_of, put_script, script_in, with_lasting_seed
 from services.ingest.texts import check_text
 from services.ingest.uploads.desk import Source, look, stored
 from services.ingest.uploads.sink import Received
@@ -162,7 +162,7 @@ async def narrated(parts: Parts, job: NewJob, script: Script) -> NewJob:
 
     Raises Permanent: script_empty, script_too_long, bad_script.
     """
-    seconds = await expected_s(script, job.options.speed)
+    seconds, characters = await expected(script, job.options.speed)
     given = msgspec.structs.replace(job.given, script=await put_script(parts.store, script))
     return msgspec.structs.replace(
         job,
@@ -170,6 +170,7 @@ async def narrated(parts: Parts, job: NewJob, script: Script) -> NewJob:
         options=with_lasting_seed(job.options, job.caption),
         song_name=name_of(script, (job.options.title, job.caption)),
         duration=seconds,
+        characters=characters,
     )
 
 

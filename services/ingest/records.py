@@ -32,6 +32,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     image: Blob | None = None
     duration: float
     """Seconds, as probed; of a script, as guessed."""
+    characters: int = 0
+    """That are spoken of a script."""
     notices: tuple[Notice, ...] = ()
     kind: JobKind = "full"
     project_id: str = ""

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -70,16 +71,24 @@ def _prompts_in(data: bytes) -> list[str]:
         raise Permanent("bad_options", _NO_PROMPTS) from error
 
 
-async def expected_s(script: Script, speed: float) -> float:
-    """About how many seconds it takes to say it. Raises Permanent: script_empty, script_too_long, bad_script."""
+class Expected(NamedTuple):
+    """What it takes to say a script, about."""
 
-    def read() -> float:
-        return estimate_s(read_script(script.text, script.language), speed)
+    seconds: float
+    characters: int
 
-    seconds = await asyncio.to_thread(read)
-    if seconds > MAX_SONG_SECONDS * MARGIN:
-        raise Permanent("script_too_long", f"The script takes about {seconds / 60:.0f} minutes to say.")
-    return seconds
+
+async def expected(script: Script, speed: float) -> Expected:
+    """What it takes to say it. Raises Permanent: script_empty, script_too_long, bad_script."""
+
+    def read() -> Expected:
+        reading = read_script(script.text, script.language)
+        return Expected(estimate_s(reading, speed), sum(len(one.text) for one in reading.sentences))
+
+    found = await asyncio.to_thread(read)
+    if found.seconds > MAX_SONG_SECONDS * MARGIN:
+        raise Permanent("script_too_long", f"The script takes about {found.seconds / 60:.0f} minutes to say.")
+    return found
 
 
 def check_music(options: JobOptions, *, script: bool, song: bool) -> None:

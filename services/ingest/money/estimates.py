@@ -12,10 +12,10 @@ from libs.contracts.jobs import JobOptions
 from libs.contracts.tasks import Animate, Imagine, Score, TaskBody, Voice
 from libs.media.frames import parse_fps
 from libs.money.amounts import Micros
-from libs.money.prices import AHEAD_S, OVERSHOOT_S
+from libs.money.prices import AHEAD_S
 from services.ingest.money.figures import FigureKind, Figures, size_class
 
-__all__ = ["Estimate", "Figures", "JobEstimate", "estimate_job", "estimate_task", "overshoot"]
+__all__ = ["Estimate", "Figures", "JobEstimate", "estimate_job", "estimate_task"]
 
 BUFFER = 0.2
 """What an estimate of a job is increased by, and of a task at least."""
@@ -86,30 +86,24 @@ def estimate_task(body: TaskBody, figures: Figures) -> Estimate:
 _KINDS: dict[type, FigureKind] = {Animate: "animate", Imagine: "imagine", Voice: "voice", Score: "score"}
 
 
-def overshoot(figures: Figures) -> Micros:
-    """By how much a task may cost more than its ceiling, on the dearest server."""
-    return figures.at_most(OVERSHOOT_S)
-
-
 def estimate_job(
     seconds: float,
     options: JobOptions,
     figures: Figures,
     *,
     characters: int = 0,
+    score_s: float = 0.0,
     size: tuple[int, int] | None = None,
     stills: int | None = None,
 ) -> JobEstimate:
-    """What a video of so many seconds will take when all of it is made.
+    """What a video will take of which so many seconds are made.
 
-    characters: that are spoken. size: the video's, in pixels; None: as the options say. stills: None: as many as
-    there may be.
+    characters: that are spoken. score_s: seconds of music that are made, where the options ask for any. size: the
+    video's, in pixels; None: as the options say. stills: None: as many as there may be.
     """
-    kinds: dict[str, Estimate] = {}
-    if characters:
-        kinds["voice"] = _spoken(characters, figures)
-        if options.music:
-            kinds["score"] = _work("score", seconds, figures)
+    kinds = {"voice": _spoken(characters, figures)}
+    if options.music:
+        kinds["score"] = _work("score", score_s, figures)
     if not options.preview:
         sizes = size_class(*(size or (options.height, options.height)))
         if stills is None:

@@ -5,9 +5,9 @@ What is there is not made again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
-from typing import get_args
+from typing import Literal, get_args
 
 import msgspec
 import sqlalchemy as sa
@@ -88,25 +88,29 @@ class Orders:
             await self._editing.plan_anew(connection, version)
 
         made = await self._heard(project)
-        return await self._accept(project, "storyboard", made, wish, first=first, key=key, digest=digest)
+        order = await self._order(project, "storyboard", made, wish)
+        return await self._ledger.accept(order, key=key, body_digest=digest, first=first)
 
     async def video(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
         """Make the video: scenes without a take, and those whose take is stale, are made; others stay."""
-        return await self._compose("full", wish, key=key, digest=digest)
+        order = await self.composing("full", wish)
+        return await self._ledger.accept(order, key=key, body_digest=digest)
 
     async def export(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
         """Cut what the scenes show, stale or not; only what isn't there is made.
 
         Raises Permanent("no_storyboard").
         """
-        return await self._compose("export", wish, key=key, digest=digest)
+        order = await self.composing("export", wish)
+        return await self._ledger.accept(order, key=key, body_digest=digest)
 
-    async def _compose(self, kind: JobKind, wish: Wish, *, key: str, digest: str) -> Accepted:
+    async def composing(self, kind: Literal["full", "export"], wish: Wish) -> NewJob:
+        """What would be ordered for the video, or for an export. Raises Permanent("no_storyboard")."""
         project = await self.project()
         if project.storyboard is None:
             if kind == "export":
                 raise Permanent("no_storyboard")
-            return await self._accept(project, kind, await self._heard(project), wish, key=key, digest=digest)
+            return await self._order(project, kind, await self._heard(project), wish)
         scenes = await self._editing.scenes()
         fit = takes_that_fit(scenes.at, scenes.shown, scenes.stale, fresh=kind == "full")
         at = scenes.at
@@ -114,7 +118,7 @@ class Orders:
         missing = [scene for scene in scenes.shown if f"animate.{scene}" not in fit]
         async with self._editing.database.read() as connection:
             own = await own_again(connection, at, [scenes.shown[scene] for scene in missing])
-        return await self._accept(at.project, kind, made, wish, board=at.board, takes=own, key=key, digest=digest)
+        return await self._order(at.project, kind, made, wish, board=at.board, takes=own)
 
     async def _heard(self, project: Project) -> dict[str, WorkFact]:
         """What was heard of the song, corrected beats included, if anything was yet. A script is asked for anew:
@@ -126,7 +130,7 @@ class Orders:
         heard = await self._editing.documents.get(project.analysis, Analysis)
         return {"analyze": track_of(project.analysis, heard)}
 
-    async def _accept(
+    async def _order(
         self,
         project: Project,
         kind: JobKind,
@@ -135,10 +139,7 @@ class Orders:
         *,
         board: Storyboard | None = None,
         takes: dict[str, Wanted] | None = None,
-        first: Callable[[AsyncConnection], Awaitable[None]] | None = None,
-        key: str,
-        digest: str,
-    ) -> Accepted:
+    ) -> NewJob:
         if project.song is None and project.told is None:
             raise Permanent("no_song")
         options = options_of(project, wish)
@@ -149,7 +150,7 @@ class Orders:
             check_means(options.style, picture=project.image is not None, title=bool(options.title), lyrics=words)
         async with self._editing.database.read() as connection:
             characters = await read_characters(connection, project.id)
-        order = NewJob(
+        return NewJob(
             owner=project.owner,
             options=options,
             song=project.song,
@@ -162,8 +163,14 @@ class Orders:
             given=Given(made=made, takes=takes or {}, characters=characters, script=script_of(project)),
             caption=wish.caption,
             client_run=wish.client_run,
+            characters=characters_of(project),
         )
-        return await self._ledger.accept(order, key=key, body_digest=digest, first=first)
+
+
+def characters_of(project: Project) -> int:
+    """How many are spoken of the project's script, at most; none of one that was spoken before."""
+    told = project.told
+    return told.script.size if told is not None and told.spoken is None else 0
 
 
 def as_planned(options: JobOptions, board: Storyboard) -> JobOptions:

@@ -111,8 +111,9 @@ KNOWN_JOB = ResponseSpec(views.JobAccepted, description="The job that this Idemp
 NO_JOB = problem("There is no such job.")
 GONE = problem("The file was removed; the hint says how to get it again.")
 NEEDS_GONE = problem("A file that this needs was removed; send it again.")
+TOO_DEAR = problem("It is estimated to cost more than it may; nothing was begun.")
 ORDERS = MappingProxyType(
-    {**COMMON, 410: NEEDS_GONE, 413: problem("Your files would take more space than they may.")}
+    {**COMMON, 402: TOO_DEAR, 410: NEEDS_GONE, 413: problem("Your files would take more space than they may.")}
 )
 """What every order of work may answer."""
 SIGNED = problem("The address is signed, and altered, expired or made for something else.")
@@ -203,12 +204,19 @@ def _options() -> Schema:
     )
 
 
+def _types(told: Mapping[str, Any]) -> list[OpenAPIType] | OpenAPIType:
+    """The type of a field, or those that it may be of."""
+    if "anyOf" in told:
+        return [OpenAPIType(one["type"]) for one in told["anyOf"]]
+    return OpenAPIType(told["type"])
+
+
 def _document(kind: type[msgspec.Struct], example: Mapping[str, object]) -> OpenAPIMediaType:
     """A flat struct as a JSON body."""
     fields = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
     properties = {
         name: Schema(
-            type=OpenAPIType(told["type"]),
+            type=_types(told),
             max_length=told.get("maxLength"),
             description=told.get("description"),
             items=Schema(type=OpenAPIType(told["items"]["type"])) if "items" in told else None,
@@ -238,6 +246,11 @@ def order_body(kind: type[msgspec.Struct]) -> RequestBody:
         "callback_url": "https://example.com/hook",
     }
     return RequestBody(required=True, content={**form(parts), "application/json": _document(kind, example)})
+
+
+def document_body(kind: type[msgspec.Struct], example: Mapping[str, object]) -> RequestBody:
+    """A flat struct as a JSON body that is read by hand."""
+    return RequestBody(required=True, content={"application/json": _document(kind, example)})
 
 
 def raw_body() -> RequestBody:

@@ -7,11 +7,12 @@ import pytest
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobOptions
 from libs.contracts.scripts import MAX_PROMPTS, MAX_SCRIPT_CHARS, Script
-from services.ingest.scripts import expected_s, name_of, script_in, script_of, with_lasting_seed
+from services.ingest import scripts
+from services.ingest.scripts import name_of, script_in, script_of, with_lasting_seed
 
 
 def expected(text: str, speed: float = 1.0) -> float:
-    return asyncio.run(expected_s(script_of(text), speed))
+    return asyncio.run(scripts.expected(script_of(text), speed)).seconds
 
 
 def refused(code: str, *parts: bytes) -> None:

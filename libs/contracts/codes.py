@@ -239,6 +239,10 @@ CODES: dict[str, Code] = {
     "ledger_unavailable": Code(503, "The database does not answer.", "Check the database; try again."),
     "output_check_failed": Code(500, "The finished file failed its checks.", "See the report; please report it."),
     "budget_exceeded": Code(402, "The work would cost more than its ceiling.", "Raise the budget and retry."),
+    "no_cap": Code(409, "There is no cap to raise.", "Nothing holds the spending back; look at the job's state."),
+    "approval_by_operator": Code(
+        403, "Only an operator may approve more this month.", "Ask one, or wait for the next month."
+    ),
     "delivery_failed": Code(502, "The webhook was not taken.", "Check the receiver, then replay the dead letter."),
     "delivery_refused": Code(502, "The receiver refused the webhook.", "Check the callback URL."),
     "receiver_busy": Code(

@@ -33,6 +33,8 @@ from services.ingest.keeping.retention import Retention
 from services.ingest.keeping.rules import USUAL_DAYS, Keeping
 from services.ingest.ledger import Ledger, utc_now
 from services.ingest.line import Line
+from services.ingest.money.opening import learning_of, treasury_of
+from services.ingest.money.waiting import Waiting
 from services.ingest.my_data.loop import MyDataLoop
 from services.ingest.operating.operations import Operations
 from services.ingest.operating.upkeep import Upkeep
@@ -97,6 +99,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 line=Line(database, caps_of(settings, login=login)),
                 clips_at_once=settings.clips_at_once if login else 0,
                 on_order=limits.order,
+                treasury=treasury_of(settings, database, standing, login=login),
+                learning=learning_of(settings, database),
             )
             outbox = Outbox(database, bus, refused=ledger.apply)
             sweeper = Sweeper(
@@ -107,6 +111,8 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 every_s=settings.sweep_every_s,
                 retention=Retention(database, keeping_of(settings, login=login), clock=utc_now, standing=standing),
                 let_in=ledger.let_in,
+                spend=Waiting(database, ledger.treasury, ledger.look_again, utc_now).sweep,
+                bucket_rules=settings.bucket_rules,
             )
             endpoints = Endpoints(database, keyring, clock=utc_now, wake=outbox.wake)
             await endpoints.reseal()

@@ -8,7 +8,17 @@ from typing import Any
 import msgspec
 
 from libs.contracts.jobs import State
-from services.ingest.events import Completed, EventName, Failed, Message, ProgressEvent, StageUpdate
+from services.ingest.events import (
+    BudgetPaused,
+    BudgetWarning,
+    Completed,
+    CostUpdate,
+    EventName,
+    Failed,
+    Message,
+    ProgressEvent,
+    StageUpdate,
+)
 from services.ingest.projects.events import EVENTS, ProjectSnapshot
 from services.ingest.streams import KEEP_ALIVE_SECONDS
 from services.ingest.views import Snapshot
@@ -18,6 +28,9 @@ STRUCTS: MappingProxyType[EventName, type[msgspec.Struct]] = MappingProxyType(
         "stage_update": StageUpdate,
         "progress": ProgressEvent,
         "message": Message,
+        "cost_update": CostUpdate,
+        "budget_warning": BudgetWarning,
+        "budget_paused": BudgetPaused,
         "completed": Completed,
         "error": Failed,
         "snapshot": Snapshot,

@@ -144,6 +144,37 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
             " Empty: the mail says how it goes with curl.",
         ),
     ] = ""
+    clip_gpu_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="GPU seconds that a second of clip is taken to need before any was made here. 0: 12 where"
+            " GPUs have a price, else none.",
+        ),
+    ] = 0.0
+    job_cap: Annotated[
+        float | None,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="What a job may cost that doesn't say so itself, in BEATLOOM_CURRENCY. 0: no cap."
+            " Empty: 20 where there is a login, else no cap.",
+        ),
+    ] = None
+    month_cap: Annotated[
+        float | None,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="What a user may spend in a month, by UTC. 0: no cap. Empty: 50 where there is a login,"
+            " else no cap.",
+        ),
+    ] = None
+    approval: Annotated[
+        Literal["user", "operator"],
+        Meta(description="Who may approve more than a month's cap: `user`: each for themselves; `operator`."),
+    ] = "user"
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0

@@ -15,6 +15,7 @@ from libs.contracts.codes import CODES
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import COMPOSING, JobKind, JobOptions, State
 from services.ingest.events import MANIFEST, TOLD_VIDEO, VOICEOVER, download_path, files_path
+from services.ingest.money.costs import CostsView
 from services.ingest.names import stem
 from services.ingest.progress import Live
 from services.ingest.published import Published
@@ -35,6 +36,9 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     download: Annotated[str | None, Meta(description="The video, once there is one.")] = None
     cancel: Annotated[str | None, Meta(description="POST here to cancel, while it runs.")] = None
     retry: Annotated[str | None, Meta(description="POST here to open a new run, once it has ended.")] = None
+    approve: Annotated[
+        str | None, Meta(description="POST here to let the job spend more, while it waits for that.")
+    ] = None
 
 
 class JobAccepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +112,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     scenes_total: Annotated[int, Meta(description="0 until the storyboard is planned.")] = 0
     error: JobError | None = None
     notices: tuple[Notice, ...] = ()
+    costs: Annotated[CostsView | None, Meta(description="Left out in lists and events.")] = None
     links: Links
 
 
@@ -193,6 +198,7 @@ def links(job_id: str, state: State, kind: JobKind = "full") -> Links:
         download=download_path(job_id) if state is State.COMPLETED and kind in COMPOSING else None,
         cancel=None if state.ended else f"{base}/cancel",
         retry=f"{base}/retry" if state.ended else None,
+        approve=f"{base}/approve-budget" if state is State.AWAITING_FEEDBACK else None,
     )
 
 
@@ -202,7 +208,9 @@ def job_error(code: str, message: str) -> JobError:
     return JobError(code=code, title=entry.title, message=message or entry.title, hint=entry.hint)
 
 
-def job_view(snapshot: JobSnapshot, live: Live, place: int | None = None) -> JobView:
+def job_view(
+    snapshot: JobSnapshot, live: Live, place: int | None = None, costs: CostsView | None = None
+) -> JobView:
     """A snapshot and its live progress, as clients get them. place: in the line, where it waits for its turn."""
     error = snapshot.error
     return JobView(
@@ -239,6 +247,7 @@ def job_view(snapshot: JobSnapshot, live: Live, place: int | None = None) -> Job
         scenes_total=snapshot.scenes_total,
         error=job_error(error.code, error.message) if error else None,
         notices=snapshot.notices,
+        costs=costs,
         links=links(snapshot.job_id, snapshot.state, snapshot.kind),
     )
 

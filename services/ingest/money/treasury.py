@@ -60,7 +60,8 @@ class Treasury:
     """What things cost and who may spend how much. Each method works within the caller's transaction.
 
     figures: what was learned of costs. caps: what holds where nobody has said otherwise. currency: as in `USD`.
-    standing: the endpoint of the settings, which is told of budgets as well.
+    standing: the endpoint of the settings, which is told of budgets as well. users_approve: whether a user may
+    raise the cap of their own month.
     """
 
     def __init__(
@@ -71,11 +72,13 @@ class Treasury:
         caps: Caps | None = None,
         currency: str = "USD",
         standing: Standing | None = None,
+        users_approve: bool = True,
     ) -> None:
         self._database = database
         self._figures = figures
         self.caps = caps or Caps()
         self.currency = currency
+        self.users_approve = users_approve
         self._standing = standing
 
     async def settle(
@@ -129,22 +132,23 @@ class Treasury:
 
     async def raise_cap(
         self, connection: AsyncConnection, project_id: str, state: RunState, amount: Micros | None, now: datetime
-    ) -> list[tuple[Key, Micros]]:
-        """Allow a run to spend more: the cap that it is paused by, or else the job's. What was raised, by how much.
+    ) -> tuple[Key, Micros] | None:
+        """Allow a run to spend more: raise the cap that it is paused by, or else the job's. Which, and by how much;
+        None: there is no such cap.
 
-        amount: None: as much as the cap, or what it lacks where that is more.
+        amount: None: as much as the cap, or what is lacking where that is more.
         """
         payer = _payer(state, project_id)
-        budgets = await self._open(connection, state, payer, now, [])
-        scope = state.paused or "job"
-        key = next(key for key in keys_of(payer, [month_of(now)]) if key.scope == scope)
+        settled = await self.settle(connection, project_id, state, now)
+        after, budgets = settled.after, settled.budgets or await self._open(connection, state, payer, now, [])
+        key = next(key for key in keys_of(payer, [month_of(now)]) if key.scope == (after.paused or "job"))
         budget = budgets[key]
         if budget.cap is None:
-            return []
-        least = max(state.lacks - (budget.room.left or 0), 0)
-        by = amount if amount is not None else max(budget.cap, least)
+            return None
+        lacking = after.lacks - (budget.room.left or 0)
+        by = max(budget.cap, lacking, 1) if amount is None else amount
         await write_budget(connection, approve(budget, by))
-        return [(key, by)]
+        return key, by
 
     async def raise_month(
         self, connection: AsyncConnection, owner: str, amount: Micros | None, now: datetime

@@ -12,6 +12,7 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Bible
 from libs.contracts.jobs import FrameRate, Height, LyricsStyle, State
 from libs.contracts.projects import BrandKit, Colour, Format, Fraction, Line, ProjectSettings
+from services.ingest.money.costs import CostsView
 from services.ingest.projects.records import Project, Spent
 
 UploadId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="Of POST /api/v1/uploads.")]
@@ -100,6 +101,28 @@ class SpentView(View, frozen=True, kw_only=True):
     cost: Annotated[float, Meta(description="In the currency of the budget.")]
 
 
+class ProjectCost(View, frozen=True, kw_only=True):
+    """What some work has cost."""
+
+    cost: Annotated[float, Meta(description="In the currency of the settings.")]
+    gpu_seconds: Annotated[float, Meta(description="On GPU servers, attempts that gave nothing included.")]
+    tokens: Annotated[int, Meta(description="Of language models.")]
+    characters: Annotated[int, Meta(description="That were spoken.")]
+
+
+class ProjectCosts(ProjectCost, frozen=True, kw_only=True):
+    """What all jobs over a project have cost."""
+
+    reserved: Annotated[float, Meta(description="What work that is under way may still cost.")]
+    cap: Annotated[
+        float | None,
+        Meta(description="`budgetCapUsd` with what was approved; null without one, and until anything costs."),
+    ]
+    kinds: Annotated[
+        dict[str, ProjectCost], Meta(description="By what was made: `animate`, `imagine`, `voice`, `score`.")
+    ]
+
+
 class ProjectView(View, frozen=True, kw_only=True):
     """A project as it stands."""
 
@@ -129,6 +152,7 @@ class ProjectView(View, frozen=True, kw_only=True):
     job_id: Annotated[str | None, Meta(description="The newest job over the project.")]
     status: Annotated[State | None, Meta(description="That job's state.")]
     spent: Annotated[SpentView | None, Meta(description="Left out in lists.")] = None
+    costs: Annotated[ProjectCosts | None, Meta(description="By what was made; left out in lists.")] = None
     created_at: datetime
     updated_at: datetime
 
@@ -184,7 +208,7 @@ def file_ref(blob: Blob | None) -> FileRef | None:
     return None if blob is None else FileRef(sha256=blob.sha256, size=blob.size, media_type=blob.media_type)
 
 
-def project_view(project: Project, spent: Spent | None = None) -> ProjectView:
+def project_view(project: Project, spent: Spent | None = None, costs: CostsView | None = None) -> ProjectView:
     """A project as clients get it."""
     settings: dict[str, Any] = msgspec.structs.asdict(project.settings)
     kit: BrandKit = settings.pop("brand_kit")
@@ -200,7 +224,15 @@ def project_view(project: Project, spent: Spent | None = None) -> ProjectView:
         **{name: getattr(project, name) for name in _AS_THEY_ARE},
         status=project.state,
         spent=SpentView(**msgspec.structs.asdict(spent)) if spent is not None else None,
+        costs=_costs(costs) if costs is not None else None,
     )
+
+
+def _costs(costs: CostsView) -> ProjectCosts:
+    fields = msgspec.structs.asdict(costs)
+    fields.pop("scenes")
+    kinds = {kind: ProjectCost(**msgspec.structs.asdict(one)) for kind, one in fields.pop("kinds").items()}
+    return ProjectCosts(**fields, kinds=kinds)
 
 
 _AS_THEY_ARE = (

@@ -11,6 +11,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from libs.contracts.errors import Permanent
 from services.ingest import orders, submissions, views
+from services.ingest.money.costs import read_job_costs
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
 from services.ingest.routes.documents import COMMON, KNOWN_JOB, NEEDS_GONE, NO_JOB, order_body, problem, reads
@@ -124,14 +125,15 @@ async def list_jobs(
     operation_id="getJob",
     tags=[TAG],
     summary="Look at a job",
-    description="Status, progress, stages with their times, error, notices and links.",
+    description="Status, progress, stages with their times, costs, error, notices and links.",
     responses={**COMMON, 404: NO_JOB},
 )
 async def get_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobView:
     """Look at a job."""
     snapshot = await parts.ledger.snapshot(job_id_of(job_id))
     place = await parts.ledger.place(snapshot)
-    return views.job_view(snapshot, parts.hub.board.live(snapshot, now()), place)
+    costs = await parts.desk.database.look(read_job_costs, job_id)
+    return views.job_view(snapshot, parts.hub.board.live(snapshot, now()), place, costs)
 
 
 @post(

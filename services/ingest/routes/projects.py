@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from libs.contracts.errors import Permanent
+from services.ingest.money.costs import read_project_costs
 from services.ingest.parts import Parts
 from services.ingest.projects import changing
 from services.ingest.projects.bodies import ProjectBody, ProjectList, ProjectView, project_view
@@ -97,7 +98,8 @@ async def get_project(project_id: ProjectId, parts: NamedDependency[Parts]) -> R
     """Look at a project."""
     project = await _projects(parts).get(parts.owner, project_id_of(project_id))
     spent = await _projects(parts).spent(parts.owner, project.id)
-    return Response(project_view(project, spent), headers=etag(project.version))
+    costs = await parts.desk.database.look(read_project_costs, project.id)
+    return Response(project_view(project, spent, costs), headers=etag(project.version))
 
 
 @patch(

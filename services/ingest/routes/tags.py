@@ -19,6 +19,7 @@ TAGS = [
     Tag("Files", "What a job has made, by ranges or by signed addresses."),
     Tag("Events", "Server-sent events of jobs and projects."),
     Tag("Webhooks", "Who is told of the end of jobs, and what was answered."),
+    Tag("Budgets", "What was spent, what may be, and more."),
     Tag("Orchestrate", "The contract of n8n's flows: start, ask, get the video."),
     Tag("Accounts", "Who one is: logins, passwords, API keys."),
     Tag("Dead letters", "Work that was given up, for operators."),

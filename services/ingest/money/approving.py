@@ -1,0 +1,124 @@
+"""More is allowed than a cap said: by whom, and what goes on then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.announcements import BudgetScope
+from libs.contracts.errors import Permanent
+from libs.contracts.jobs import State
+from libs.money.amounts import Micros, amount_of
+from services.ingest.access.audit import note
+from services.ingest.access.callers import Caller
+from services.ingest.database import Database
+from services.ingest.ledger import Ledger
+from services.ingest.money.budgets import Budget, month_of, open_month, set_month_cap
+from services.ingest.money.purse import SCOPES
+from services.ingest.money.waiting import waiting_for_money
+from services.ingest.rows import load_run, lock_job
+
+AT_ONCE = 50
+"""Runs that are looked at before an approval is answered; the sweeper looks at the rest."""
+
+
+class Raised(msgspec.Struct, frozen=True, kw_only=True):
+    """A cap that was raised."""
+
+    scope: BudgetScope
+    by: Micros
+
+
+class Approvals:
+    """Raises caps. What is approved holds for this job, or for the month in which it is approved, and no longer."""
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._treasury = ledger.treasury
+        self._clock = clock
+
+    async def job(self, caller: Caller, job_id: str, amount: Micros | None) -> list[Raised]:
+        """Let a job go on: raise the caps that it is paused by, one after the other, or else its own.
+
+        amount: how much more; None: as much again as the cap, or what the next task needs. Raises Permanent:
+        job_not_found, job_ended, no_cap, approval_by_operator.
+        """
+        raised: list[Raised] = []
+        while len(raised) < len(SCOPES):
+            raised.append(await self._database.transact(lambda it: self._raise(it, caller, job_id, amount)))
+            await self._ledger.look_again(job_id)
+            if (await self._ledger.snapshot(job_id)).state is not State.AWAITING_FEEDBACK:
+                break
+        return raised
+
+    async def month(self, caller: Caller, owner: str, amount: Micros | None) -> Budget:
+        """Let a user spend more this month; how it stands then. amount: as for a job.
+
+        Raises Permanent: no_cap, approval_by_operator.
+        """
+        self._check(caller)
+
+        async def change(connection: AsyncConnection) -> Budget:
+            now = self._clock()
+            raised = await self._treasury.raise_month(connection, owner, amount, now)
+            if raised is None:
+                raise Permanent("no_cap")
+            detail = {"month": raised.key.month, "approved": amount_of(raised.approved)}
+            await note(connection, caller, "budget.approved", owner, now, scope="month", **detail)
+            return raised
+
+        raised = await self._database.transact(change)
+        await self._go_on(owner)
+        return raised
+
+    async def standing(self, owner: str) -> Budget:
+        """How a user's month stands. Nothing is written where nothing was spent."""
+        now = self._clock()
+        return await self._database.transact(
+            lambda it: open_month(self._database, it, owner, month_of(now), self._treasury.caps)
+        )
+
+    async def set_cap(self, caller: Caller, owner: str, cap: Micros | None) -> None:
+        """Say what a user may spend in each month; None: as much as they like. For operators."""
+
+        async def change(connection: AsyncConnection) -> None:
+            await set_month_cap(self._database, connection, owner, cap)
+            told = None if cap is None else amount_of(cap)
+            await note(connection, caller, "budget.capped", owner, self._clock(), cap=told)
+
+        await self._database.transact(change)
+        await self._go_on(owner)
+
+    async def _raise(
+        self, connection: AsyncConnection, caller: Caller, job_id: str, amount: Micros | None
+    ) -> Raised:
+        now = self._clock()
+        job = await lock_job(self._database, connection, job_id)
+        state = None if job is None else await load_run(connection, job_id, job.run)
+        if job is None or state is None:
+            raise Permanent("job_not_found")
+        if state.ending is not None:
+            raise Permanent("job_ended")
+        raised = await self._treasury.raise_cap(connection, job.project_id, state, amount, now)
+        if raised is None:
+            raise Permanent("no_cap")
+        key, by = raised
+        if key.scope == "month":
+            self._check(caller)
+        await note(
+            connection, caller, "budget.approved", job_id, now, scope=key.scope, month=key.month, by=amount_of(by)
+        )
+        return Raised(scope=key.scope, by=by)
+
+    def _check(self, caller: Caller) -> None:
+        """Return when this caller may raise the cap of a month."""
+        if not (caller.is_operator or self._treasury.users_approve):
+            raise Permanent("approval_by_operator")
+
+    async def _go_on(self, owner: str) -> None:
+        for job_id in (await waiting_for_money(self._database, owner, paused=True))[:AT_ONCE]:
+            await self._ledger.look_again(job_id)

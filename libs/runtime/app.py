@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Response, get
@@ -80,6 +80,16 @@ def service_app(
 
 class _Service(Litestar):
     """Gives every request an id, also those that no route takes."""
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """As Litestar's; an error of ours that keeps the app from starting is raised itself, not in a group."""
+        try:
+            async with super().lifespan():
+                yield
+        except ExceptionGroup as group:
+            (first, *others) = group.exceptions
+            raise first if isinstance(first, BeatloomError) and not others else group from None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI 3."""

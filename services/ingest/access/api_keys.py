@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -36,7 +36,7 @@ class ApiKeys:
         self._clock = clock
 
     async def create(
-        self, by: Caller, name: str, scopes: Collection[KeyScope], expires_at: datetime | None
+        self, by: Caller, name: str, scopes: tuple[KeyScope, ...], expires_at: datetime | None
     ) -> tuple[ApiKey, str]:
         """A new key, and the secret itself, which nobody is told again. expires_at: None: never.
 

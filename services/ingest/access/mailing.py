@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,6 +17,7 @@ from services.ingest.ledger import utc_now
 
 WITHIN_S = 60.0
 """How long sending one may take."""
+GOODBYE_S = 2.0
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -76,19 +78,27 @@ class Mail:
         message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2] or "localhost")
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
-        server = self._server
+        client = self._client()
         try:
             async with asyncio.timeout(WITHIN_S):
-                await aiosmtplib.send(
-                    message,
-                    hostname=server.host,
-                    port=server.port,
-                    username=server.user or None,
-                    password=server.password or None,
-                    use_tls=server.encrypted,
-                    start_tls=server.upgraded,
-                    tls_context=self._tls,
-                    timeout=WITHIN_S,
-                )
+                await client.connect()
+                await client.send_message(message)
+            with suppress(aiosmtplib.SMTPException, OSError):  # it has the message
+                await client.quit(timeout=GOODBYE_S)
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Retryable("mail_failed", f"The mail server took nothing ({type(error).__name__}).") from error
+        finally:
+            client.close()
+
+    def _client(self) -> aiosmtplib.SMTP:
+        server = self._server
+        return aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.user or None,
+            password=server.password or None,
+            use_tls=server.encrypted,
+            start_tls=server.upgraded,
+            tls_context=self._tls,
+            timeout=WITHIN_S,
+        )

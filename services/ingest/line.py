@@ -83,6 +83,7 @@ _WAITING = (
     .select_from(_JOBS)
     .where(_OPEN, t.runs.c.waits_for == TURN)
 )
+_ANYBODY = sa.select(t.runs.c.job_id).where(_OPEN, t.runs.c.waits_for == TURN).limit(1)
 
 
 async def _running(connection: AsyncConnection, owner: str = "") -> dict[str, int]:
@@ -95,6 +96,3 @@ async def _waiting(connection: AsyncConnection, owner: str = "") -> list[Waiting
     """Those who wait, of one owner or of all."""
     query = _WAITING.where(t.jobs.c.owner == owner) if owner else _WAITING
     return [Waiting(**row) for row in (await connection.execute(query)).mappings()]
-
-
-_ANYBODY = sa.select(t.runs.c.job_id).where(_OPEN, t.runs.c.waits_for == TURN).limit(1)

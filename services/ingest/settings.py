@@ -11,6 +11,8 @@ from libs.runtime.settings import Port, Settings, Shared, secret
 Rate = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,6}/([1-9][0-9]{0,3} ?)?(second|minute|hour|day)s?)$")]
 """How often, as in `5/hour` or `20/10 minutes`; 0: no limit."""
 
+Days = Annotated[int, Meta(ge=0, le=36_500)]
+
 
 class IngestSettings(Settings, frozen=True, kw_only=True):
     """How the front door and the ledger run."""
@@ -154,19 +156,15 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = 0.0
     job_cap: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
         Meta(
-            ge=0,
-            le=1_000_000,
             description="What a job may cost that doesn't say so itself, in BEATLOOM_CURRENCY. 0: no cap."
             " Empty: 20 where there is a login, else no cap.",
         ),
     ] = None
     month_cap: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
         Meta(
-            ge=0,
-            le=1_000_000,
             description="What a user may spend in a month, by UTC. 0: no cap. Empty: 50 where there is a login,"
             " else no cap.",
         ),
@@ -179,19 +177,15 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0
     keep_uploads_days: Annotated[
-        int | None,
+        Days | None,
         Meta(
-            ge=0,
-            le=36_500,
             description="Days that files which were sent, and reference stills, are kept after the last use of"
-            " their project. 0: as long as the project. Empty: 14 where there is a login, else as long as the project.",
+            " their project. 0: as long as that. Empty: 14 where there is a login, else as long as the project.",
         ),
     ] = None
     keep_outputs_days: Annotated[
-        int | None,
+        Days | None,
         Meta(
-            ge=0,
-            le=36_500,
             description="Days that finished videos are kept; their owner is told two days before. 0: as long as the"
             " project. Empty: 14 where there is a login, else as long as the project.",
         ),
@@ -200,10 +194,8 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         int, Meta(ge=1, le=36_500, description="Days that clips are kept which no project refers to.")
     ] = 7
     quota_gb: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
         Meta(
-            ge=0,
-            le=1_000_000,
             description="Gigabytes that one user's files may take. 0: as much as there is. Empty: 10 where there is"
             " a login, else as much as there is.",
         ),
@@ -238,10 +230,8 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         "30/minute"
     )
     jobs_at_once: Annotated[
-        int | None,
+        Annotated[int, Meta(ge=0, le=10_000)] | None,
         Meta(
-            ge=0,
-            le=10_000,
             description="Jobs of one user that run at once; the others wait for their turn. 0: as many as there"
             " are. Empty: 3 where there is a login, else as many as there are.",
         ),

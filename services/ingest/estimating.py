@@ -22,10 +22,8 @@ class Estimable(Submission, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """An order as JSON, and how long its song is where nobody can know that yet."""
 
     duration: Annotated[
-        float | None,
+        Annotated[float, Meta(gt=0, le=MAX_SONG_SECONDS)] | None,
         Meta(
-            gt=0,
-            le=MAX_SONG_SECONDS,
             description="Seconds of the song; needed with `audio_url`, which is not fetched, or without any song.",
         ),
     ] = None

@@ -3,7 +3,7 @@
 A project refers to its uploads and to every blob that a fact of its runs names (takes, exports and running jobs
 belong to projects), until retention lets go of one: what exists is not made again. Records of results live as long
 as a blob that they name. Clips that nobody refers to are kept for some days: they cost the most to make again.
-The names that a job's files have besides are links to blobs; they last as long as the job.
+The names that a job's files have besides are links to blobs; they last as long as the job and its videos.
 An upload and a data export refer to their blobs until they expire; what was announced and never completed lies
 beside the blobs.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -24,7 +25,7 @@ from libs.contracts.facts import TakeRendered
 from services.ingest import tables as t
 from services.ingest.columns import Moment
 from services.ingest.database import Database
-from services.ingest.keeping.references import referred_to
+from services.ingest.keeping.references import referred_to, removed_of
 from services.ingest.keeping.rules import Keeping
 from services.ingest.my_data.held import held
 from services.ingest.uploads.presign import PREFIX
@@ -69,7 +70,7 @@ async def remove_garbage(
         wanted = spared | await referred_blobs(database, set(digests), now)
         removed += await _delete(store, [key for digest, key in digests.items() if digest not in wanted], before)
     async for chunk in _old(store, f"{OUTPUTS}/", before):
-        there = await _jobs(database, {_job_of(stored.key) for stored in chunk})
+        there = await _jobs(database, {_job_of(stored.key) for stored in chunk}, now)
         removed += await _delete(store, [one.key for one in chunk if _job_of(one.key) not in there], before)
     async for chunk in _old(store, PREFIX, now - KEPT):
         removed += await _delete(store, [stored.key for stored in chunk], now - KEPT)
@@ -128,10 +129,19 @@ def _job_of(key: str) -> str:
     return key.split("/")[1]
 
 
-async def _jobs(database: Database, ids: set[str]) -> set[str]:
-    """Those of these jobs that are in the ledger."""
+async def _jobs(database: Database, ids: set[str], now: datetime) -> set[str]:
+    """Those of these jobs that are in the ledger, and whose videos have not all been let go."""
+    e, j = t.exports.c, t.jobs.c
     async with database.read() as connection:
-        return set((await connection.execute(sa.select(t.jobs.c.id).where(t.jobs.c.id.in_(ids)))).scalars())
+        found = set((await connection.execute(sa.select(j.id).where(j.id.in_(ids)))).scalars())
+        query = sa.select(e.project_id, e.job_id, e.video).where(e.job_id.in_(ids))
+        videos = defaultdict[tuple[str, str], set[str]](set)
+        for row in await connection.execute(query):
+            videos[row.project_id, row.job_id].add(row.video.sha256)
+        for (project_id, job_id), digests in videos.items():
+            if digests <= await removed_of(connection, project_id, digests, now):
+                found.discard(job_id)
+    return found
 
 
 async def _delete(store: ArtifactStore, keys: list[str], before: datetime) -> int:

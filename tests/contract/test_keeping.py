@@ -119,10 +119,14 @@ async def test_a_video_goes_two_days_after_its_warning_and_the_rest_stays(house:
     assert await house.told() == [TOLD, TOLD], "an event and a webhook"
     assert await house.pass_days(1.8) == Passed()
     assert await house.clean() == set(FILES)
+    name = f"output/{job_id}/manifest.json"
+    await house.store.put_at(name, Path(__file__), "text/plain")
     assert await house.pass_days(0.3) == LET_GO
     await remove_garbage(house.database, house.store, house.now)
     assert await house.store.has(blob("video").key), "who has just found it may still refer to it"
+    house.now += timedelta(days=1)
     assert await house.clean() == set(FILES) - set(OUTPUTS)
+    assert not await house.store.has(name)
 
     assert await house.ledger.retry(job_id) == 2
     await house.put(*OUTPUTS)
@@ -137,6 +141,8 @@ async def test_files_that_were_sent_go_after_the_last_use_and_orders_say_so(hous
     await house.pass_days(20)
     await house.pass_days(2.5)
     await house.projects.change("local", project_id, 1, {"title": "again"})
+    await house.pass_days(20)
+    await house.projects.get("local", project_id)
     await house.pass_days(29)
     assert "song" in await house.clean()
     assert await house.pass_days(1) == Passed(let_go=1)

@@ -62,6 +62,15 @@ def referred_to(now: datetime) -> sa.ColumnElement[bool]:
     return c.let_go_at.is_(None) | (c.let_go_at > now - GRACE)
 
 
+async def removed_of(
+    connection: AsyncConnection, project_id: str, digests: Collection[str], now: datetime
+) -> set[str]:
+    """Those of these blobs that the project refers to no more."""
+    c = t.references.c
+    query = sa.select(c.sha256).where(c.project_id == project_id, c.sha256.in_(digests), ~referred_to(now))
+    return set((await connection.execute(query)).scalars())
+
+
 async def refuse_gone(
     connection: AsyncConnection, project_id: str, digests: Collection[str], now: datetime
 ) -> None:

@@ -64,6 +64,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """The newest job over it."""
     state: State | None
     """That job's state."""
+    last_used: datetime | None = None
+    """When it was ordered over, edited, or opened at last; the latter to the day."""
 
 
 class ProjectEventRow(msgspec.Struct, frozen=True, kw_only=True):

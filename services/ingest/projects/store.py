@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,13 +17,15 @@ from libs.contracts.projects import ProjectSettings
 from services.ingest import tables as t
 from services.ingest.database import Database, note_change
 from services.ingest.ids import new_id
-from services.ingest.keeping.references import refer
+from services.ingest.keeping.references import note_use, refer
 from services.ingest.ledger import utc_now
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged
 from services.ingest.projects.records import NewProject, Project, ProjectEventRow, Spent
 from services.ingest.projects.tables import project_events
 from services.ingest.projects.telling import tell
 from services.ingest.schema import metadata
+
+USE_NOTED = timedelta(days=1)
 
 
 class _Used(msgspec.Struct, frozen=True):
@@ -55,9 +57,13 @@ class Projects:
         return await self.get(new.owner, project_id)
 
     async def get(self, owner: str, project_id: str) -> Project:
-        """One."""
+        """One. Who opens a project uses it: that is noted once a day."""
         async with self._database.read() as connection:
-            return await read_project(connection, owner, project_id)
+            project = await read_project(connection, owner, project_id)
+        now = self._clock()
+        if (project.last_used or project.created_at) < now - USE_NOTED:
+            await self._database.transact(lambda it: note_use(it, project_id, now))
+        return project
 
     async def standing(self, owner: str, project_id: str) -> tuple[int, Project]:
         """One, and the number of the last event that it includes."""

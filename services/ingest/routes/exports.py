@@ -18,9 +18,10 @@ from libs.contracts.jobs import Aspect
 from libs.contracts.report import Report
 from services.ingest import tables as t
 from services.ingest import views
+from services.ingest.keeping.references import removed_of
 from services.ingest.names import stem
 from services.ingest.orders import check_key
-from services.ingest.parts import Parts
+from services.ingest.parts import Parts, now
 from services.ingest.projects.bodies import Body, View
 from services.ingest.projects.orders import Wish
 from services.ingest.routes.bodies import AnyRequest, Expires, Signature
@@ -83,6 +84,9 @@ class ExportView(View, frozen=True, kw_only=True):
         str | None, Meta(description="Whole address that works without a login for an hour; null without a key.")
     ] = None
     report: Annotated[str, Meta(description="Path of its report: where the cuts are, loudness, flashes, motion.")]
+    removed: Annotated[
+        bool, Meta(description="Its files were kept for long enough; run its job again for new ones.")
+    ]
 
 
 class ExportList(View, frozen=True, kw_only=True):
@@ -150,6 +154,9 @@ async def list_exports(
 ) -> ExportList:
     """List the project's videos."""
     found = await _exports(parts, project_id, before=before, limit=limit)
+    videos = [row.video.sha256 for row in found]
+    async with parts.desk.database.read() as connection:
+        removed = await removed_of(connection, project_id, videos, now())
     base = f"/api/v1/projects/{project_id}/exports"
     return ExportList(
         exports=tuple(
@@ -165,6 +172,7 @@ async def list_exports(
                 download=f"{base}/{row.id}/download",
                 url=_signed(parts, row.video, f"{base}/{row.id}/download", f"{stem(row.song_name)}.mp4"),
                 report=f"{base}/{row.id}/report",
+                removed=row.video.sha256 in removed,
             )
             for row in found
         ),

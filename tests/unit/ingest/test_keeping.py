@@ -7,8 +7,11 @@ import pytest
 
 from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Bible, Character
+from libs.runtime.settings import load
+from services.ingest.app import keeping_of, quota_of
 from services.ingest.keeping.reasons import Reason, noted_in
 from services.ingest.keeping.rules import Due, Keeping, Standing, due
+from services.ingest.settings import IngestSettings
 from services.ingest.state import Basis, Given, Wanted
 from tests.storyboards import shot
 from tests.unit.ingest.story import SONG, blob, brief, result, spoken
@@ -88,3 +91,15 @@ def test_a_blob_has_the_reason_that_keeps_it_longest() -> None:
     assert {one.reason for one in noted_in(result("compose"))} == {"output"}
     assert {one.reason for one in noted_in(spoken())} == {"work"}
     assert [one.size for one in noted_in(result("analyze"))] == [len("analysis")]
+
+
+def test_an_owner_of_a_machine_loses_nothing_by_default() -> None:
+    silent = load(IngestSettings, "ingest", {})
+    assert keeping_of(silent, login=False) == Keeping()
+    assert keeping_of(silent, login=True) == KEEPING
+    assert (quota_of(silent, login=False).most, quota_of(silent, login=True).most) == (None, 10_000_000_000)
+    said = {"KEEP_UPLOADS_DAYS": "30", "KEEP_OUTPUTS_DAYS": "0", "KEEP_CLIPS_DAYS": "2", "QUOTA_GB": "0.5"}
+    chosen = load(IngestSettings, "ingest", {f"BEATLOOM_INGEST_{name}": text for name, text in said.items()})
+    for login in (False, True):
+        assert keeping_of(chosen, login=login) == Keeping(uploads=timedelta(days=30), clips=timedelta(days=2))
+        assert quota_of(chosen, login=login).most == 500_000_000

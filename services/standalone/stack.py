@@ -154,9 +154,16 @@ async def _alive(apps: Mapping[str, Litestar]) -> AsyncIterator[None]:
         ends = await asyncio.shield(asyncio.gather(*lives, return_exceptions=True))
     failed = [end for end in ends if isinstance(end, Exception)]
     if failed:
-        raise failed[0]
+        raise _cause(failed[0])
     if not all_up.is_set():
         raise Retryable("unexpected", "A service ended as it came up.")
+
+
+def _cause(error: Exception) -> Exception:
+    """What really failed: a lifespan wraps what is raised in it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 @asynccontextmanager

@@ -229,6 +229,10 @@ async def test_registering_does_not_tell_who_has_an_account(tmp_path: Path) -> N
         "ada@" + "a." * 130 + "com",
         "ada@" + "a" * 5000,
         "a b@example.com",
+        ".ada@example.com",
+        "ada.@example.com",
+        "ada..b@example.com",
+        '"ada b"@example.com',
     ],
 )
 def test_what_is_no_address_is_refused(email: str) -> None:

@@ -277,6 +277,14 @@ async def test_without_a_mail_server_it_is_said_to_everybody(tmp_path: Path) -> 
                 await house.accounts.resets.ask(nobody(), email)
 
 
+async def test_every_address_that_is_kept_can_be_written_to(house: House, box: Mailbox) -> None:
+    odd = "!#$%&'*+/=?^_`{|}~-.a@b"
+    await house.user(odd)
+    await house.accounts.resets.ask(nobody(), odd)
+    await mails_of(house, box).write_due()
+    assert box.recipients == [odd]
+
+
 async def test_passwords_go_to_the_mail_server_through_tls_only(tmp_path: Path) -> None:
     server, client = certificates(tmp_path)
     told = f"{USER}:{MAIL_PASSWORD.replace('@', '%40').replace(':', '%3A').replace('/', '%2F')}"

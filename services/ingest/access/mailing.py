@@ -82,7 +82,7 @@ class Mail:
         try:
             async with asyncio.timeout(WITHIN_S):
                 await client.connect()
-                await client.send_message(message)
+                await client.send_message(message, recipients=[to])
             with suppress(aiosmtplib.SMTPException, OSError):  # it has the message
                 await client.quit(timeout=GOODBYE_S)
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -91,7 +91,7 @@ class Ledger:
     ) -> None:
         self._database = database
         self.treasury = treasury or Treasury(database)
-        self._learning = learning or Learning(database, Prices())
+        self.learning = learning or Learning(database, Prices())
         self._line = line or Line(database, Caps())
         self._room_made = False
         self._clips_at_once = clips_at_once
@@ -129,7 +129,7 @@ class Ledger:
                 if known is not None:
                     return known
             await refuse_paused(connection)
-            figures = await self._learning.figures(connection, now)
+            figures = await self.learning.figures(connection, now)
             if figures is not None:
                 refuse_too_dear(order, figures, self.treasury.caps.job)
             await self._line.enter(connection)
@@ -188,7 +188,7 @@ class Ledger:
                 return "duplicate"
             change = await self._settle(connection, job, before, apply(before, fact), now, fact=fact)
             await write_change(self._database, connection, job, change, now)
-            await self._learning.learn(connection, change.after, fact)
+            await self.learning.learn(connection, change.after, fact)
             self._count_end(before, change.after)
             waiting.append((job.owner, change.frees))
             return "applied" if fact.run == job.run else "stale"
@@ -319,7 +319,7 @@ class Ledger:
     async def quote(self, order: NewJob) -> Quote:
         """What an order would take, and may."""
         async with self._database.read() as connection:
-            figures = await self._learning.known(connection, self._clock())
+            figures = await self.learning.known(connection, self._clock())
         return Quote(estimate=quote(order, figures), cap=cap_of(order, self.treasury.caps.job))
 
     async def snapshot(self, job_id: str) -> JobSnapshot:

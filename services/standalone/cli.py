@@ -110,6 +110,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return doctor(arguments)
 
 
+def _estimate(arguments: argparse.Namespace) -> int:
+    from services.standalone.estimate import estimate
+
+    return estimate(arguments)
+
+
 def _dead(arguments: argparse.Namespace) -> int:
     from services.standalone.dead import dead
 
@@ -189,12 +195,8 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is here, what is missing, how to get it")
     doctor.set_defaults(command=_doctor)
 
-    dead = commands.add_parser("dead", help="work that a running stack has given up")
-    dead.set_defaults(command=_dead)
-    dead.add_argument("action", choices=("list", "show", "replay", "drop"))
-    dead.add_argument("id", nargs="?", default="", metavar="ID")
-    dead.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
-
+    _add_estimate(commands.add_parser("estimate", help="what a video would take on a running stack"))
+    _add_dead(commands.add_parser("dead", help="work that a running stack has given up"))
     _add_admin(commands.add_parser("admin", help="run an installation: users, money, queues, GPU servers"))
     _add_workflows(commands.add_parser("workflows", help="ComfyUI workflows, and which server can run which"))
     return top
@@ -264,6 +266,24 @@ def _add_backends(command: argparse.ArgumentParser) -> None:
         dest="fill",
         help="fail when a scene can't be made by the servers, instead of drawing it on this machine",
     )
+
+
+def _add_dead(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(command=_dead)
+    command.add_argument("action", choices=("list", "show", "replay", "drop"))
+    command.add_argument("id", nargs="?", default="", metavar="ID")
+    command.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
+
+
+def _add_estimate(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(command=_estimate)
+    command.add_argument("song", type=Path, nargs="?", metavar="SONG")
+    command.add_argument("--preview", action="store_true", help="of a small, quick one")
+    command.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
+    command.add_argument("--json", action="store_true", help="one object on stdout")
+    _add_script(command)
+    _add_options(command)
+    command.set_defaults(prompt="")
 
 
 def _add_admin(command: argparse.ArgumentParser) -> None:

@@ -44,7 +44,7 @@ from services.ingest.routes.documents import openapi
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import AT_ONCE, make_handlers
 from services.ingest.sweeper import Sweeper
-from services.ingest.turns import USUAL_AT_ONCE, Caps
+from services.ingest.turns import Caps
 from services.ingest.uploads.desk import Desk
 from services.ingest.uploads.fetching import Fetching
 from services.ingest.uploads.scan import Scanner
@@ -97,7 +97,6 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                 standing=standing,
                 quota=quota_of(settings, login=login),
                 line=Line(database, caps_of(settings, login=login)),
-                clips_at_once=settings.clips_at_once if login else 0,
                 on_order=limits.order,
                 treasury=treasury_of(settings, database, standing, login=login),
                 learning=learning_of(settings, database),
@@ -225,8 +224,8 @@ def keeping_of(settings: IngestSettings, *, login: bool) -> Keeping:
 
 
 def caps_of(settings: IngestSettings, *, login: bool) -> Caps:
-    """How many jobs run at once."""
-    return Caps.of(settings.jobs_at_once, settings.jobs_in_all, usual=USUAL_AT_ONCE if login else 0)
+    """How much is done at once."""
+    return Caps.of(settings.jobs_at_once, settings.jobs_in_all, settings.clips_at_once, login=login)
 
 
 def quota_of(settings: IngestSettings, *, login: bool) -> Quota:

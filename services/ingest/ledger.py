@@ -67,8 +67,7 @@ class Ledger:
     on_commit: called with the job's id after each commit that changed something; must not raise. What it does
     is only a matter of speed: the outbox and the streams poll as well.
     standing: the endpoint of the settings, which is told of the end of every job.
-    line: how many jobs run at once; None: as many as there are. clips_at_once: stills and clips of one run that
-    workers have before them; 0: all. on_order: called once with each new job, at the end of its transaction; what
+    line: how much is done at once; None: all of it. on_order: called once with each new job, at the end of its transaction; what
     it raises refuses the order. treasury: what things cost; None: nothing costs anything. learning: what
     is learned of how much work takes, with prices; None: without. quota: how much space one
     user's files may take.
@@ -83,7 +82,6 @@ class Ledger:
         clock: Callable[[], datetime] = utc_now,
         standing: Standing | None = None,
         line: Line | None = None,
-        clips_at_once: int = 0,
         on_order: Callable[[NewJob], Awaitable[None]] | None = None,
         treasury: Treasury | None = None,
         learning: Learning | None = None,
@@ -94,7 +92,6 @@ class Ledger:
         self.learning = learning or Learning(database, Prices())
         self._line = line or Line(database, Caps())
         self._room_made = False
-        self._clips_at_once = clips_at_once
         self._on_order = on_order
         self._quota = quota
         self._standing = standing
@@ -462,7 +459,8 @@ class Ledger:
     ) -> Change:
         """`settle` with what there is money for; when that ends the run, open a delivery to each who is told, and
         go on. fact: what was heard just now; `state` has it already."""
-        state = msgspec.structs.replace(state, clips_at_once=self._clips_at_once)
+        share = await self._line.clips(connection, state.brief.owner)
+        state = msgspec.structs.replace(state, clips_at_once=share)
         settled = await self.treasury.settle(connection, job.project_id, state, now, first=first, fact=fact)
         after, decided = settled.after, settled.decided
         told = await self.treasury.book(connection, job.project_id, before, settled, now)

@@ -55,6 +55,13 @@ class Line:
         """The run whose turn it is. After `enter`."""
         return next_of(await _waiting(connection), await _running(connection), self.caps)
 
+    async def clips(self, connection: AsyncConnection, owner: str) -> int:
+        """How many stills and clips each of a user's jobs may have before the workers; 0: all."""
+        if not self.caps.clips:
+            return 0
+        running = (await _running(connection, owner)).get(owner, 1)
+        return -(-self.caps.clips // running)
+
     async def anybody(self) -> bool:
         """Whether somebody waits. With no caps too: they may have been taken away."""
         async with self._database.read() as connection:

@@ -245,7 +245,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=100_000,
-            description="Stills and clips of one job that workers may have before them, so that those of other"
-            " users come in between; more than there are GPU servers. 0: all.",
+            description="Stills and clips of one user that workers may have before them, where there is a login, so"
+            " that those of others come in between. Best twice the number of GPU servers. 0: all.",
         ),
     ] = 32

@@ -20,16 +20,20 @@ USUAL_AT_ONCE = 3
 
 
 class Caps(msgspec.Struct, frozen=True, kw_only=True):
-    """How many jobs run at once; 0: as many as there are."""
+    """How much is done at once; 0: all of it."""
 
     each: int = 0
-    """Of one user."""
+    """Jobs of one user."""
     in_all: int = 0
+    """Jobs of all users together."""
+    clips: int = 0
+    """Stills and clips of one user that workers have before them, shared out among the user's jobs."""
 
     @classmethod
-    def of(cls, each: int | None, in_all: int, *, usual: int) -> Caps:
-        """As the settings say. usual: of one user, where they say nothing."""
-        return cls(each=usual if each is None else each, in_all=in_all)
+    def of(cls, each: int | None, in_all: int, clips: int, *, login: bool) -> Caps:
+        """As the settings say. Where nobody logs in there is one user, who has all of it unless they say so."""
+        usual = USUAL_AT_ONCE if login else 0
+        return cls(each=usual if each is None else each, in_all=in_all, clips=clips if login else 0)
 
     @property
     def hold(self) -> bool:

@@ -18,7 +18,7 @@ from libs.bus.connection import Bus
 from libs.bus.records import Records
 from libs.contracts import subjects
 from libs.contracts.artifacts import Blob, owner_tag, result_key
-from libs.contracts.facts import Usage, WorkFact
+from libs.contracts.facts import Usage, VideoComposed, WorkFact
 from libs.contracts.messages import DeadLetter
 from libs.seal import Keyring
 from services.ingest.access.audit import note
@@ -51,14 +51,17 @@ class Places(NamedTuple):
     ledger: Ledger
 
 
-async def fill(places: Places, owner: str, *, jobs: int = 1, scenes: int = 3, segments: int = 2) -> set[str]:
-    """Give a user finished jobs, one that failed and one that runs, and something of everything else.
+async def fill(
+    places: Places, owner: str, *, jobs: int = 1, scenes: int = 3, segments: int = 2, video: Blob | None = None
+) -> set[str]:
+    """Give a user finished jobs, one that failed and one that runs, and something of everything else. video: what
+    all of their jobs have come to; None: each to bytes of its own.
 
     Returns the ids and digests of what is theirs alone.
     """
     theirs = {owner_tag(owner)}
     for number in range(jobs):
-        theirs |= await _finish(places, owner, await _order(places, owner), f" {owner} {number}", scenes)
+        theirs |= await _finish(places, owner, await _order(places, owner), f" {owner} {number}", scenes, video)
     for number in range(segments):
         piece = await places.store.put_bytes(f"segment {owner} {number}".encode(), "video/mp4")
         await keep_blob(places.store, result_key("segment", "1", owner, {"number": number}), piece)
@@ -104,11 +107,13 @@ async def _order(places: Places, owner: str) -> str:
     return (await places.ledger.accept(order)).job_id
 
 
-async def _finish(places: Places, owner: str, job_id: str, make: str, scenes: int) -> set[str]:
+async def _finish(places: Places, owner: str, job_id: str, make: str, scenes: int, video: Blob | None) -> set[str]:
     """Do all of a job's tasks. The bytes of each blob are its name."""
     animated = [f"animate.s{number:03}" for number in range(1, scenes + 1)]
     for task in ("analyze", "plan", *animated, "compose"):
         body = result(task, scenes=scenes, make=make)
+        if video is not None and isinstance(body, VideoComposed):
+            body = msgspec.structs.replace(body, video=video)
         key = result_key(task, "1", owner, {"make": make})
 
         async def made(body: WorkFact = body) -> Made:
@@ -119,7 +124,7 @@ async def _finish(places: Places, owner: str, job_id: str, make: str, scenes: in
         await places.ledger.apply(done)
         await places.bus.publish_fact(done)
     found = {job_id, (await places.ledger.snapshot(job_id)).project_id}
-    names = ["analysis", "board", "video", "report", "poster", "sheet"]
+    names = ["analysis", "board", "report", "poster", "sheet", *([] if video else ["video"])]
     for name in [*names, *(f"clip {task.partition('.')[2]}" for task in animated)]:
         stored = await places.store.put_bytes((name + make).encode(), "text/plain")
         assert stored.sha256 == blob(name + make).sha256

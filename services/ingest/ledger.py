@@ -67,9 +67,9 @@ class Ledger:
     on_commit: called with the job's id after each commit that changed something; must not raise. What it does
     is only a matter of speed: the outbox and the streams poll as well.
     standing: the endpoint of the settings, which is told of the end of every job.
-    line: how much is done at once; None: all of it. on_order: called once with each new job, at the end of its transaction; what
-    it raises refuses the order. treasury: what things cost; None: nothing costs anything. learning: what
-    is learned of how much work takes, with prices; None: without. quota: how much space one
+    line: how much is done at once; None: all of it. on_order: called once with each new job, at the end of its
+    transaction; what it raises refuses the order. treasury: what things cost; None: nothing costs anything.
+    learning: what is learned of how much work takes, with prices; None: without. quota: how much space one
     user's files may take.
     """
 

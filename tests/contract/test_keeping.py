@@ -21,6 +21,7 @@ from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ids import new_id
 from services.ingest.keeping.quota import Quota, taken
+from services.ingest.keeping.references import GRACE
 from services.ingest.keeping.retention import Passed, Retention
 from services.ingest.keeping.rules import Keeping
 from services.ingest.ledger import Ledger
@@ -170,6 +171,29 @@ async def test_nothing_goes_that_a_running_job_needs_nor_when_the_clock_goes_wro
     assert await house.clean() >= {"song", *OUTPUTS, *CLIPS}
     assert await house.pass_days(11.9) == Passed()
     assert await house.pass_days(0.2) == LET_GO
+
+
+async def test_an_order_at_the_very_moment_either_has_its_files_or_is_refused(house: House) -> None:
+    orders = {await house.video() for _ in range(6)}
+    house.now += timedelta(days=31)
+    c = t.references.c
+
+    async def again(job_id: str) -> bool:
+        await asyncio.sleep(0.005 * int(job_id[-1], 16))
+        house.now += GRACE  # too late to take them back
+        try:
+            await house.ledger.retry(job_id)
+        except Permanent as error:
+            assert error.code == "gone"
+            return False
+        return True
+
+    passes = [house.retention.run() for _ in range(2)]
+    accepted, *_ = await asyncio.gather(asyncio.gather(*map(again, orders)), *passes)
+    for job_id, ran in zip(orders, accepted, strict=True):
+        mine = (c.project_id == await house.project_of(job_id)) & (c.reason == "source")
+        (song,) = await house.rows(sa.select(c.let_go_at).where(mine))
+        assert (song.let_go_at is None) == ran
 
 
 async def test_a_death_in_the_middle_tells_nothing_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

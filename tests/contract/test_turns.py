@@ -82,6 +82,12 @@ class Shop:
             rows = await connection.execute(query.where(t.runs.c.ended_at.is_(None), t.runs.c.waits_for == ""))
             return Counter(rows.scalars())
 
+    async def clips_of(self, job_id: str) -> int:
+        """How many of its clips were ordered."""
+        where = (t.tasks.c.job_id == job_id, t.tasks.c.kind == "animate")
+        async with self.database.read() as connection:
+            return len((await connection.execute(sa.select(t.tasks).where(*where))).all())
+
     async def waits(self, job_id: str) -> bool:
         """Whether it waits, and nothing of it was ordered."""
         async with self.database.read() as connection:
@@ -201,6 +207,18 @@ async def test_after_a_crash_between_an_end_and_the_next_the_sweep_lets_it_in(
     assert not await again.waits(second)
     await again.ledger.apply(done("analyze", job_id=second))
     assert (await again.look(second)).state is State.PLANNING
+
+
+async def test_clips_before_the_workers_are_shared_out_among_ones_jobs(database: Database) -> None:
+    shop = Shop(database, Caps(clips=2))
+    alone, *two = [await shop.order(owner) for owner in ("ada", "bob", "bob")]
+    for job in (alone, *two):
+        for task in TASKS[:2]:
+            await shop.ledger.apply(done(task, job_id=job))
+    assert [await shop.clips_of(job) for job in (alone, *two)] == [2, 1, 1]
+    await shop.finish(two[0])
+    await shop.ledger.apply(done("animate.s001", job_id=two[1]))
+    assert await shop.clips_of(two[1]) == 3, "the other two at once, now that it is his only job"
 
 
 async def test_all_go_on_once_there_are_no_caps(database: Database) -> None:

@@ -130,7 +130,14 @@ async def test_nobody_gives_themselves_more_than_they_may_have(shared: Api) -> N
         assert code_of(await ask(shared, "POST", "/auth/login", **credentials, **more)) == (400, "bad_request")
     await ask(shared, "POST", "/auth/register", **credentials)
     token = (await ask(shared, "POST", "/auth/login", **credentials)).json()["access_token"]
-    for wrong in ({"owner": "local"}, {"id": "0"}, {"scopes": ["account"]}, {"scopes": []}, {"last_used_at": None}):
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"owner": "local"},
+        {"id": "0"},
+        {"scopes": ["account"]},
+        {"scopes": []},
+        {"last_used_at": None},
+    )
+    for wrong in wrongs:
         answer = await ask(shared, "POST", "/me/api-keys", token, **({"name": "mine"} | wrong))
         assert code_of(answer) == (400, "bad_request")
     answer = await ask(shared, "POST", "/me/api-keys", token, name="mine", scopes=["admin"])

@@ -102,7 +102,7 @@ class Deleting:
             for row in rows:
                 if row.state not in ENDED:
                     await self._cancel(row.id)
-            if self._clock() >= until or not await self._busy({row.id for row in rows}):
+            if self._clock() >= until or not await self._busy(claim, {row.id for row in rows}):
                 return
             await asyncio.sleep(LOOK_S)
 
@@ -112,14 +112,14 @@ class Deleting:
         except Permanent as error:  # it has ended, or is gone
             log.info("%s can't be cancelled: %s", job_id, error)
 
-    async def _busy(self, jobs: set[str]) -> bool:
+    async def _busy(self, claim: Claim, jobs: set[str]) -> bool:
         """Whether a worker has a task of one of these jobs, or may not know yet that it has ended."""
         c = t.outbox.c
         unsent = sa.select(c.job_id).where(c.sent_at.is_(None), c.kind == "control")
         async with self._database.read() as connection:
             if jobs & set((await connection.execute(unsent)).scalars()):
                 return True
-        return bool(jobs) and bool(await self._erasing.kinds_waiting(jobs) - RUN_INDEPENDENT)
+        return bool(jobs) and bool(await self._erasing.kinds_waiting(jobs, claim.beat) - RUN_INDEPENDENT)
 
     # What the ledger says.
 
@@ -182,12 +182,18 @@ class Deleting:
             await self._strike(claim, kind, names)
 
     async def _erase_jobs(self, claim: Claim) -> None:
-        while names := await self._next(claim, "job"):
-            for name in names:
-                async for stored in self._store.list(f"{OUTPUTS}/{name}/"):
-                    await self._store.delete(stored.key)
-            await self._erasing.erase(set(names))
-            await self._strike(claim, "job", names)
+        jobs: list[str] = []
+        while names := await self._next(claim, "job", after=jobs[-1] if jobs else ""):
+            await self._each(names, self._erase_output)
+            jobs += names
+        if jobs:
+            await self._erasing.erase(set(jobs), claim.beat)
+        for start in range(0, len(jobs), CHUNK):
+            await self._strike(claim, "job", jobs[start : start + CHUNK])
+
+    async def _erase_output(self, job_id: str) -> None:
+        async for stored in self._store.list(f"{OUTPUTS}/{job_id}/"):
+            await self._store.delete(stored.key)
 
     async def _erase_blobs(self, claim: Claim) -> bool:
         """Delete those that nobody else refers to; whether some are too young for it."""

@@ -29,6 +29,8 @@ KEPT = timedelta(days=7)
 """How long a data export can be downloaded."""
 PREFIX = "export/"
 """Where manifests and documents of data exports stand in the store."""
+ORPHANED = timedelta(hours=1)
+"""After so long nobody writes any more for an export that was deleted while it was made."""
 CHUNK = 200
 
 
@@ -110,20 +112,21 @@ class Exporting:
         entries, missing = [], []
         for path, (_, blob) in zip(unique([one.path for one in wanted]), wanted, strict=True):
             await claim.beat()
-            crc32 = await self._checksum(blob)
+            crc32 = await self._checksum(claim, blob)
             if crc32 is None:
                 missing.append(blob.sha256)
             else:
                 entries.append(Entry(path=path, size=blob.size, crc32=crc32, key=blob.key))
         return entries, missing
 
-    async def _checksum(self, blob: Blob) -> int | None:
+    async def _checksum(self, claim: Claim, blob: Blob) -> int | None:
         """CRC-32 of the bytes; None when they are gone, or not all there."""
         crc32 = size = 0
         try:
             async for chunk in self._store.read_range(blob.key, 0, blob.size + 1):
                 crc32 = await asyncio.to_thread(zlib.crc32, chunk, crc32)
                 size += len(chunk)
+                await claim.beat()
         except InputMissing:
             return None
         return crc32 if size == blob.size else None
@@ -167,7 +170,7 @@ def _join(documents: dict[str, Path], target: Path, key: str) -> list[Entry]:
 
 
 async def remove_expired(database: Database, store: ArtifactStore, now: datetime) -> None:
-    """Forget data exports that have expired, with all that was stored for them."""
+    """Forget data exports that have expired, with all that was stored for them, or for one that is gone."""
     c = data_exports.c
     query = sa.select(c.id).where(c.expires_at <= now)
     async with database.read() as connection:
@@ -177,6 +180,15 @@ async def remove_expired(database: Database, store: ArtifactStore, now: datetime
     if ids:
         gone = sa.delete(data_exports).where(c.id.in_(ids))
         await database.transact(lambda connection: connection.execute(gone))
+    async for stored in store.list(PREFIX):
+        if stored.modified < now - ORPHANED and not await _is_there(database, stored.key.split("/")[1]):
+            await store.delete(stored.key)
+
+
+async def _is_there(database: Database, export_id: str) -> bool:
+    async with database.read() as connection:
+        row = await connection.execute(sa.select(data_exports.c.id).where(data_exports.c.id == export_id))
+        return row.first() is not None
 
 
 async def erase_folder(store: ArtifactStore, export_id: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.errors import InputMissing, Permanent
+from services.ingest.access.account_tables import users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
 from services.ingest.database import Database
@@ -61,7 +62,8 @@ class Exports:
         ordered = new_id()
 
         async def order(connection: AsyncConnection) -> str:
-            standing = (await connection.execute(mine.with_for_update())).all()
+            await connection.execute(sa.select(users.c.id).where(users.c.id == owner).with_for_update())
+            standing = (await connection.execute(mine)).all()
             for row in standing:
                 if row.status == "waiting":
                     return str(row.id)

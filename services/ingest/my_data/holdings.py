@@ -97,7 +97,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "idempotency_keys": Holding(_owned),
         "uploads": Holding(_owned),
         "webhook_endpoints": Holding(_owned, secret=frozenset({"secret", "old_secret"})),
-        "deliveries": Holding(_owned),
+        "deliveries": Holding(_owned, secret=frozenset({"message"})),
         "charges": Holding(_owned),
         "budgets": Holding(_owned),
         "delivery_attempts": Holding(_of_delivery),

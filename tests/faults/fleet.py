@@ -29,14 +29,20 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @dataclass
 class Client:
-    """The HTTP API as a client uses it."""
+    """The HTTP API as a client uses it. token: of a user, where people log in."""
 
     url: str
+    token: str = ""
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The headers that say who asks."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     def submit(self, song: Path, *, options: Mapping[str, Any], key: str = "") -> str:
         """Send a song; the job's id. Tried again with the same key while ingest is away."""
         body = msgspec.json.encode(dict(options)).decode()
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = {**self.credentials, **({"Idempotency-Key": key} if key else {})}
         answer = httpx.post(
             f"{self.url}/api/v1/jobs",
             files={"song": (song.name, song.read_bytes())},
@@ -56,7 +62,7 @@ class Client:
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it is now; {} while ingest doesn't answer."""
         try:
-            answer = httpx.get(f"{self.url}/api/v1/jobs/{job_id}", timeout=5)
+            answer = httpx.get(f"{self.url}/api/v1/jobs/{job_id}", headers=self.credentials, timeout=5)
         except httpx.TransportError:
             return {}
         assert answer.status_code == 200, answer.text

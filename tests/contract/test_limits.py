@@ -19,7 +19,13 @@ from services.ingest.access.windows import OwnWindows
 from tests.servers.redis import RedisServer
 from tests.unit.ingest.story import new_job
 
-FIVE: dict[LimitName, str] = {"orders": "5/hour", "renders": "2/hour", "reads": "3/10 minutes", "login": "2/minute"}
+FIVE: dict[LimitName, str] = {
+    "orders": "5/hour",
+    "renders": "2/hour",
+    "reads": "3/10 minutes",
+    "uploads": "3/10 minutes",
+    "login": "2/minute",
+}
 ADA = Caller(owner="ada", means="token", address="192.0.2.1")
 BOB = Caller(owner="bob", means="key", address="192.0.2.1")
 
@@ -55,16 +61,16 @@ async def test_those_that_come_at_once_are_let_in_up_to_the_limit_and_no_further
 
 async def test_a_refusal_says_when_it_is_over_and_counts_nothing(limits: Limits) -> None:
     for _ in range(3):
-        await limits.admit(ADA, "reads")
+        await limits.admit(ADA, "uploads")
     for _ in range(5):
         with pytest.raises(RateLimited) as refused:
-            await limits.admit(ADA, "reads")
+            await limits.admit(ADA, "uploads")
     assert refused.value.code == "rate_limited"
     assert refused.value.after is not None
     assert 590 <= refused.value.after <= 600
-    assert refused.value.policy == '"reads";q=3;w=600'
-    assert refused.value.standing == f'"reads";r=0;t={refused.value.after:.0f}'
-    await limits.admit(BOB, "reads")
+    assert refused.value.policy == '"uploads";q=3;w=600'
+    assert refused.value.standing == f'"uploads";r=0;t={refused.value.after:.0f}'
+    await limits.admit(BOB, "uploads")
 
 
 @pytest.mark.parametrize(("kind", "most"), [("full", 5), ("takes", 2), ("export", 2), ("storyboard", 2)])
@@ -99,7 +105,7 @@ async def test_whom_it_is_counted_by() -> None:
     with pytest.raises(RateLimited):
         await limits.admit(Caller(owner="", means="nobody", address=ADA.address), "login")
     for _ in range(9):
-        await limits.admit(ADA, "uploads")  # no rule
+        await limits.admit(ADA, "writes")  # no rule
 
 
 def test_an_address_counts_as_much_as_one_owner_has_of_them() -> None:
@@ -111,16 +117,16 @@ def test_an_address_counts_as_much_as_one_owner_has_of_them() -> None:
 async def test_the_window_moves_with_the_time(redis_url: str) -> None:
     now = 0.0
     own = OwnWindows(clock=lambda: now)
-    limits = Limits({"reads": "2/second"}, redis_url=redis_url, own=own)
-    assert await let_in(limits, "reads", "user/ada", 3) == 2
+    limits = Limits({"writes": "2/second"}, redis_url=redis_url, own=own)
+    assert await let_in(limits, "writes", "user/ada", 3) == 2
     now = 0.5
     if redis_url:
         await asyncio.sleep(0.5)
-    assert await let_in(limits, "reads", "user/ada", 3) == 0
+    assert await let_in(limits, "writes", "user/ada", 3) == 0
     now = 1.01
     if redis_url:
         await asyncio.sleep(0.55)
-    assert await let_in(limits, "reads", "user/ada", 3) == 2
+    assert await let_in(limits, "writes", "user/ada", 3) == 2
     await limits.aclose()
 
 
@@ -138,6 +144,7 @@ async def test_without_the_server_each_counts_by_itself_from_where_it_was(
     one, other = (Limits(FIVE, redis_url=redis_server.url) for _ in range(2))
     assert await let_in(one, "orders", "user/ada", 3) == 3
     assert await let_in(other, "orders", "user/ada", 3) == 2, "they count together"
+    assert [await let_in(limits, "reads", "user/ada", 9) for limits in (one, other)] == [3, 3], "but reads"
     redis_server.kill()
     with caplog.at_level(logging.INFO):
         began = time.monotonic()

@@ -58,14 +58,13 @@ class Limits:
     """What is counted, and against which rules. Never raises because a server is away.
 
     rules: by name, as `5/hour` or `20/10 minutes`; 0: none. redis_url: where all replicas count together; empty:
-    in this process.
+    in this process. Reads each replica counts by itself: asking a server would cost it half as much as the read.
     """
 
     def __init__(self, rules: Mapping[LimitName, str], *, redis_url: str = "", own: Windows | None = None) -> None:
         self._rules = {name: parse(rule) for name, rule in rules.items() if rule != "0"}
-        own = own or OwnWindows()
-        self._shared = SharedWindows(redis_url, own) if redis_url else None
-        self._windows = self._shared or own
+        self._own = own or OwnWindows()
+        self._shared = SharedWindows(redis_url, self._own) if redis_url else None
 
     async def admit(self, caller: Caller, name: LimitName, *, keyed: bool = False) -> None:
         """Let a request in, or raise `RateLimited`. keyed: it has an idempotency key, so it may be an old order."""
@@ -77,7 +76,7 @@ class Limits:
             return
         await self.take("writes", who)
         if not keyed and name in self._rules:
-            room = await self._windows.room(self._rules[name], f"{name}/{who}")
+            room = await self._windows(name).room(self._rules[name], f"{name}/{who}")
             if not room.left:
                 raise RateLimited(name, self._rules[name], room)
 
@@ -89,13 +88,19 @@ class Limits:
     async def take(self, name: LimitName, who: str) -> None:
         """Count one. Raises `RateLimited` when that is one too many, and then counts nothing."""
         rule = self._rules.get(name)
-        if rule is not None and not await self._windows.take(rule, f"{name}/{who}"):
-            raise RateLimited(name, rule, await self._windows.room(rule, f"{name}/{who}"))
+        if rule is None:
+            return
+        windows, key = self._windows(name), f"{name}/{who}"
+        if not await windows.take(rule, key):
+            raise RateLimited(name, rule, await windows.room(rule, key))
 
     async def forget(self, owner: str) -> None:
         """Drop all that is counted of a user."""
         for name, rule in self._rules.items():
-            await self._windows.forget(rule, f"{name}/{user_key(owner)}")
+            await self._windows(name).forget(rule, f"{name}/{user_key(owner)}")
+
+    def _windows(self, name: LimitName) -> Windows:
+        return self._own if self._shared is None or name == "reads" else self._shared
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -19,8 +19,6 @@ from services.ingest.keeping.reasons import REASONS, Reason, noted_in
 GRACE = timedelta(hours=1)
 """How long bytes stay after their last reference was let go: a task that has just found them can still refer to
 them."""
-ROWS = 200
-"""References that are written, or digests that are looked up, at once."""
 
 
 async def refer(
@@ -36,24 +34,24 @@ async def refer(
     file that is made again is as new. reason: of blobs whose place in the body tells none."""
     build: Any = postgresql.insert if database.locks_rows else sqlite.insert
     rows = [{**noted._asdict(), "project_id": project_id, "created_at": now} for noted in noted_in(body, reason)]
-    c = t.references.c
-    for start in range(0, len(rows), ROWS):
-        query = build(t.references).values(rows[start : start + ROWS])
-        new = query.excluded
-        made_again = (c.reason == "output") & (new.reason == "output") & (c.created_at < new.created_at)
-        longer = rank(new.reason) < rank(c.reason)
-        query = query.on_conflict_do_update(
-            index_elements=[c.sha256, c.project_id],
-            set_={
-                "reason": sa.case((longer, new.reason), else_=c.reason),
-                "size": new.size,
-                "created_at": sa.case((made_again, new.created_at), else_=c.created_at),
-                "warned_at": None,
-                "let_go_at": None,
-            },
-            where=c.let_go_at.is_not(None) | longer | made_again,
-        )
-        await connection.execute(query)
+    if not rows:
+        return
+    query, c = build(t.references), t.references.c
+    new = query.excluded
+    made_again = (c.reason == "output") & (new.reason == "output") & (c.created_at < new.created_at)
+    longer = rank(new.reason) < rank(c.reason)
+    query = query.on_conflict_do_update(
+        index_elements=[c.sha256, c.project_id],
+        set_={
+            "reason": sa.case((longer, new.reason), else_=c.reason),
+            "size": new.size,
+            "created_at": sa.case((made_again, new.created_at), else_=c.created_at),
+            "warned_at": None,
+            "let_go_at": None,
+        },
+        where=c.let_go_at.is_not(None) | longer | made_again,
+    )
+    await connection.execute(query, rows)
 
 
 def referred_to(now: datetime) -> sa.ColumnElement[bool]:

@@ -19,3 +19,8 @@ def micros_of(amount: float | Decimal) -> Micros:
 def amount_of(micros: Micros) -> float:
     """The amount in the currency, for JSON and people."""
     return float(Decimal(micros) / _SCALE)
+
+
+def text_of(micros: Micros) -> str:
+    """The amount as it is read: no more digits than it has."""
+    return f"{Decimal(micros) / _SCALE:f}"

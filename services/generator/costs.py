@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from libs.bus.handler import TaskContext
 from libs.contracts.errors import BudgetExceeded
-from libs.money.amounts import Micros, amount_of, micros_of
+from libs.money.amounts import Micros, micros_of, text_of
 from libs.money.prices import AHEAD_S, Prices
 
 
@@ -31,7 +31,7 @@ class Costs:
         """Raises BudgetExceeded when the task has cost so much that so much more would be too much."""
         ceiling, spent = self.ceiling(context), context.billed.cost
         if ceiling is not None and ceiling < spent + more:
-            told = f"It has cost {_told(spent)} and may cost {_told(ceiling)}."
+            told = f"It has cost {text_of(spent)}; to go on would take it beyond {text_of(ceiling)}."
             raise BudgetExceeded(told)
 
     def must_go_on(self, context: TaskContext, cls: str, unseen: Micros = 0, *, prompts: int = 1) -> None:
@@ -40,7 +40,3 @@ class Costs:
         unseen: what it may have cost besides what was seen. prompts: of the task, that run side by side.
         """
         self.must_afford(context, unseen + prompts * self.of(cls, AHEAD_S))
-
-
-def _told(amount: Micros) -> str:
-    return f"{amount_of(amount):.6f}".rstrip("0").rstrip(".")

@@ -197,7 +197,7 @@ class Prompter:
             path = await self._fetch(request, placed, entry, folder)
             await self._inspect(request, path)
         finally:
-            placed.ran, placed.ended_at = _run_of(watch, lease)
+            placed.ran, placed.ended_at = run_of(watch, lease)
             server.close(lease.prompt_id)
             attempts = (*lease.ended, self._ended(lease, None, server, placed))
             context.bill(request.work, bill_of(attempts))
@@ -326,7 +326,7 @@ class Prompter:
         )
 
 
-def _run_of(watch: Watch, lease: Lease) -> tuple[float, datetime | None]:
+def run_of(watch: Watch, lease: Lease) -> tuple[float, datetime | None]:
     """For how many seconds the prompt ran, and when it stopped. What the server's clock says of it counts as far as
     it can be true; None: just now."""
     now, entry = datetime.now(UTC), entry_of(watch.standing)

@@ -10,7 +10,7 @@ from libs.contracts.errors import BudgetExceeded
 from libs.contracts.facts import StoryboardPlanned
 from libs.contracts.storyboard import Shot
 from libs.media.frames import parse_fps
-from libs.money.amounts import Micros, amount_of, micros_of
+from libs.money.amounts import Micros, micros_of, text_of
 from services.ingest.money.estimates import JobEstimate, estimate_job
 from services.ingest.money.figures import Figures
 from services.ingest.records import NewJob
@@ -71,8 +71,8 @@ def refuse_too_dear(order: NewJob, figures: Figures, usual: Micros | None) -> No
     """Raises BudgetExceeded for an order that will cost more than it may, as far as can be told now."""
     found = Quote(estimate=quote(order, figures), cap=cap_of(order, usual))
     if found.cap is not None and not found.fits:
-        cost, cap = amount_of(found.estimate.total.cost), amount_of(found.cap)
-        raise BudgetExceeded(f"It is estimated to cost {cost:.2f} and may cost {cap:.2f}.")
+        cost, cap = text_of(found.estimate.total.cost), text_of(found.cap)
+        raise BudgetExceeded(f"It is estimated to cost {cost} and may cost {cap}.")
 
 
 def _missing(given: Given, board: StoryboardPlanned) -> list[Shot]:

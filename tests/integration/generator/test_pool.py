@@ -275,6 +275,24 @@ async def test_the_pieces_of_a_shot_share_what_it_may_cost(
     )
 
 
+async def test_what_a_prompt_has_cost_is_told_when_its_job_is_cancelled(
+    bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
+) -> None:
+    comfyui.set(step_s=1.0)
+    async with generator(bus, tmp_path, [comfyui.url], workers=workers, price=3600.0) as made:
+        order = await made.order(shot(frames=20))
+        context = TaskContext(order)
+        working = asyncio.create_task(made.take(order, context))
+        await until(lambda: context.billed.cost > 1_000_000)
+        context.cancelled = "ended"
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        spent = context.billed
+        assert 1_000_000 < spent.cost < 8_000_000
+        assert spent.gpu_seconds == pytest.approx(spent.cost / 1e6, abs=0.01)
+        await until(lambda: not comfyui.state["running"])
+
+
 async def test_generators_that_share_a_cache_ask_once_what_a_server_can_do(
     bus: Bus, comfyui: ComfyDouble, tmp_path: Path, workers: WorkerPool
 ) -> None:

@@ -12,14 +12,16 @@ import pytest
 
 from benchmarks import second_voice
 from libs.artifacts import open_store
-from libs.bus.handler import TaskContext
+from libs.bus.handler import Bill, TaskContext
 from libs.contracts.artifacts import Blob
-from libs.contracts.errors import BeatloomError, Permanent, Retryable
+from libs.contracts.errors import BeatloomError, BudgetExceeded, Permanent, Retryable
 from libs.contracts.jobs import JobOptions
 from libs.contracts.tasks import Task
 from libs.contracts.tasks import Voice as VoiceOrder
+from libs.money.prices import prices_of
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
+from services.generator.costs import Costs
 from services.generator.voice import openai
 from services.generator.voice.align import Aligner
 from services.generator.voice.narrate import Narrator
@@ -56,12 +58,17 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai, "FIRST_WAIT_S", 0.01)
 
 
+COSTS = Costs(prices_of("", characters=1e6))
+"""A character costs 1."""
+
+
 def line(text: str = "The rain has stopped.", *, voice: str = "", speed: float = 1.0) -> Line:
     return Line(text=text, words=tuple(text.split()), voice=voice, speed=speed, language="en")
 
 
-def context() -> TaskContext:
-    body = VoiceOrder(script=Blob(sha256="0" * 64, size=1, media_type="application/json"), options=JobOptions())
+def context(ceiling: float | None = None) -> TaskContext:
+    script = Blob(sha256="0" * 64, size=1, media_type="application/json")
+    body = VoiceOrder(script=script, options=JobOptions(), ceiling=ceiling)
     return TaskContext(Task(job_id="j1", run=1, task="voice", attempt=1, owner="ann", body=body))
 
 
@@ -86,6 +93,34 @@ async def test_it_is_asked_and_its_sound_is_trimmed(
     assert len(speech.sound) / RATE == pytest.approx(21 * server.LETTER_S, abs=0.05), "the silence is cut off"
     assert told.cpu_seconds > 0
     assert not [path for path in (tmp_path / "scratch").rglob("*") if path.name == "speech"]
+
+
+async def test_each_character_that_was_spoken_is_paid_and_a_refusal_is_not(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch
+) -> None:
+    voice = SpeechServer(double.url, "m", "v", workers, scratch, costs=COSTS)
+    told, text = context(), "The rain has stopped."
+    double.faults = [status(503, "later"), status(429, "later")]
+    speech = await voice.say(line(), told)
+    assert told.billed == speech.bill == Bill(characters=len(text), cost=1_000_000 * len(text))
+    double.faults = [status(400, "no")]
+    with pytest.raises(Permanent):
+        await voice.say(line("Anew."), told)
+    assert told.billed == speech.bill
+
+
+async def test_sentences_side_by_side_never_cost_more_than_the_ceiling(
+    double: SpeechDouble, workers: WorkerPool, scratch: Scratch
+) -> None:
+    voice = SpeechServer(double.url, "m", "v", workers, scratch, costs=COSTS)
+    told = context(ceiling=12.5)
+    said = [voice.say(line(f"Anew {number}."), told) for number in range(4)]  # seven letters each
+    found = await asyncio.gather(*said, return_exceptions=True)
+    assert [type(one).__name__ for one in found].count("BudgetExceeded") == 3
+    assert len(double.orders) == 1
+    assert told.billed == Bill(characters=7, cost=7_000_000)
+    (error, *_) = [one for one in found if isinstance(one, BudgetExceeded)]
+    assert error.message == "It has cost 7; to go on would take it beyond 12.5."
 
 
 async def test_any_kind_of_file(double: SpeechDouble, workers: WorkerPool, scratch: Scratch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from libs.bus.headers import Origin
@@ -68,6 +69,25 @@ def test_the_table(outcome: Outcome, verdict: str, facts: list[str], delay: floa
     for fact in settlement.facts:
         assert (fact.job_id, fact.run, fact.task, fact.attempt) == ("j1", 2, "analyze", 3)
         assert (fact.at, fact.usage) == (AT, USAGE)
+
+
+@pytest.mark.parametrize("spent", [Usage(cost=0.01), Usage(gpu_seconds=1.0), Usage(characters=1), Usage(tokens=1)])
+def test_what_called_off_work_has_cost_is_told(spent: Usage) -> None:
+    settlement = settle(Ended(), DELIVERY, spent, AT)
+    (fact,) = settlement.facts
+    assert isinstance(fact.body, TaskAttemptFailed)
+    assert (settlement.verdict, fact.body.code, fact.body.retryable, fact.usage) == (
+        "ack",
+        "job_cancelled",
+        False,
+        spent,
+    )
+
+
+def test_work_with_money_set_aside_is_always_answered() -> None:
+    reserved = msgspec.structs.replace(DELIVERY, reserved=True)
+    assert len(settle(Ended(), reserved, Usage(), AT).facts) == 1
+    assert not settle(GivenBack(), reserved, Usage(cost=1.0), AT).facts, "somebody else tells it"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from libs.telemetry.metrics import LedgerMetrics
 from libs.telemetry.tracing import inject
 from services.ingest import queries
 from services.ingest import tables as t
+from services.ingest.access.audit import note
+from services.ingest.access.callers import MACHINE, Caller
 from services.ingest.apply import apply
 from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
@@ -271,7 +273,7 @@ class Ledger:
         await self._committed(job_id)
         return run
 
-    async def replay(self, letter_id: str) -> int:
+    async def replay(self, letter_id: str, by: Caller = MACHINE) -> int:
         """Do it again: a new run, or for a notify task a new attempt of it. Returns the run. Raises as `retry`."""
         letter = await self.dead_letter(letter_id)
 
@@ -279,7 +281,7 @@ class Ledger:
             now = self._clock()
             await self._line.enter(connection)
             job, _ = await self._current(connection, letter.job_id)
-            await self._close_letter(connection, letter_id, "replay", now)
+            await self._close_letter(connection, letter_id, "replay", by, now)
             if letter.kind not in RUN_INDEPENDENT:
                 return await self._next_run(connection, letter.job_id)
             await self._tell_again(connection, job, letter.run, letter.task, now)
@@ -305,10 +307,10 @@ class Ledger:
         await self._database.transact(change)
         await self._committed(job_id)
 
-    async def drop(self, letter_id: str) -> None:
+    async def drop(self, letter_id: str, by: Caller = MACHINE) -> None:
         """Take it off the list. Raises `Permanent("dead_letter_not_found")`."""
         await self._database.transact(
-            lambda connection: self._close_letter(connection, letter_id, "drop", self._clock())
+            lambda connection: self._close_letter(connection, letter_id, "drop", by, self._clock())
         )
 
     # What is read.
@@ -418,6 +420,7 @@ class Ledger:
             raise Permanent("job_running")
         await refuse_outdated(connection, job.project_id, state.brief)
         now, run = self._clock(), job.run + 1
+        await note_use(connection, job.project_id, now)  # and so wait for who lets go of its files just now
         await refuse_gone(connection, job.project_id, state.brief.uploads, now)
         await refer(self._database, connection, job.project_id, state.brief, now)
         job = msgspec.structs.replace(job, run=run)
@@ -534,11 +537,15 @@ class Ledger:
         await connection.execute(sa.insert(t.projects).values(**project))
         return str(project["id"])
 
-    async def _close_letter(self, connection: AsyncConnection, letter_id: str, how: str, now: datetime) -> None:
+    async def _close_letter(
+        self, connection: AsyncConnection, letter_id: str, how: str, by: Caller, now: datetime
+    ) -> None:
         c = t.dead_letters.c
         query = sa.update(t.dead_letters).where(c.id == letter_id, c.closed_at.is_(None))
         if (await connection.execute(query.values(closed_at=now, closed_by=how))).rowcount != 1:
             raise Permanent("dead_letter_not_found")
+        job_id, _, rest = letter_id.partition("/")
+        await note(connection, by, f"dead_letter.{how}", job_id, now, letter=rest)
 
     def _count_end(self, before: RunState, after: RunState) -> None:
         if before.runs and not after.runs:

@@ -30,6 +30,8 @@ class Call(NamedTuple):
     query: Mapping[str, Any] = MappingProxyType({})
     told: str = ""
     """What is said when the answer is no table."""
+    shown: str = ""
+    """The table, where it isn't the action's own."""
 
 
 def admin(arguments: argparse.Namespace) -> int:
@@ -60,6 +62,7 @@ _CALLS: dict[str, Callable[[argparse.Namespace], Call]] = {
     "intake": lambda _: Call("GET", "intake"),
     "pause": lambda a: Call("POST", "intake/pause", {"reason": a.reason, "retry_after": a.retry_after}),
     "resume": lambda _: Call("POST", "intake/resume"),
+    "approve": lambda a: Call("POST", f"jobs/{_quoted(a.job)}/approve-budget", {"amount": a.amount}),
     "sweep": lambda _: Call("POST", "sweep"),
     "retention": lambda _: Call("POST", "retention"),
     "figures": lambda a: Call("GET", "figures", query={"days": a.days}),
@@ -72,18 +75,26 @@ _CALLS: dict[str, Callable[[argparse.Namespace], Call]] = {
 }
 
 
+_ABOUT_A_USER: dict[str, Callable[[argparse.Namespace, str], Call]] = {
+    "disable": lambda _, own: Call("PATCH", own, {"enabled": False}),
+    "enable": lambda _, own: Call("PATCH", own, {"enabled": True}),
+    "role": lambda a, own: Call("PATCH", own, {"role": a.role}),
+    "cap": lambda a, own: Call("PATCH", own, {"month_cap": _amount(a.amount)}),
+    "logout": lambda a, own: Call("POST", f"{own}/logout", told=f"{a.id} is logged out"),
+    "budget": lambda _, own: Call("GET", f"{own}/budget", shown="budget"),
+    "approve": lambda a, own: Call("POST", f"{own}/approve-budget", {"amount": a.amount}, shown="budget"),
+    "delete": lambda a, own: (
+        Call("POST", f"{own}/deletion", {"confirm": a.confirm}, shown="deletion")
+        if a.confirm
+        else Call("GET", f"{own}/deletion", shown="holdings")
+    ),
+}
+
+
 def _of_users(arguments: argparse.Namespace) -> Call:
     if arguments.what == "list":
         return Call("GET", "users", query={"before": arguments.before})
-    own = f"users/{_quoted(arguments.id)}"
-    match arguments.what:
-        case "logout":
-            return Call("POST", f"{own}/logout", told=f"{arguments.id} is logged out")
-        case "role":
-            return Call("PATCH", own, {"role": arguments.role})
-        case "cap":
-            return Call("PATCH", own, {"month_cap": _amount(arguments.amount)})
-    return Call("PATCH", own, {"enabled": arguments.what == "enable"})
+    return _ABOUT_A_USER[arguments.what](arguments, f"users/{_quoted(arguments.id)}")
 
 
 def _amount(text: str) -> float | None:
@@ -109,5 +120,5 @@ async def _ask(arguments: argparse.Namespace, call: Call) -> int:
         late = isinstance(answer, dict) and answer.get("told") is False
         sys.stdout.write(call.told + (", once the bus is back" if late else "") + "\n")
     else:
-        show(arguments.action, answer)
+        show(call.shown or arguments.action, answer)
     return 0

@@ -31,6 +31,9 @@ def add_admin(command: argparse.ArgumentParser) -> None:
     pause.add_argument("--reason", default="", metavar="TEXT", help="told to whoever orders")
     pause.add_argument("--retry-after", type=int, default=300, metavar="S", help="seconds (default 300)")
     add("resume", "take orders again")
+    approve = add("approve", "let a job spend more than its cap")
+    approve.add_argument("job", metavar="JOB")
+    _add_amount(approve)
     add("sweep", "publish lost tasks again now")
     add("retention", "remove now what nobody needs")
     figures = add("figures", "average score and median seconds for a scene, by what made it")
@@ -73,6 +76,19 @@ def _add_users(users: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     role = whats.add_parser("role", help="make a user an operator, or an operator a user", parents=[shared])
     role.add_argument("id", metavar="ID")
     role.add_argument("role", choices=("user", "operator"))
+    whats.add_parser("budget", help="how a user's month stands", parents=[shared]).add_argument("id", metavar="ID")
+    approve = whats.add_parser("approve", help="let a user spend more this month", parents=[shared])
+    approve.add_argument("id", metavar="ID")
+    _add_amount(approve)
+    delete = whats.add_parser("delete", help="a user and everything of theirs", parents=[shared])
+    delete.add_argument("id", metavar="ID")
+    delete.add_argument("--confirm", default="", metavar="TEXT", help="as it is told without: what would go")
     cap = whats.add_parser("cap", help="what a user may spend in a month", parents=[shared])
     cap.add_argument("id", metavar="ID")
     cap.add_argument("amount", metavar="AMOUNT", help="or `none`: as much as they like")
+
+
+def _add_amount(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "amount", type=float, nargs="?", metavar="AMOUNT", help="how much more (default: as much again as the cap)"
+    )

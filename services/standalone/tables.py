@@ -148,6 +148,27 @@ def _users(answer: Answer) -> Iterable[str]:
     yield from _table(("id", "email", "role", "", "a month", "last login"), rows, "There are no users.")
 
 
+def _budget(answer: Answer) -> Iterable[str]:
+    cap = "no cap" if answer["cap"] is None else f"of {answer['cap']:.2f}"
+    spent, reserved, currency = answer["spent"], answer["reserved"], answer["currency"]
+    yield f"{answer['month']}: {spent:.2f} {currency} {cap} spent, {reserved:.2f} reserved"
+
+
+def _approve(answer: Answer) -> Iterable[str]:
+    for one in answer["raised"]:
+        yield f"the cap of the {one['scope']} was raised by {one['by']:.2f}"
+    yield f"job {answer['job_id']} is {answer['status']}"
+
+
+def _holdings(answer: Answer) -> Iterable[str]:
+    yield from (f"{name.replace('_', ' '):17} {count}" for name, count in answer.items() if name != "confirm")
+    yield f"delete all this with --confirm {answer['confirm']}"
+
+
+def _deletion(answer: Answer) -> Iterable[str]:
+    yield f"deletion {answer['id']} is {answer['status']}; GET {answer['link']} follows it"
+
+
 def _cap(user: Answer) -> str:
     if "month_cap" not in user:
         return "as usual"
@@ -197,6 +218,10 @@ _SHOWN: dict[str, Callable[[Answer], Iterable[str]]] = {
     "figures": _figures,
     "spending": _spending,
     "audit": _audit,
+    "approve": _approve,
+    "budget": _budget,
+    "holdings": _holdings,
+    "deletion": _deletion,
     "users": _users,
 }
 """By action."""

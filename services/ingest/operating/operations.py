@@ -7,12 +7,16 @@ from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from libs.bus.asking import ask
 from libs.bus.connection import Bus
 from libs.bus.drains import Drains
 from libs.contracts import subjects
 from libs.contracts.pool import PoolReport
 from services.ingest.access.accounts import Accounts
+from services.ingest.access.audit import note
+from services.ingest.access.callers import Caller
 from services.ingest.database import Database
 from services.ingest.operating.draining import Draining
 from services.ingest.operating.intake import Intake
@@ -49,6 +53,14 @@ class Operations(NamedTuple):
         """With switches of its own."""
         draining, people = Draining(database, Drains(bus), clock), People(database, accounts, clock)
         return cls(database, bus, clock, Intake(database, clock), draining, sweep, retention, people)
+
+    async def note(self, caller: Caller, action: str) -> None:
+        """Put into the audit log what changes nothing in the ledger by itself."""
+
+        async def change(connection: AsyncConnection) -> None:
+            await note(connection, caller, action, "", self.clock())
+
+        await self.database.transact(change)
 
     async def pool(self) -> PoolView:
         """The GPU servers, as their generators tell within a second. Raises Retryable: bus_unavailable,

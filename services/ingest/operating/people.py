@@ -9,16 +9,13 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.money.amounts import Micros, amount_of
 from services.ingest.access.accounts import Accounts
-from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller, Role
-from services.ingest.access.people import read_user
 from services.ingest.access.records import User
 from services.ingest.database import Database
-from services.ingest.money.budgets import USER, set_month_cap
+from services.ingest.money.budgets import USER
 from services.ingest.money.tables import budgets
 
 MADE_UP_BYTES = 15
@@ -78,20 +75,6 @@ class People:
     async def end_sessions(self, by: Caller, user_id: str) -> None:
         """Log somebody out everywhere. Raises Permanent("user_not_found")."""
         await self._accounts.end_sessions(by, user_id)
-
-    async def set_cap(self, by: Caller, user_id: str, cap: Micros | None) -> None:
-        """Say what somebody may spend in each month from now on; None: as much as they like.
-
-        Raises Permanent("user_not_found").
-        """
-
-        async def change(connection: AsyncConnection) -> None:
-            await read_user(connection, user_id, lock=True)
-            await set_month_cap(self._database, connection, user_id, cap)
-            told = None if cap is None else amount_of(cap)
-            await note(connection, by, "budget.cap_set", user_id, self._clock(), month_cap=told)
-
-        await self._database.transact(change)
 
     async def _views(self, users: Sequence[User]) -> list[UserView]:
         b = budgets.c

@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 
 from libs.contracts.announcements import BudgetScope
 from libs.contracts.jobs import State
-from libs.money.amounts import amount_of, micros_of
+from libs.money.amounts import Micros, amount_of, micros_of
 from services.ingest import views
 from services.ingest.money.approving import Approvals
 from services.ingest.money.budgets import Budget
@@ -85,14 +85,7 @@ async def approve_job_budget(
     job_id: JobId, data: JSONBody[Approval], parts: NamedDependency[Parts]
 ) -> ApprovedView:
     """Let a job spend more."""
-    found = await _approvals(parts).job(parts.caller, job_id_of(job_id), _micros(data.amount))
-    snapshot = await parts.ledger.snapshot(job_id)
-    return ApprovedView(
-        job_id=job_id,
-        status=snapshot.state,
-        raised=tuple(RaisedView(scope=one.scope, by=amount_of(one.by)) for one in found),
-        links=views.links(job_id, snapshot.state, snapshot.kind),
-    )
+    return await approved(parts, job_id_of(job_id), data)
 
 
 @get(
@@ -105,7 +98,7 @@ async def approve_job_budget(
 )
 async def get_budget(parts: NamedDependency[Parts]) -> MonthView:
     """See what you have spent this month."""
-    return _view(await _approvals(parts).standing(parts.owner), parts.ledger.treasury.currency)
+    return month_view(await approvals_of(parts).standing(parts.owner), parts.ledger.treasury.currency)
 
 
 @post(
@@ -125,19 +118,34 @@ async def get_budget(parts: NamedDependency[Parts]) -> MonthView:
 )
 async def approve_budget(data: JSONBody[Approval], parts: NamedDependency[Parts]) -> MonthView:
     """Spend more this month."""
-    found = await _approvals(parts).month(parts.caller, parts.owner, _micros(data.amount))
-    return _view(found, parts.ledger.treasury.currency)
+    found = await approvals_of(parts).month(parts.caller, parts.owner, micros_told(data))
+    return month_view(found, parts.ledger.treasury.currency)
 
 
-def _approvals(parts: Parts) -> Approvals:
+async def approved(parts: Parts, job_id: str, data: Approval) -> ApprovedView:
+    """Let a job spend more, whose right to ask for it has been checked."""
+    found = await approvals_of(parts).job(parts.caller, job_id, micros_told(data))
+    snapshot = await parts.ledger.snapshot(job_id)
+    return ApprovedView(
+        job_id=job_id,
+        status=snapshot.state,
+        raised=tuple(RaisedView(scope=one.scope, by=amount_of(one.by)) for one in found),
+        links=views.links(job_id, snapshot.state, snapshot.kind),
+    )
+
+
+def approvals_of(parts: Parts) -> Approvals:
+    """What raises caps."""
     return Approvals(parts.desk.database, parts.ledger, now)
 
 
-def _micros(amount: float | None) -> int | None:
-    return None if amount is None else micros_of(amount)
+def micros_told(data: Approval) -> Micros | None:
+    """How much more is approved."""
+    return None if data.amount is None else micros_of(data.amount)
 
 
-def _view(budget: Budget, currency: str) -> MonthView:
+def month_view(budget: Budget, currency: str) -> MonthView:
+    """A month as it is told."""
     room = budget.room
     return MonthView(
         month=budget.key.month,

@@ -68,7 +68,7 @@ async def get_dead(token: Token, parts: NamedDependency[Parts]) -> views.DeadVie
 async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Replay a dead letter."""
     letter = await parts.ledger.dead_letter(views.dead_id(token))
-    run = await parts.ledger.replay(letter.id)
+    run = await parts.ledger.replay(letter.id, parts.caller)
     snapshot = await parts.ledger.snapshot(letter.job_id)
     return views.RunOpened(
         job_id=letter.job_id, run=run, status=snapshot.state, links=views.links(letter.job_id, snapshot.state)
@@ -86,7 +86,7 @@ async def replay_dead(token: Token, parts: NamedDependency[Parts]) -> views.RunO
 )
 async def drop_dead(token: Token, parts: NamedDependency[Parts]) -> None:
     """Drop a dead letter."""
-    await parts.ledger.drop(views.dead_id(token))
+    await parts.ledger.drop(views.dead_id(token), parts.caller)
 
 
 HANDLERS = (list_dead, get_dead, replay_dead, drop_dead)

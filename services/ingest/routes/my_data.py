@@ -179,7 +179,7 @@ async def download_data_export(
 )
 async def preview_deletion(parts: NamedDependency[Parts]) -> Holdings:
     """See what would be deleted."""
-    return await _deletions(parts).holdings(parts.owner)
+    return await deletions_of(parts).holdings(parts.owner)
 
 
 @post(
@@ -203,7 +203,7 @@ async def order_deletion(data: JSONBody[DeletionOrder], parts: NamedDependency[P
     """Delete everything."""
     if parts.accounts is not None:
         await parts.accounts.logins.confirm(parts.caller, data.password)
-    return _deletion_view(await _deletions(parts).ask(parts.caller, parts.owner, data.confirm))
+    return deletion_view(await deletions_of(parts).ask(parts.caller, parts.owner, data.confirm))
 
 
 @get(
@@ -219,14 +219,15 @@ async def get_deletion(
     deletion_id: Annotated[str, PathParameter(description="The deletion's id.")], parts: NamedDependency[Parts]
 ) -> DeletionView:
     """Follow a deletion."""
-    return _deletion_view(await _deletions(parts).get(deletion_id))
+    return deletion_view(await deletions_of(parts).get(deletion_id))
 
 
 def _exports(parts: Parts) -> Exports:
     return Exports(parts.desk.database, parts.store, parts.desk.clock)
 
 
-def _deletions(parts: Parts) -> Deletions:
+def deletions_of(parts: Parts) -> Deletions:
+    """All deletions."""
     return Deletions(parts.desk.database, parts.desk.clock)
 
 
@@ -238,7 +239,8 @@ def _view(export: DataExport, parts: Parts) -> DataExportView:
     return DataExportView(**told, download=link if ready else None)
 
 
-def _deletion_view(deletion: Deletion) -> DeletionView:
+def deletion_view(deletion: Deletion) -> DeletionView:
+    """A deletion as it is told."""
     told = msgspec.structs.asdict(deletion)
     return DeletionView(**told, link=f"/api/v1/deletions/{deletion.id}")
 

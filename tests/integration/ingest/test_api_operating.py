@@ -71,6 +71,11 @@ async def test_while_intake_is_paused_new_orders_are_refused_and_what_runs_goes_
     assert (await api.http.get(f"/api/v1/jobs/{running}")).json()["stage"] == "planning"
     (letter,) = (await api.http.get("/api/v1/dead")).json()["letters"]
     assert (await api.http.post(f"{letter['link']}/replay")).status_code == 202
+    (replayed,) = (await asked(api, f"audit?action=dead_letter&subject={ended}"))["lines"]
+    assert (replayed["action"], replayed["detail"]) == (
+        "dead_letter.replay",
+        {"letter": letter["id"].partition("/")[2]},
+    )
     later = await told(api, "intake/pause", {})
     assert (later["paused_at"], later["reason"]) == (paused["paused_at"], "")
     assert (await told(api, "intake/resume"))["paused"] is False
@@ -245,5 +250,31 @@ async def test_users_are_made_changed_and_logged_out(api: Api) -> None:
     for body in ({"month_cap": -1}, {"month_cap": 1e12}, {"id": "mine"}):
         assert (await api.http.patch(own, json=body)).status_code == 400
     actions = {line["action"] for line in (await asked(api, f"audit?subject={bob['id']}"))["lines"]}
-    assert actions == {"user.created", "user.disabled", "budget.cap_set", "sessions.closed"}
+    assert actions == {"user.created", "user.disabled", "budget.capped", "sessions.closed"}
     assert password not in str(await asked(api, "audit"))
+
+
+async def test_a_user_may_be_let_spend_more_and_be_deleted(api: Api) -> None:
+    ann, bob = [
+        (await told(api, "users", {"email": f"{name}@example.com", "role": role}, 201))["user"]["id"]
+        for name, role in (("ann", "operator"), ("bob", "user"))
+    ]
+    none = await api.http.post(f"{ADMIN}/users/{bob}/approve-budget", json={"amount": 5})
+    assert (none.status_code, none.json()["code"]) == (409, "no_cap")
+    await api.http.patch(f"{ADMIN}/users/{bob}", json={"month_cap": 12.5})
+    assert (await told(api, f"users/{bob}/approve-budget", {"amount": 5}))["cap"] == 17.5
+    assert (await asked(api, f"users/{bob}/budget"))["left"] == 17.5
+    job = await order_id(api)
+    for path, status in ((f"jobs/{job}", 409), ("jobs/none", 404), ("users/00", 404)):
+        await told(api, f"{path}/approve-budget", {}, status)
+
+    listed = await asked(api, f"users/{bob}/deletion")
+    refused = await told(api, f"users/{bob}/deletion", {"confirm": "something else"}, 409)
+    assert (listed["jobs"], refused["code"]) == (0, "deletion_not_confirmed")
+    deletion = await told(api, f"users/{bob}/deletion", {"confirm": listed["confirm"]}, 202)
+    assert (await api.http.get(deletion["link"])).json()["status"] == "stopping"
+    last = await told(
+        api, f"users/{ann}/deletion", {"confirm": (await asked(api, f"users/{ann}/deletion"))["confirm"]}, 409
+    )
+    assert last["code"] == "last_operator"
+    await told(api, "users/00/deletion", {"confirm": ""}, 404)

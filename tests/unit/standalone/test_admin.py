@@ -21,6 +21,11 @@ CALLS = {
     "users role u1 operator": ("PATCH", "users/u1", {"role": "operator"}),
     "users cap u1 12.5": ("PATCH", "users/u1", {"month_cap": 12.5}),
     "users cap u1 none": ("PATCH", "users/u1", {"month_cap": None}),
+    "users approve u1 5": ("POST", "users/u1/approve-budget", {"amount": 5.0}),
+    "users approve u1": ("POST", "users/u1/approve-budget", {"amount": None}),
+    "users delete u1": ("GET", "users/u1/deletion", None),
+    "users delete u1 --confirm ab": ("POST", "users/u1/deletion", {"confirm": "ab"}),
+    "approve j1 2.5": ("POST", "jobs/j1/approve-budget", {"amount": 2.5}),
     "users logout a/b": ("POST", "users/a%2Fb/logout", None),
 }
 
@@ -76,6 +81,15 @@ ANSWERS: dict[str, tuple[dict[str, object], list[str]]] = {
     "intake": (
         {"paused": True, "paused_at": AT, "paused_by": "ann", "reason": "Later.", "retry_after": 1},
         ["No new orders since 2026-11-22 03:00:00, by ann: Later."],
+    ),
+    "budget": (
+        {"month": "2026-11", "currency": "USD", "cap": 50.0, "spent": 1.5, "reserved": 0.25},
+        ["2026-11: 1.50 USD of 50.00 spent, 0.25 reserved"],
+    ),
+    "holdings": ({"projects": 2, "running_jobs": 1, "confirm": "ab"}, ["running jobs 1", "--confirm ab"]),
+    "approve": (
+        {"job_id": "j1", "status": "generating", "raised": [{"scope": "month", "by": 2.5}]},
+        ["the cap of the month was raised by 2.50", "job j1 is generating"],
     ),
     "sweep": ({"state": "running", "count": None}, ["It goes on"]),
     "users": ({**USER, "month_cap": None}, ["ann@example.com  user  disabled  no cap", "never"]),

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from services.ingest.routes.admin import intake, looking, pool, upkeep, users
+from services.ingest.routes.admin import intake, leaving, looking, money, pool, upkeep, users
 
-HANDLERS = (*intake.HANDLERS, *pool.HANDLERS, *upkeep.HANDLERS, *looking.HANDLERS, *users.HANDLERS)
+HANDLERS = (
+    *intake.HANDLERS,
+    *pool.HANDLERS,
+    *upkeep.HANDLERS,
+    *looking.HANDLERS,
+    *users.HANDLERS,
+    *money.HANDLERS,
+    *leaving.HANDLERS,
+)

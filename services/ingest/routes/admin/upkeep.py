@@ -24,6 +24,7 @@ from services.ingest.routes.tags import OPERATING
 )
 async def sweep_now(parts: NamedDependency[Parts]) -> Upkept:
     """Sweep now."""
+    await parts.operations.note(parts.caller, "sweep.started")
     return await parts.operations.sweep.now()
 
 
@@ -40,6 +41,7 @@ async def sweep_now(parts: NamedDependency[Parts]) -> Upkept:
 )
 async def retain_now(parts: NamedDependency[Parts]) -> Upkept:
     """Remove now what nobody needs."""
+    await parts.operations.note(parts.caller, "retention.started")
     return await parts.operations.retention.now()
 
 

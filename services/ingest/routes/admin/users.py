@@ -16,6 +16,7 @@ from libs.money.amounts import micros_of
 from services.ingest.access.callers import Role
 from services.ingest.operating.people import MadeUser, UserView
 from services.ingest.parts import Parts
+from services.ingest.routes.budgets import approvals_of
 from services.ingest.routes.documents import COMMON, exemplified, problem
 from services.ingest.routes.tags import OPERATING
 
@@ -142,7 +143,8 @@ async def change_user(user_id: UserId, data: JSONBody[UserChange], parts: NamedD
         role=None if data.role is UNSET else data.role,
     )
     if data.month_cap is not UNSET:
-        await people.set_cap(parts.caller, named, None if data.month_cap is None else micros_of(data.month_cap))
+        cap = None if data.month_cap is None else micros_of(data.month_cap)
+        await approvals_of(parts).set_cap(parts.caller, named, cap)
     return await people.get(named)
 
 

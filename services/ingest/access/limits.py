@@ -58,7 +58,7 @@ class Limits:
     """What is counted, and against which rules. Never raises because a server is away.
 
     rules: by name, as `5/hour` or `20/10 minutes`; 0: none. redis_url: where all replicas count together; empty:
-    in this process. Reads each replica counts by itself: asking a server would cost it half as much as the read.
+    in this process. Reads each replica counts by itself: asking a server would cost too much of each.
     """
 
     def __init__(self, rules: Mapping[LimitName, str], *, redis_url: str = "", own: Windows | None = None) -> None:

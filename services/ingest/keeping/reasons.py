@@ -11,11 +11,11 @@ import msgspec
 from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Character
 from libs.contracts.facts import SourceFetched, StillRendered, TakeRendered, VideoComposed
-from services.ingest.state import Basis, Brief, Given, Wanted
+from services.ingest.state import Basis, Brief, Wanted
 
 Reason = Literal["take", "work", "source", "still", "output"]
-"""A take's clip; a document or sound that the project is made of; what a person sent; a reference still; a finished
-file. The one that keeps longest first: it counts for a blob that has several."""
+"""A take's clip; a document or sound that the project is made of, a script among them; what a person sent; a
+reference still; a finished file. The one that keeps longest first: it counts for a blob that has several."""
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
@@ -35,7 +35,6 @@ _OF_FIELDS: MappingProxyType[tuple[type, str], Reason] = MappingProxyType(
         (Brief, "song"): "source",
         (Brief, "lyrics"): "source",
         (Brief, "image"): "source",
-        (Given, "script"): "source",
         (Basis, "song"): "source",
     }
 )

@@ -82,7 +82,11 @@ async def refuse_gone(
         told = (
             f"{count} of the files that were sent for it are removed since {at:%d %B %Y}: nobody used the project."
         )
-        raise Permanent("gone", told, hint="Send them again: PATCH the project with new uploads, then order anew.")
+        raise Permanent(
+            "gone",
+            told,
+            hint="Send them again: PATCH the project or its character. A narrated project: order it anew.",
+        )
 
 
 def rank(reason: sa.ColumnElement[str]) -> sa.ColumnElement[int]:

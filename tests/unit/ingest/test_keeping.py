@@ -81,8 +81,8 @@ def test_a_blob_has_the_reason_that_keeps_it_longest() -> None:
     )
     order = msgspec.structs.replace(brief(), image=picture, given=given)
     told: dict[Reason, set[Blob]] = {
-        "source": {SONG, picture, own, face, script},
-        "work": {blob("analysis"), blob("board")},
+        "source": {SONG, picture, own, face},
+        "work": {blob("analysis"), blob("board"), script},
         "take": {blob("clip s001")},
         "still": {blob("still p1")},
     }

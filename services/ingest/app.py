@@ -173,7 +173,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
                     desk=desk,
                     endpoints=endpoints,
                     operations=operations,
-                    deliveries=Deliveries(database),
+                    deliveries=Deliveries(database, standing_shown=not login),
                     published=Published(
                         place.store,
                         Addresses(keyring),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -17,6 +18,7 @@ from litestar.testing import create_test_client
 from services.ingest.access.declared import OPEN_PATHS, check_routes
 from services.ingest.access.ownership import OWNED
 from services.ingest.front import Front
+from services.ingest.schema import metadata
 from tests.security.town import MARK, PASSWORD, Town, town, unused_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,6 +32,9 @@ OPEN = {
     "GET /api/v1/deletions/{deletion_id}",
 }
 """What needs no login. Whoever adds to it says in the pull request why."""
+
+STANDING = "127.0.0.1:7"
+"""Where the endpoint of the settings is: for operators to know."""
 
 ENDS = {"POST /api/v1/auth/logout", "POST /api/v1/me/deletion"}
 """What would only end the tour."""
@@ -55,7 +60,7 @@ GRASPED = (
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    async with town(tmp_path_factory.mktemp("town")) as found:
+    async with town(tmp_path_factory.mktemp("town"), webhook_url=f"http://{STANDING}/hook") as found:
         yield found
 
 
@@ -169,6 +174,17 @@ async def test_nobody_elses_things_are_there(here: Town, who: str) -> None:
             assert not any(word in answer.text for word in hers), (ask.name, answer.text)
             assert answer.status_code < 500, (ask.name, answer.text)
     assert await here.rows_of_ada() == before
+
+
+async def test_users_see_no_deliveries_to_the_endpoint_of_the_settings(here: Town) -> None:
+    deliveries = sa.select(metadata.tables["deliveries"].c.id).where(sa.column("task") == "notify.settings")
+    async with here.database.read() as connection:
+        standing = (await connection.execute(deliveries)).scalars().all()
+    assert standing, "it is told of Ada's finished job"
+    assert STANDING not in (await here.ada.get("/api/v1/deliveries")).text
+    for id_ in standing:
+        for method, path in (("GET", f"deliveries/{id_}"), ("POST", f"deliveries/{id_}/redeliver")):
+            assert code(await here.ada.request(method, f"/api/v1/{path}")) == (404, "delivery_not_found")
 
 
 async def test_operators_routes_are_for_operators(here: Town) -> None:

@@ -19,11 +19,12 @@ from libs.artifacts import open_store
 from libs.runtime.app import tell_of_stop, vital_checks
 from libs.runtime.run import listen, serve
 from libs.runtime.settings import Shared
-from services.ingest.app import create_app
+from services.ingest.app import create_app, standing_of
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.schema import metadata
 from services.ingest.settings import IngestSettings
+from services.ingest.webhooks.records import Standing
 from tests.integration.ingest.flow import SONG, composed
 from tests.integration.ingest.server import Api
 from tests.integration.ingest.test_api_editing import rendered
@@ -99,18 +100,17 @@ async def town(folder: Path, **settings: Any) -> AsyncIterator[Town]:
     url = f"sqlite+aiosqlite:///{folder}/ledger.db"
     sock = listen("127.0.0.1", 0)
     base = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    app = create_app(
-        IngestSettings(
-            shared=shared,
-            database_url=url,
-            public_url=base,
-            login="required",
-            operator_email="operator@example.com",
-            operator_password=PASSWORD,
-            registration="open",
-            **{**UNLIMITED, **settings},
-        )
+    chosen = IngestSettings(
+        shared=shared,
+        database_url=url,
+        public_url=base,
+        login="required",
+        operator_email="operator@example.com",
+        operator_password=PASSWORD,
+        registration="open",
+        **{**UNLIMITED, **settings},
     )
+    app = create_app(chosen)
     stop, ready = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(
         serve(app, sock, stop=stop, vital=vital_checks(app), on_ready=lambda _: ready.set())
@@ -128,7 +128,7 @@ async def town(folder: Path, **settings: Any) -> AsyncIterator[Town]:
             for name in ("ada", "bob", "operator"):
                 await log_in(clients[name], f"{name}@example.com")
             ada = clients["ada"]
-            things = await furnished(ada, database, open_store(shared.artifacts_url))
+            things = await furnished(ada, database, open_store(shared.artifacts_url), standing_of(chosen))
             ada_id = (await ada.get("/api/v1/me")).json()["id"]
             yield Town(app, database, **clients, ada_id=ada_id, things=things, examples=examples_of(app))
     finally:
@@ -157,9 +157,12 @@ async def log_in(http: httpx.AsyncClient, email: str) -> None:
     http.headers["Authorization"] = f"Bearer {login['access_token']}"
 
 
-async def furnished(http: httpx.AsyncClient, database: Database, store: Any) -> dict[str, str]:
+async def furnished(
+    http: httpx.AsyncClient, database: Database, store: Any, standing: Standing | None
+) -> dict[str, str]:
     """Give a user one of everything: a finished job with its project, a running one, what stands beside them."""
-    api = cast(Api, SimpleNamespace(http=http, ledger=Ledger(database), store=store))
+    ledger = Ledger(database, standing=standing)
+    api = cast(Api, SimpleNamespace(http=http, ledger=ledger, store=store))
     job_id = await rendered(api)
     await composed(api, job_id)
     project_id = (await http.get(f"/api/v1/jobs/{job_id}")).json()["project_id"]

@@ -103,6 +103,7 @@ async def get_budget(parts: NamedDependency[Parts]) -> MonthView:
 
 @post(
     "/me/budget/approve",
+    scope="account",
     status_code=200,
     operation_id="approveBudget",
     operation_class=exemplified({"amount": 10}),

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.contracts.errors import Permanent
 from services.ingest.database import Database
 from services.ingest.webhooks.records import Attempt, Delivery, Status
+from services.ingest.webhooks.rows import SETTINGS_TASK
 from services.ingest.webhooks.tables import deliveries, delivery_attempts
 
 Told = tuple[Delivery, list[Attempt]]
@@ -20,15 +21,19 @@ _SHOWN = [deliveries.c[name] for name in Delivery.__struct_fields__]
 
 
 class Deliveries:
-    """All deliveries of all owners; each method looks at those of one. Sending again is the ledger's."""
+    """All deliveries of all owners; each method looks at those of one. Sending again is the ledger's.
 
-    def __init__(self, database: Database) -> None:
+    standing_shown: whether they see those to the endpoint of the settings, which is none of a user's.
+    """
+
+    def __init__(self, database: Database, *, standing_shown: bool = True) -> None:
         self._database = database
+        self._shown = sa.true() if standing_shown else deliveries.c.task != SETTINGS_TASK
 
     async def get(self, owner: str, delivery_id: str) -> Told:
         """One with its tries. Raises Permanent("delivery_not_found")."""
         c = deliveries.c
-        query = sa.select(*_SHOWN).where(c.owner == owner, c.id == delivery_id)
+        query = sa.select(*_SHOWN).where(c.owner == owner, c.id == delivery_id, self._shown)
         async with self._database.read() as connection:
             found = await _told(connection, query)
         if not found:
@@ -47,7 +52,7 @@ class Deliveries:
     ) -> list[Told]:
         """The newest first; `before` is the last id of the page before."""
         c = deliveries.c
-        query = sa.select(*_SHOWN).where(c.owner == owner).order_by(c.id.desc()).limit(limit)
+        query = sa.select(*_SHOWN).where(c.owner == owner, self._shown).order_by(c.id.desc()).limit(limit)
         if before:
             query = query.where(c.id < before)
         if endpoint:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from libs.contracts.clips import begins_with_picture, clip_seconds
+from services.ingest.money.figures import CLIP_GPU_S
 
 ACK_WAIT_S = 5.0
 """Shorter than between machines: what died in here has died with all the rest, and nobody waits for it."""
@@ -35,8 +36,8 @@ def environment(
     """Variables for `libs.runtime.settings.load` of each service.
 
     Where parts are is the stack's to say; the webhook secret, the key that secrets are sealed with, the public
-    address, the patience with a silent worker, and what the planner is told of GPU servers are the user's, when
-    set. `host`, where the API listens, decides with the user's BEATLOOM_INGEST_LOGIN whether users log in.
+    address, the patience with a silent worker, and what planner and ingest are told of GPU servers are the user's,
+    when set. `host`, where the API listens, decides with the user's BEATLOOM_INGEST_LOGIN whether users log in.
     What the notifier would not call is refused with the order.
     """
     servers = bool(user.get("BEATLOOM_GENERATOR_COMFYUI_URLS"))
@@ -60,9 +61,10 @@ def environment(
 
 
 def _for_servers(user: Mapping[str, str]) -> dict[str, str]:
-    """What the planner has to know where GPU servers make the clips."""
+    """What the planner, and estimates, have to know where GPU servers make the clips."""
     chain = user.get("BEATLOOM_GENERATOR_ANIMATE", "")
     return {
         "BEATLOOM_PLANNER_STILLS": str(STILLS if begins_with_picture(chain) else 0),
         "BEATLOOM_PLANNER_CLIP_S": str(clip_seconds(chain)),
+        "BEATLOOM_INGEST_CLIP_GPU_S": str(CLIP_GPU_S),
     }

@@ -20,6 +20,8 @@ from libs.money.prices import Prices
 FigureKind = Literal["animate", "imagine", "voice", "score"]
 """Kinds of tasks that GPU servers do. Their units: seconds of the scene, stills, characters, seconds of music."""
 
+CLIP_GPU_S = 12.0
+"""GPU seconds that a second of clip is taken to need where GPUs make it and nothing was seen yet."""
 FADE = 0.98
 """What an observation leaves of those before it: about the last fifty count."""
 HALF_LIFE = timedelta(days=30)

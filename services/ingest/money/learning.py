@@ -13,12 +13,9 @@ from libs.contracts.facts import Fact
 from libs.money.prices import Prices
 from services.ingest.database import Database
 from services.ingest.money.figure_tables import figures
-from services.ingest.money.figures import Figure, Figures, Observation, observed
+from services.ingest.money.figures import CLIP_GPU_S, Figure, Figures, Observation, observed
 from services.ingest.money.observing import observation_of
 from services.ingest.state import RunState
-
-CLIP_GPU_S = 12.0
-"""GPU seconds that a second of clip is taken to need where servers have a price and nothing was seen yet."""
 
 _COLUMNS = [figures.c[name] for name in Figure.__struct_fields__]
 

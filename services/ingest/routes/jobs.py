@@ -14,7 +14,16 @@ from services.ingest import orders, submissions, views
 from services.ingest.money.costs import read_job_costs
 from services.ingest.parts import Parts, now
 from services.ingest.routes.bodies import AnyRequest, body_of, media_type_of
-from services.ingest.routes.documents import COMMON, KNOWN_JOB, NEEDS_GONE, NO_JOB, order_body, problem, reads
+from services.ingest.routes.documents import (
+    COMMON,
+    KNOWN_JOB,
+    NEEDS_GONE,
+    NO_JOB,
+    ORDERS,
+    order_body,
+    problem,
+    reads,
+)
 from services.ingest.uploads.receive import receive, receive_document
 
 TAG = "Jobs"
@@ -48,7 +57,7 @@ def job_id_of(text: str) -> str:
     " JSON, it takes their addresses, or the ids of uploads. A song at an address, and the picture with it, is"
     " fetched by the job, which fails where that can't be.",
     responses={
-        **COMMON,
+        **ORDERS,
         200: KNOWN_JOB,
         400: problem("The body can't be read, or holds neither song nor script."),
         404: problem("There is no such upload, or no more."),

@@ -58,6 +58,8 @@ def test_stills_are_asked_for_where_servers_are_named() -> None:
     assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="ltx23-i2v, builtin")["BEATLOOM_PLANNER_CLIP_S"] == "10.0"
     assert told(**urls, BEATLOOM_GENERATOR_ANIMATE="mine")["BEATLOOM_PLANNER_CLIP_S"] == "0.0"
     load(SETTINGS["planner"], "planner", told(**urls))
+    assert told(**urls)["BEATLOOM_INGEST_CLIP_GPU_S"] == "12.0"
+    assert "BEATLOOM_INGEST_CLIP_GPU_S" not in told()
 
 
 def test_the_place_of_parts_is_the_stacks_to_say_and_the_rest_the_users() -> None:

@@ -123,6 +123,7 @@ async def _finish(places: Places, owner: str, job_id: str, make: str, scenes: in
         done = fact(task, body, job_id=job_id)
         await places.ledger.apply(done)
         await places.bus.publish_fact(done)
+    await places.store.put_at(f"output/{job_id}/voiceover.mp3", Path(__file__), "audio/mpeg")
     found = {job_id, (await places.ledger.snapshot(job_id)).project_id}
     names = ["analysis", "board", "report", "poster", "sheet", *([] if video else ["video"])]
     for name in [*names, *(f"clip {task.partition('.')[2]}" for task in animated)]:

@@ -12,14 +12,18 @@ import httpx
 import pytest
 
 from libs.artifacts import ArtifactStore
+from libs.contracts import subjects
+from libs.contracts.jobs import State
 from libs.runtime.scratch import Scratch
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.my_data.claims import LEASE
+from services.ingest.my_data.deleting import LOOK_S
 from services.ingest.my_data.loop import MyDataLoop
 from services.ingest.projects.store import Projects
 from tests.integration.ingest.belongings import Places, fill, publish, traces
 from tests.integration.ingest.server import Api
+from tests.waiting import until
 
 EXPORT, DELETION = "/api/v1/me/export", "/api/v1/me/deletion"
 
@@ -67,8 +71,10 @@ async def _forget(owner: str) -> None:
     pass
 
 
-def loop_over(api: Api, scratch: Scratch, *, dies_after: int | None = None) -> MyDataLoop:
-    """A replica's, that waits for no worker and no young file."""
+def loop_over(
+    api: Api, scratch: Scratch, *, dies_after: int | None = None, patience: timedelta = timedelta(0)
+) -> MyDataLoop:
+    """A replica's, that waits for no young file."""
     database: Database = api.database
     store: ArtifactStore = api.store
     if dies_after is not None:
@@ -83,7 +89,7 @@ def loop_over(api: Api, scratch: Scratch, *, dies_after: int | None = None) -> M
         forget=_forget,
         clock=api.clock,
         grace=timedelta(0),
-        patience=timedelta(0),
+        patience=patience,
     )
 
 
@@ -204,6 +210,25 @@ async def test_nothing_is_left_whenever_it_dies_and_others_keep_theirs(
     done = (await api.http.get(link)).json()
     assert done["ended_at"] is not None
     assert (await api.http.get(DELETION)).json()["files"] == 0
+
+
+async def test_workers_are_waited_for(api: Api, places: Places, scratch: Scratch) -> None:
+    await fill(places, "local")
+    loop = loop_over(api, scratch, patience=timedelta(seconds=60))
+    link = await confirmed(api.http)
+    step = asyncio.create_task(loop.step())
+
+    async def cancelled() -> bool:
+        jobs = (await api.http.get("/api/v1/jobs")).json()["jobs"]
+        return all(State(job["status"]).ended for job in jobs)
+
+    await until(cancelled)
+    await publish(places)
+    await asyncio.sleep(3 * LOOK_S)
+    assert (await api.http.get(link)).json()["status"] == "stopping", "tasks are in work still"
+    await api.bus.js.purge_stream(subjects.TASKS)
+    await step
+    assert (await api.http.get(link)).json()["status"] == "done"
 
 
 async def test_a_file_that_somebody_has_just_stored_is_looked_at_later(

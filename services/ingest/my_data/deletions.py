@@ -120,7 +120,8 @@ async def read_holdings(connection: AsyncConnection, owner: str) -> Holdings:
         return int((await connection.execute(query)).scalar_one())
 
     r = t.references.c
-    kept = sa.select(r.sha256, sa.func.max(r.size).label("size")).where(r.project_id.in_(mine)).group_by(r.sha256)
+    there = (r.project_id.in_(mine), r.let_go_at.is_(None))
+    kept = sa.select(r.sha256, sa.func.max(r.size).label("size")).where(*there).group_by(r.sha256)
     sent = sa.select(uploads.c.sha256, uploads.c.size).where(
         uploads.c.owner == owner, uploads.c.sha256.is_not(None)
     )

@@ -43,6 +43,11 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
         return self.held + self.spent < 0
 
 
+def consumed(usage: Usage) -> bool:
+    """Whether an attempt has used anything that a charge tells."""
+    return bool(_amount(usage) or any(_consumed(usage).values()))
+
+
 async def answer(connection: AsyncConnection, payer: Payer, fact: Fact, now: datetime) -> Moved | None:
     """Write down what an attempt has cost; None when it has cost nothing and nothing was set aside for it.
 
@@ -51,7 +56,7 @@ async def answer(connection: AsyncConnection, payer: Payer, fact: Fact, now: dat
     row = (await connection.execute(sa.select(charges).where(*_is(fact)))).one_or_none()
     cost, more = _amount(fact.usage), _consumed(fact.usage)
     if row is None:
-        if not cost and not any(more.values()):
+        if not consumed(fact.usage):
             return None
         month = month_of(now)
         found = _row(payer, fact.run, fact.task, fact.attempt, now) | more

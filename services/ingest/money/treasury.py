@@ -29,7 +29,7 @@ from services.ingest.money.budgets import (
     open_month,
     write_budget,
 )
-from services.ingest.money.charges import Moved, answer, let_go, reserve
+from services.ingest.money.charges import Moved, answer, consumed, let_go, reserve
 from services.ingest.money.costs import read_totals
 from services.ingest.money.figures import Figures
 from services.ingest.money.purse import SCOPES, Purse
@@ -93,8 +93,9 @@ class Treasury:
     ) -> Settled:
         """`decide.settle`, with what there is money for. fact: what was heard just now; `state` has it already."""
         payer = _payer(state, project_id)
-        moved = await answer(connection, payer, fact, now) if fact is not None else None
         figures = await self._figures(connection, now)
+        asks = fact is not None and (figures is not None or consumed(fact.usage))
+        moved = await answer(connection, payer, fact, now) if fact is not None and asks else None
         free = msgspec.structs.replace(state, purse=Purse(figures=figures))
         after, decided = settle(free, now, first)
         if not (moved and (moved.spent or moved.held)) and not _cost_of(decided):

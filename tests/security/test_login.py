@@ -114,6 +114,9 @@ async def test_right_passwords_count_for_nothing(house: House) -> None:
         await house.login()
     for _ in range(logins.TRIES_OF_ADDRESS):
         await house.login()
+    caller = await house.caller()
+    for _ in range(logins.TRIES_OF_ACCOUNT + 1):
+        await house.accounts.logins.confirm(caller, PASSWORD)
 
 
 async def test_what_was_counted_is_forgotten_in_time(house: House) -> None:

@@ -124,8 +124,7 @@ class Logins:
             row = {"id": session, "owner": known.id, "turn": 0, "created_at": now, "expires_at": now + self._lasts}
             await connection.execute(sa.insert(sessions).values(**row))
             await _end_oldest(connection, known.id)
-            await forget_tries(connection, [limits[0].key])
-            await forgive_try(connection, limits[1])
+            await _forgive(connection, limits)
             await note(connection, _as(by, known.id), "session.opened", session, now)
 
         await self._database.transact(begin)
@@ -177,6 +176,30 @@ class Logins:
 
         Raises Permanent("bad_login"); Retryable("too_many_logins").
         """
+        await self._proven(by, password)
+
+    async def change_password(self, by: Caller, old: str, new: str) -> None:
+        """Set another password. The caller's other logins end.
+
+        Raises Permanent: bad_login, weak_password; Retryable("too_many_logins").
+        """
+        known = await self._proven(by, old)
+        check_password(new, known.email)
+        hashed = await self._passwords.hash(new)
+
+        async def change(connection: AsyncConnection) -> None:
+            same = (users.c.id == by.owner, users.c.password == known.password)
+            changed = await connection.execute(sa.update(users).where(*same).values(password=hashed))
+            if changed.rowcount != 1:
+                raise Permanent("bad_login")  # changed in this moment
+            others = (sessions.c.owner == by.owner, sessions.c.id != by.session_id)
+            await connection.execute(sa.delete(sessions).where(*others))
+            await note(connection, by, "password.changed", by.owner, self._clock())
+
+        await self._database.transact(change)
+
+    async def _proven(self, by: Caller, password: str) -> _Known:
+        """The caller, whose password this is. Raises as `confirm`."""
         known = await self._read(users.c.id == by.owner)
         if known is None:
             raise Permanent("bad_login")
@@ -184,35 +207,8 @@ class Logins:
         await count_try(self._database, self._clock(), *limits)
         if not await self._passwords.verify(known.password, password):
             raise Permanent("bad_login")
-
-    async def change_password(self, by: Caller, old: str, new: str) -> None:
-        """Set another password. The caller's other logins end.
-
-        Raises Permanent: bad_login, weak_password; Retryable("too_many_logins").
-        """
-        now = self._clock()
-        known = await self._read(users.c.id == by.owner)
-        if known is None:
-            raise Permanent("bad_login")
-        check_password(new, known.email)
-        limits = _limits(known.email, by.address)
-        await count_try(self._database, now, *limits)
-        if not await self._passwords.verify(known.password, old):
-            raise Permanent("bad_login")
-        hashed = await self._passwords.hash(new)
-
-        async def change(connection: AsyncConnection) -> None:
-            same = (users.c.id == by.owner, users.c.password == known.password)
-            changed = await connection.execute(sa.update(users).where(*same).values(password=hashed))
-            if changed.rowcount != 1:
-                raise Permanent("bad_login")
-            others = (sessions.c.owner == by.owner, sessions.c.id != by.session_id)
-            await connection.execute(sa.delete(sessions).where(*others))
-            await forget_tries(connection, [limits[0].key])
-            await forgive_try(connection, limits[1])
-            await note(connection, by, "password.changed", by.owner, now)
-
-        await self._database.transact(change)
+        await self._database.transact(lambda connection: _forgive(connection, limits))
+        return known
 
     def _issue(self, user: str, session: Named, now: datetime) -> Login:
         return Login(
@@ -244,6 +240,13 @@ def _limits(email: str, address: str) -> tuple[Limit, Limit]:
         by_account("login", email, TRIES_OF_ACCOUNT, WITHIN),
         by_address("login", address, TRIES_OF_ADDRESS, WITHIN),
     )
+
+
+async def _forgive(connection: AsyncConnection, limits: tuple[Limit, Limit]) -> None:
+    """After a right password: the account begins anew, and of its address this try does not count."""
+    account, address = limits
+    await forget_tries(connection, [account.key])
+    await forgive_try(connection, address)
 
 
 def _as(by: Caller, owner: str) -> Caller:

@@ -51,8 +51,11 @@ def test_a_server_makes_all_scenes_of_pictures_that_it_made_first(
 ) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
     words = (*SMALL, "wan22-i2v", "--backend", "comfyui", "--comfyui-url", f"{comfyui.url},{dead}")
-    done = home.run("render", song.path, *words)
+    done = home.run("render", song.path, *words, BEATLOOM_GPU_PRICES="*=3600")
     report = report_of(home, done)
+    (spent,) = [stage for stage in report.stages if stage.stage == "generating"]
+    assert spent.cost == pytest.approx(spent.gpu_seconds, abs=0.001), "a GPU second costs 1"
+    assert spent.cost > 0
     (takes,) = takes_of(report)
     ids = ("s001", *(cut.scene_id for cut in report.cuts))
     assert takes == Takes(backend="comfyui", workflow="wan22-i2v", scenes=len(ids), scene_ids=ids)

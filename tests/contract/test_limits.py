@@ -145,6 +145,8 @@ async def test_without_the_server_each_counts_by_itself_from_where_it_was(
     assert await let_in(one, "orders", "user/ada", 3) == 3
     assert await let_in(other, "orders", "user/ada", 3) == 2, "they count together"
     assert [await let_in(limits, "reads", "user/ada", 9) for limits in (one, other)] == [3, 3], "but reads"
+    at_once = await asyncio.gather(*(let_in(limits, "renders", "user/ada", 2) for limits in (one, other)))
+    assert sum(at_once) == 2
     redis_server.kill()
     with caplog.at_level(logging.INFO):
         began = time.monotonic()

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import logging
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -195,6 +196,14 @@ class Database:
         finally:
             await engine.dispose()
 
+    async def wipe(self) -> None:
+        """Take what was deleted out of SQLite's file too, where it would lie until its place is needed. PostgreSQL
+        does so by itself, when it vacuums."""
+        path = self._engine.url.database
+        if self._turn is not None and path:
+            async with self._turn:
+                await asyncio.to_thread(_wipe, path)
+
     async def check(self) -> None:
         """Readiness: raises Retryable("ledger_unavailable")."""
         async with self.read() as connection:
@@ -206,6 +215,15 @@ class Database:
         await self._engine.dispose()
         if self._looker is not None:
             self._looker.dispose()
+
+
+def _wipe(path: str) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_MS / 1000)) as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError as error:
+        raise Retryable("ledger_unavailable", f"The database can't be wiped now: {error}") from error
 
 
 def note_change(followed: str) -> None:

@@ -83,6 +83,7 @@ class Deleting:
         if await self._erase_blobs(claim):
             await claim.release(self._grace / 4)
         else:
+            await self._database.wipe()
             await self._database.transact(lambda connection: self._finish(connection, claim))
             log.info("a deletion is done", extra={"deletion_id": claim.id})
 

@@ -207,6 +207,9 @@ async def test_nothing_is_left_whenever_it_dies_and_others_keep_theirs(
     assert deaths > 5
     assert await traces(places, "local", mine) == set()
     assert theirs & await traces(places, "somebody", theirs) == kept
+    files = b"".join(path.read_bytes() for path in api.scratch.parent.glob("ledger.db*"))
+    assert not [one for one in mine if one.encode() in files], "it lies in the file still"
+    assert [one for one in theirs if one.encode() in files]
     done = (await api.http.get(link)).json()
     assert done["ended_at"] is not None
     assert (await api.http.get(DELETION)).json()["files"] == 0

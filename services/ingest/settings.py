@@ -137,7 +137,13 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
             " `smtps://host:465`. Empty: no mail."
         ),
     ] = ""
-    mail_from: Annotated[str, Meta(description="Sender of mails.")] = "beatloom@localhost"
+    mail_from: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^\x00-\x1f\x7f]*@[^\x00-\x1f\x7f@]+$",
+            description="Sender of mails, as in `Beatloom <beatloom@example.com>`.",
+        ),
+    ] = "beatloom@localhost"
     reset_page: Annotated[
         str,
         Meta(

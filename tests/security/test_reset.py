@@ -289,9 +289,12 @@ async def test_passwords_go_to_the_mail_server_through_tls_only(tmp_path: Path) 
     server, client = certificates(tmp_path)
     told = f"{USER}:{MAIL_PASSWORD.replace('@', '%40').replace(':', '%3A').replace('/', '%2F')}"
     async with mailbox(tls=server, login=True) as box, mailbox() as plain:
-        mail = Mail(mail_server(f"smtp://{told}@localhost:{box.port}"), "beatloom@localhost", tls=client)
+        sender = "Beatloom <beatloom@example.com>"
+        mail = Mail(mail_server(f"smtp://{told}@localhost:{box.port}"), sender, tls=client)
         await mail.send(ADA, "a subject", "a text\n")
         assert box.spoken == [True]
+        assert box.messages[0]["From"] == sender
+        assert box.messages[0]["Message-ID"].endswith("@example.com>")
         for wrong in (
             Mail(mail_server(f"smtp://{told}@localhost:{box.port}"), "beatloom@localhost"),  # not trusted
             Mail(mail_server(f"smtp://{told}x@localhost:{box.port}"), "beatloom@localhost", tls=client),

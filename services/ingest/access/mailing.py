@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime, make_msgid, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
@@ -75,7 +75,7 @@ class Mail:
         message["To"] = to
         message["Subject"] = subject
         message["Date"] = format_datetime(utc_now())
-        message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2] or "localhost")
+        message["Message-ID"] = make_msgid(domain=parseaddr(self._sender)[1].rpartition("@")[2] or "localhost")
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         client = self._client()

@@ -5,13 +5,13 @@ import random
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.errors import Permanent
+from libs.contracts.facts import Fact
 from libs.contracts.jobs import State
 from libs.contracts.tasks import Animate, Task
 from libs.money.amounts import amount_of
@@ -192,7 +192,9 @@ async def test_two_reservations_at_the_cap(postgres_url: str, again: int) -> Non
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["done", "failed", "exceeded", "lost", "twice", "cancel", "retry", "approve", "wait"]),
+        st.sampled_from(
+            ["done", "failed", "exceeded", "lost", "late", "twice", "cancel", "retry", "approve", "wait"]
+        ),
         st.integers(0, 11),
         st.integers(0, 100),
     ),
@@ -216,7 +218,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # a few dozen steps are read sooner than they are shrunk
@@ -241,7 +243,8 @@ def test_no_order_of_events_spends_too_much_or_loses_a_millionth(
 
 async def _live(till: Till, steps: list[tuple[str, int, int]]) -> None:
     jobs = [await till.job(), await till.job(), await till.job(cap=2 * CLIP)]
-    told: list[Any] = []
+    told: list[Fact] = []
+    lost: list[Task] = []
     given_up: set[str] = set()
     approvals = Approvals(till.database, till.ledger, lambda: till.now)
     for step, which, share in steps:
@@ -251,13 +254,12 @@ async def _live(till: Till, steps: list[tuple[str, int, int]]) -> None:
         try:
             match step:
                 case "done" | "failed" | "exceeded" | "lost" if task is not None:
-                    reserved = await _reserved(till, task)
-                    cost = reserved * share // 100
-                    code = {"failed": "unexpected", "exceeded": "budget_exceeded", "lost": "worker_lost"}.get(step)
-                    if code is None:
-                        told.append(await till.done(task, cost))
-                    else:
-                        told.append(await till.failed(task, cost, code))
+                    told.append(await _answer(till, task, step, share))
+                    if step == "lost":
+                        lost.append(task)
+                case "late" if lost:
+                    task = lost.pop(which % len(lost))
+                    told.append(await _answer(till, task, "done", share))
                 case "twice" if told:
                     await till.ledger.apply(told[which % len(told)])
                 case "cancel":
@@ -268,6 +270,7 @@ async def _live(till: Till, steps: list[tuple[str, int, int]]) -> None:
                     await approvals.job(MACHINE, job, share * 1000 + 1)
                 case "wait":
                     given_up |= {task.message_id for task in await till.clips()}
+                    lost.clear()
                     till.later(minutes=31)
                     await till.waiting.sweep()
         except Permanent as error:
@@ -275,6 +278,13 @@ async def _live(till: Till, steps: list[tuple[str, int, int]]) -> None:
         for one in jobs:
             await till.work(one)
         await till.check()
+
+
+async def _answer(till: Till, task: Task, step: str, share: int) -> Fact:
+    """A worker's answer, which has cost a part of what is reserved."""
+    cost = await _reserved(till, task) * share // 100
+    code = {"failed": "unexpected", "exceeded": "budget_exceeded", "lost": "worker_lost"}.get(step)
+    return await till.done(task, cost) if code is None else await till.failed(task, cost, code)
 
 
 async def _reserved(till: Till, task: Task) -> int:

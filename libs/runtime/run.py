@@ -88,6 +88,7 @@ async def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whom to believe is a setting: libs.runtime.proxies
             lifespan="on",
             timeout_graceful_shutdown=int(HTTP_GRACE_S),
         )

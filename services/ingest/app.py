@@ -16,6 +16,7 @@ from libs.outbound.urls import check_url
 from libs.runtime.app import service_app
 from libs.runtime.bus_link import BusLink
 from libs.runtime.cors import cors
+from libs.runtime.proxies import behind
 from libs.runtime.workers import WorkerPool
 from libs.runtime.workplace import Workplace
 from libs.seal import Keyring
@@ -208,6 +209,7 @@ def create_app(settings: IngestSettings, *, pool: WorkerPool | None = None) -> L
         registry=registry,
         openapi=openapi(_version()),
         cors=cors(settings.cors_origins),
+        middleware=behind(settings.trusted_proxies),
     )
     check_routes(app, front.gate)
     return app

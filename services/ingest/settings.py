@@ -179,6 +179,13 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
         Literal["user", "operator"],
         Meta(description="Who may approve more than a month's cap: `user`: each for themselves; `operator`."),
     ] = "user"
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses or networks of the proxies before the API, as in `10.0.0.0/8`: what they say in"
+            " `X-Forwarded-For` is the address that limits count by. Empty: nobody is believed."
+        ),
+    ] = ()
     sweep_every_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two looks for lost tasks and old artifacts.")
     ] = 60.0

@@ -16,7 +16,7 @@ from tests.n8n.server import N8n
 from tests.paths import ROOT
 from tests.ports import free_ports
 
-KEY = "the API key of these tests"
+KEY = "bl_the-API-key-of-these-tests"
 CREDENTIALS = [
     {"id": "beatloomApiKey01", "name": "Beatloom API key", "type": "httpBearerAuth", "data": {"token": KEY}}
 ]

@@ -30,8 +30,8 @@ Came = list[Request]
 
 
 @contextmanager
-def beatloom(flows: Flows, data: Path) -> Iterator[Client]:
-    """`beatloom up` as docs/n8n.md says to start it."""
+def beatloom(flows: Flows, data: Path, **settings: str) -> Iterator[Client]:
+    """`beatloom up` as docs/n8n.md says to start it. settings: more variables."""
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BEATLOOM_")},
         "BEATLOOM_INGEST_WEBHOOK_URL": flows.hook("job-events"),
@@ -40,6 +40,7 @@ def beatloom(flows: Flows, data: Path) -> Iterator[Client]:
         "BEATLOOM_NOTIFIER_ALLOW_HOSTS": "127.0.0.1",
         "BEATLOOM_INGEST_PUBLIC_URL": f"http://127.0.0.1:{flows.backend_port}",
         "BEATLOOM_NOTIFIER_PUBLIC_URL": f"http://127.0.0.1:{flows.backend_port}",
+        **settings,
     }
     argv = [sys.executable, "-m", "services.standalone", "up", "--port", str(flows.backend_port)]
     with (data / "log").open("wb") as log:

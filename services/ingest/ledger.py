@@ -1,9 +1,9 @@
-"""The ledger: one transaction around `apply` and `decide`, and what is read out of it."""
+"""The ledger: one transaction around `apply` and `decide`. What is read out of it, `reading.py` has."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,8 +16,6 @@ from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
 from libs.money.prices import Prices
 from libs.telemetry.metrics import LedgerMetrics
-from libs.telemetry.tracing import inject
-from services.ingest import queries
 from services.ingest import tables as t
 from services.ingest.access.audit import note
 from services.ingest.access.callers import MACHINE, Caller
@@ -33,8 +31,10 @@ from services.ingest.money.learning import Learning
 from services.ingest.money.quoting import Quote, cap_of, quote, refuse_too_dear
 from services.ingest.money.treasury import Treasury
 from services.ingest.money.waiting import waiting_for_money
+from services.ingest.new_jobs import insert_job
 from services.ingest.operating.intake import refuse_paused
-from services.ingest.projects.board import read_basis, refuse_outdated
+from services.ingest.projects.board import refuse_outdated
+from services.ingest.reading import Reader
 from services.ingest.records import Accepted, DeadRow, EventRow, JobSnapshot, NewJob
 from services.ingest.rows import (
     Change,
@@ -44,7 +44,7 @@ from services.ingest.rows import (
     lock_job,
     write_change,
 )
-from services.ingest.state import Brief, RunState, Told
+from services.ingest.state import Brief, RunState
 from services.ingest.turns import Caps, Waiting, rank_of
 from services.ingest.webhooks.announce import note_answer
 from services.ingest.webhooks.records import Delivery, Standing
@@ -63,7 +63,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(Reader):
     """The one owner of the database. Every method raises `Retryable("ledger_unavailable")` when it is away.
 
     on_commit: called with the job's id after each commit that changed something; must not raise. What it does
@@ -89,7 +89,7 @@ class Ledger:
         learning: Learning | None = None,
         quota: Quota = UNLIMITED,
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self.treasury = treasury or Treasury(database)
         self.learning = learning or Learning(database, Prices())
         self._line = line or Line(database, Caps())
@@ -134,7 +134,7 @@ class Ledger:
             await self._line.enter(connection)
             if first is not None:
                 await first(connection)
-            await self._insert_job(connection, order, job_id, now)
+            await insert_job(connection, order, job_id, now)
             job = await lock_job(self._database, connection, job_id)
             assert job is not None
             brief = Brief(
@@ -321,61 +321,9 @@ class Ledger:
             figures = await self.learning.known(connection, self._clock())
         return Quote(estimate=quote(order, figures), cap=cap_of(order, self.treasury.caps.job))
 
-    async def snapshot(self, job_id: str) -> JobSnapshot:
-        """The job as its current run stands. Raises `Permanent("job_not_found")`."""
-        found = await self._database.look(queries.read_snapshot, job_id)
-        if found is None:
-            raise Permanent("job_not_found")
-        return found
-
     async def place(self, snapshot: JobSnapshot) -> int | None:
         """Its place in the line, where it waits for its turn: 1 is next."""
         return await self._line.place(snapshot.job_id) if snapshot.waits_for == TURN else None
-
-    async def snapshots(self, owner: str, *, limit: int, before: str | None = None) -> list[JobSnapshot]:
-        """A user's jobs, the newest first; `before` is the last id of the page before. `clips` are left empty."""
-        async with self._database.read() as connection:
-            return await queries.read_snapshots(connection, owner, limit=limit, before=before)
-
-    async def events(self, job_id: str, *, after: int, limit: int = 500) -> list[EventRow]:
-        """Events with a number above `after`, in order."""
-        return await self._database.look(queries.read_events, job_id, after=after, limit=limit)
-
-    async def news(self, job_id: str, *, after: int, limit: int) -> tuple[JobSnapshot, list[EventRow]]:
-        """The job, and its events with a number above `after`: at least those up to this state. Raises
-        `Permanent("job_not_found")`."""
-        found, rows = await self._database.look(queries.read_news, job_id, after=after, limit=limit)
-        if found is None:
-            raise Permanent("job_not_found")
-        return found, rows
-
-    async def last_events(self, ids: Sequence[str]) -> dict[str, int]:
-        """The number of the last event of each of these jobs and projects; those that are gone are left out."""
-        async with self._database.read() as connection:
-            return await queries.read_last_events(connection, ids)
-
-    async def first_event(self, job_id: str) -> int | None:
-        """The oldest event that is kept; None when there is none."""
-        async with self._database.read() as connection:
-            return await queries.read_first_event(connection, job_id)
-
-    async def dead_letters(self, *, limit: int = 200, before: str | None = None) -> list[DeadRow]:
-        """Dead letters that nobody has replayed or dropped, newest first; `before` is the last id of the page
-        before."""
-        async with self._database.read() as connection:
-            return await queries.read_letters(connection, limit=limit, before=before)
-
-    async def dead_letter(self, letter_id: str) -> DeadRow:
-        """One with its error history. Raises `Permanent("dead_letter_not_found")`."""
-        async with self._database.read() as connection:
-            found = await queries.read_letter(connection, letter_id)
-        if found is None:
-            raise Permanent("dead_letter_not_found")
-        return found
-
-    async def check(self) -> None:
-        """Readiness: raises `Retryable("ledger_unavailable")`."""
-        await self._database.check()
 
     # How.
 
@@ -490,52 +438,6 @@ class Ledger:
         after, decided = settle(state, now, again)
         change = Change(before=state, after=after, decided=decided)
         await write_change(self._database, connection, job, change, now)
-
-    async def _insert_job(self, connection: AsyncConnection, order: NewJob, job_id: str, now: datetime) -> None:
-        project_id, given = order.project_id, order.given
-        if project_id:
-            given = msgspec.structs.replace(given, basis=await read_basis(connection, project_id))
-        else:
-            project_id = await self._insert_project(connection, order, now)
-        job = {
-            "id": job_id,
-            "project_id": project_id,
-            "owner": order.owner,
-            "kind": order.kind,
-            "options": order.options,
-            "given": given,
-            "caption": order.caption,
-            "client_run": order.client_run,
-            "notices": order.notices,
-            "run": 1,
-            "state": State.QUEUED.value,
-            "last_event": 0,
-            "version": 0,
-            "trace": inject({}).get("traceparent", ""),
-            "created_at": now,
-            "updated_at": now,
-        }
-        await connection.execute(sa.insert(t.jobs).values(**job))
-
-    async def _insert_project(self, connection: AsyncConnection, order: NewJob, now: datetime) -> str:
-        """The project of a job that is not about one: it lasts as well, and can be edited later."""
-        script = order.given.script
-        told = Told.of(script, order.options) if script is not None else None
-        project = {
-            "id": new_id(),
-            "owner": order.owner,
-            "song_name": order.song_name,
-            "song": order.song,
-            "lyrics": order.lyrics,
-            "image": order.image,
-            "duration": order.duration,
-            "told": told,
-            "created_at": now,
-            "updated_at": now,
-            "last_used": now,
-        }
-        await connection.execute(sa.insert(t.projects).values(**project))
-        return str(project["id"])
 
     async def _close_letter(
         self, connection: AsyncConnection, letter_id: str, how: str, by: Caller, now: datetime

@@ -370,7 +370,7 @@ class Pool:
             if taken and self._held.get(work) != name:
                 await self._free(name, work)
             return
-        server = self.roster.servers.get(name)
+        server = None if self._is_drained(name) else self.roster.servers.get(name)
         if taken and server is None:
             await self._free(name, work)
         if taken and server is not None:

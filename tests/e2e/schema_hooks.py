@@ -23,11 +23,12 @@ _lock = threading.Lock()
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Choose who asks, and about what: always the same way."""
+    """Choose who asks, and about what: always the same way. Values come from answers too: Ada says her words."""
     label = case.operation.label
     with _lock:
         turn = _asked[label] = _asked[label] + 1
-    who = _names[(turn + crc32(label.encode())) % len(_names)]
+    sent = repr((case.body, case.query, case.path_parameters))
+    who = "ada" if _told["word"] in sent else _names[(turn + crc32(label.encode())) % len(_names)]
     token = _told["tokens"][who]
     case.headers.pop("Authorization", None)
     if token:

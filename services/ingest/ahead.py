@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from libs.contracts.facts import StoryboardPlanned, TakeRendered
 from libs.contracts.storyboard import Scene
 from libs.contracts.tasks import Conform
-from services.ingest.state import Brief, Heard
+from services.ingest.brief import Brief
+from services.ingest.state import Heard
 
 AS_THE_VIDEO = frozenset({"builtin", "comfyui", "own"})
 """Backends whose clips are encoded as the video is, so that they are copied."""

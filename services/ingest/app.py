@@ -23,9 +23,8 @@ from libs.seal import Keyring
 from libs.seal.addresses import Addresses
 from libs.telemetry.metrics import BusMetrics, LedgerMetrics, WorkMetrics
 from services.ingest.access.declared import check_routes
-from services.ingest.access.limits import open_limits
-from services.ingest.access.opening import open_accounts
 from services.ingest.access.starting import first_operator, needs_login
+from services.ingest.accounts.opening import open_accounts
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.handlers import Loops
@@ -33,6 +32,7 @@ from services.ingest.keeping.quota import USUAL_GB, Quota
 from services.ingest.keeping.retention import Retention
 from services.ingest.keeping.rules import USUAL_DAYS, Keeping
 from services.ingest.ledger import Ledger, utc_now
+from services.ingest.limits.limits import open_limits
 from services.ingest.line import Line
 from services.ingest.money.opening import learning_of, treasury_of
 from services.ingest.money.waiting import Waiting

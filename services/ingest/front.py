@@ -16,11 +16,11 @@ from libs.contracts.errors import Retryable
 from libs.outbound.urls import ANY_HOST
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.ingest.access import limits as counted
-from services.ingest.access.accounts import Accounts
 from services.ingest.access.gate import Door, Guard, caller_of, gate_at
 from services.ingest.access.ownership import Owners
+from services.ingest.accounts.accounts import Accounts
 from services.ingest.ledger import Ledger
+from services.ingest.limits import limits as counted
 from services.ingest.operating.operations import Operations
 from services.ingest.parts import Parts
 from services.ingest.progress import ProgressBoard

@@ -20,6 +20,7 @@ from services.ingest import tables as t
 from services.ingest.access.audit import note
 from services.ingest.access.callers import MACHINE, Caller
 from services.ingest.apply import apply
+from services.ingest.brief import Brief
 from services.ingest.database import Database
 from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
@@ -44,7 +45,7 @@ from services.ingest.rows import (
     lock_job,
     write_change,
 )
-from services.ingest.state import Brief, RunState
+from services.ingest.state import RunState
 from services.ingest.turns import Caps, Waiting, rank_of
 from services.ingest.webhooks.announce import note_answer
 from services.ingest.webhooks.records import Delivery, Standing

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.contracts.jobs import State
 from libs.telemetry.tracing import inject
 from services.ingest import tables as t
+from services.ingest.brief import Told
 from services.ingest.ids import new_id
 from services.ingest.projects.board import read_basis
 from services.ingest.records import NewJob
-from services.ingest.state import Told
 
 
 async def insert_job(connection: AsyncConnection, order: NewJob, job_id: str, now: datetime) -> None:

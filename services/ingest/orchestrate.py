@@ -11,11 +11,11 @@ from msgspec import Meta
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import MAX_PROMPT_CHARS, State, check_means
 from libs.contracts.tasks import Fetch
+from services.ingest.brief import Given
 from services.ingest.orders import Url, narrated, read_options, seeded
 from services.ingest.parts import Parts
 from services.ingest.records import Accepted, JobSnapshot, NewJob
 from services.ingest.scripts import check_music, script_of
-from services.ingest.state import Given
 from services.ingest.texts import check_text
 
 TITLE_CHARS = 200

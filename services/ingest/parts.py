@@ -9,8 +9,8 @@ from typing import NamedTuple
 from libs.artifacts.store import ArtifactStore
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
-from services.ingest.access.accounts import Accounts
 from services.ingest.access.callers import NOBODY, Caller
+from services.ingest.accounts.accounts import Accounts
 from services.ingest.ledger import Ledger
 from services.ingest.operating.operations import Operations
 from services.ingest.projects.opened import Documents

@@ -12,7 +12,8 @@ from libs.contracts.jobs import COMPOSING
 from libs.contracts.storyboard import Scene
 from libs.contracts.tasks import Analyze, Animate, Compose, Fetch, Imagine, Mix, Plan, Score, TaskBody, Voice
 from services.ingest.ahead import conforms
-from services.ingest.state import Brief, Heard, RunState, Wanted
+from services.ingest.brief import Brief, Wanted
+from services.ingest.state import Heard, RunState
 from services.ingest.usage import usage_of
 
 Due = tuple[str, TaskBody]

@@ -17,9 +17,10 @@ from libs.contracts.facts import Fact, TaskAttemptFailed
 from libs.contracts.jobs import State
 from libs.contracts.messages import decode
 from services.ingest import tables as t
+from services.ingest.brief import NarratedFiles
 from services.ingest.columns import Moment
 from services.ingest.records import AttemptError, DeadRow, EventRow, Failure, JobSnapshot, StageTime
-from services.ingest.state import STAGE_OF, STAGES, NarratedFiles
+from services.ingest.state import STAGE_OF, STAGES
 
 _SNAPSHOT = (
     sa.select(

@@ -11,7 +11,7 @@ from libs.contracts.analysis import Notice
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import JobKind, JobOptions, State
 from libs.contracts.messages import DeadLetter
-from services.ingest.state import Given, NarratedFiles
+from services.ingest.brief import Given, NarratedFiles
 
 EventName = Literal[
     "stage_update", "message", "cost_update", "budget_warning", "budget_paused", "completed", "error"

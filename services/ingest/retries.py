@@ -9,9 +9,10 @@ from datetime import datetime
 import msgspec
 
 from libs.contracts.facts import TaskAttemptFailed
+from services.ingest.brief import blobs_in
 from services.ingest.money.ordering import EXCEEDED, may_raise
 from services.ingest.rules import Failures, Rule, general
-from services.ingest.state import RunState, TaskState, blobs_in, kind_of, letter_of
+from services.ingest.state import RunState, TaskState, kind_of, letter_of
 from services.ingest.webhooks import retrying
 
 RULES: Mapping[str, Rule] = {"notify": retrying.again}

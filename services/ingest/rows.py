@@ -16,6 +16,7 @@ from libs.contracts.messages import Control, DeadLetter, decode, encode
 from libs.contracts.tasks import RUN_INDEPENDENT, Task
 from services.ingest import tables as t
 from services.ingest.apply import apply, record_given_up, record_order
+from services.ingest.brief import Brief, Given, NarratedFiles
 from services.ingest.database import Database
 from services.ingest.decide import Decision, GiveUp, Order
 from services.ingest.keeping.references import note_use, refer
@@ -23,7 +24,7 @@ from services.ingest.narration import Told, narrate
 from services.ingest.projects.board import made_of, offer_take, sum_up_project
 from services.ingest.projects.events import ExportReady, ProjectEvent, TakeReady, job_news
 from services.ingest.projects.telling import tell
-from services.ingest.state import Brief, Given, NarratedFiles, Ordered, RunState, kind_of, scene_of
+from services.ingest.state import Ordered, RunState, kind_of, scene_of
 from services.ingest.webhooks.rows import load_targets
 from services.ingest.webhooks.tries import note_tries
 

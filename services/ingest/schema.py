@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.ingest.access import account_tables as accounts
 from services.ingest.access import tables as access
+from services.ingest.accounts import tables as accounts
 from services.ingest.money import figure_tables as figures
 from services.ingest.money import tables as money
 from services.ingest.my_data import tables as my_data

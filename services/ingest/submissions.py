@@ -14,6 +14,7 @@ from libs.contracts.scripts import Script
 from libs.contracts.tasks import Fetch
 from libs.media.guards import MAX_LYRICS_BYTES
 from libs.runtime.disk import full_disk_is_retryable
+from services.ingest.brief import Given
 from services.ingest.orders import (
     SCRIPT_AND_LYRICS,
     Order,
@@ -27,7 +28,6 @@ from services.ingest.orders import (
 from services.ingest.parts import Parts
 from services.ingest.records import Accepted, NewJob
 from services.ingest.scripts import check_music, script_of
-from services.ingest.state import Given
 from services.ingest.uploads.desk import Source, find, look, stored
 from services.ingest.uploads.sink import Sink
 

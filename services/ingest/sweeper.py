@@ -17,7 +17,7 @@ from libs.contracts.tasks import RUN_INDEPENDENT, TASK_KINDS, TaskKind
 from libs.telemetry import names
 from libs.telemetry.metrics import LedgerMetrics
 from services.ingest import tables as t
-from services.ingest.access.expired import forget_expired
+from services.ingest.accounts.expired import forget_expired
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.keeping.retention import Retention

@@ -30,8 +30,8 @@ from libs.contracts.jobs import JobOptions
 from libs.contracts.projects import ProjectSettings
 from libs.contracts.storyboard import Shot
 from libs.storyboard.takes import Form
+from services.ingest.brief import Given, NarratedFiles, Told
 from services.ingest.columns import BIG_ID, DIGEST, JOB, KEY, SHORT, Document, Moment
-from services.ingest.state import Given, NarratedFiles, Told
 
 metadata = MetaData(
     naming_convention={

@@ -57,7 +57,7 @@ async def _write(url: str, order: dict[str, str]) -> dict[str, Any]:
 
     from libs.seal import Keyring
     from services.ingest.access.callers import MACHINE, Role
-    from services.ingest.access.opening import open_accounts
+    from services.ingest.accounts.opening import open_accounts
     from services.ingest.database import Database
     from services.ingest.ledger import utc_now
     from services.ingest.operating.people import People

@@ -17,9 +17,9 @@ from libs.contracts.facts import StoryboardPlanned
 from libs.contracts.jobs import JobKind
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
+from services.ingest.brief import Given, Wanted
 from services.ingest.database import MIGRATIONS, Database
 from services.ingest.ledger import Ledger
-from services.ingest.state import Given, Wanted
 from tests.storyboards import shot
 from tests.unit.ingest.story import TASKS, blob, done, fact, new_job, result
 

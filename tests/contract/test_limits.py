@@ -12,10 +12,10 @@ from limits import parse
 
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobKind
-from services.ingest.access import shared_windows
 from services.ingest.access.callers import MACHINE, Caller
-from services.ingest.access.limits import LimitName, Limits, RateLimited, address_key
-from services.ingest.access.windows import OwnWindows
+from services.ingest.limits import shared_windows
+from services.ingest.limits.limits import LimitName, Limits, RateLimited, address_key
+from services.ingest.limits.windows import OwnWindows
 from tests.servers.redis import RedisServer
 from tests.unit.ingest.story import new_job
 

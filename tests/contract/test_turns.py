@@ -14,12 +14,12 @@ from libs.artifacts import open_store
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import JobKind, JobOptions, Priority, State
 from services.ingest import tables as t
-from services.ingest.access.limits import Limits, RateLimited
+from services.ingest.brief import Given, Wanted
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
+from services.ingest.limits.limits import Limits, RateLimited
 from services.ingest.line import Line
 from services.ingest.records import JobSnapshot, NewJob
-from services.ingest.state import Given, Wanted
 from services.ingest.sweeper import Sweeper
 from services.ingest.turns import Caps
 from tests.contract.test_ledger import Clock

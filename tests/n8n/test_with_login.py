@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from libs.seal import Keyring
-from services.ingest.access.account_tables import api_keys
-from services.ingest.access.api_keys import digest_of
 from services.ingest.access.callers import MACHINE
-from services.ingest.access.opening import open_accounts
+from services.ingest.accounts.api_keys import digest_of
+from services.ingest.accounts.opening import open_accounts
+from services.ingest.accounts.tables import api_keys
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.settings import IngestSettings

@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 
 from libs.seal import Keyring
-from services.ingest.access.accounts import Accounts
 from services.ingest.access.callers import MACHINE, NOBODY, Caller, Role
-from services.ingest.access.opening import open_accounts
-from services.ingest.access.passwords import Passwords
-from services.ingest.access.records import Login, User
+from services.ingest.accounts.accounts import Accounts
+from services.ingest.accounts.opening import open_accounts
+from services.ingest.accounts.passwords import Passwords
+from services.ingest.accounts.records import Login, User
 from services.ingest.database import Database
 from services.ingest.schema import metadata
 from services.ingest.settings import IngestSettings

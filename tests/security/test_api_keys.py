@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from libs.contracts.errors import Permanent
-from services.ingest.access import api_keys as module
-from services.ingest.access.account_tables import api_keys
 from services.ingest.access.callers import MACHINE
-from services.ingest.access.records import KeyScope
 from services.ingest.access.tables import audit
+from services.ingest.accounts import api_keys as module
+from services.ingest.accounts.records import KeyScope
+from services.ingest.accounts.tables import api_keys
 from services.ingest.schema import metadata
 from tests.security.accounts import ADA, BOB, House, house_at
 

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from libs.runtime.scratch import Scratch
 from libs.seal import Keyring
-from services.ingest.access.accounts import Accounts
 from services.ingest.access.callers import MACHINE, Role
 from services.ingest.access.tables import audit
+from services.ingest.accounts.accounts import Accounts
 from services.ingest.database import Database
 from services.ingest.my_data.claims import LEASE
 from services.ingest.my_data.loop import MyDataLoop

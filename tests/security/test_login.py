@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
-from services.ingest.access import logins
-from services.ingest.access.account_tables import login_tries, sessions, users
 from services.ingest.access.callers import MACHINE
-from services.ingest.access.expired import forget_expired
-from services.ingest.access.passwords import MOST_WAITING, Passwords, check_password
-from services.ingest.access.people import email_of
 from services.ingest.access.tables import audit
+from services.ingest.accounts import logins
+from services.ingest.accounts.expired import forget_expired
+from services.ingest.accounts.passwords import MOST_WAITING, Passwords, check_password
+from services.ingest.accounts.people import email_of
+from services.ingest.accounts.tables import login_tries, sessions, users
 from tests.security.accounts import ADA, BOB, PASSWORD, House, house_at, nobody
 
 WRONG = "eight badgers hum at noon"

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 
 from libs.contracts.errors import BeatloomError, Permanent, Retryable
 from libs.seal import Keyring
-from services.ingest.access import resets
-from services.ingest.access.account_tables import api_keys, login_tries, reset_requests, sessions
 from services.ingest.access.callers import MACHINE
-from services.ingest.access.macs import Macs
-from services.ingest.access.mailing import Mail, mail_server
-from services.ingest.access.reset_mails import CLAIMED, ResetMails
+from services.ingest.accounts import resets
+from services.ingest.accounts.macs import Macs
+from services.ingest.accounts.mailing import Mail, mail_server
+from services.ingest.accounts.reset_mails import CLAIMED, ResetMails
+from services.ingest.accounts.tables import api_keys, login_tries, reset_requests, sessions
 from tests.security.accounts import ADA, BOB, KEY, House, house_at, nobody
 from tests.security.mailbox import PASSWORD as MAIL_PASSWORD
 from tests.security.mailbox import USER, Mailbox, certificates, mailbox

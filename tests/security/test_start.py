@@ -16,8 +16,8 @@ from libs.runtime.settings import Shared
 from libs.seal import Keyring
 from services.ingest.access.callers import MACHINE
 from services.ingest.access.local import is_loopback, names_this_machine, refuse_foreign
-from services.ingest.access.opening import open_accounts
 from services.ingest.access.starting import first_operator, needs_login
+from services.ingest.accounts.opening import open_accounts
 from services.ingest.app import create_app
 from services.ingest.database import Database
 from services.ingest.ledger import utc_now

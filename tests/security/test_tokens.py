@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from libs.contracts.errors import BeatloomError, Permanent
 from libs.seal import Keyring
 from services.ingest.access.callers import MACHINE
-from services.ingest.access.tokens import AUDIENCE, PURPOSE, Signer, rsa_signer, shared_signer
+from services.ingest.accounts.tokens import AUDIENCE, PURPOSE, Signer, rsa_signer, shared_signer
 from tests.security.accounts import BOB, KEY, PASSWORD, House, house_at, nobody
 
 OTHER_KEY = base64.b64encode(bytes(range(32))).decode()

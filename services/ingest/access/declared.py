@@ -11,8 +11,8 @@ from litestar.routes import HTTPRoute
 
 from services.ingest.access.callers import Scope
 from services.ingest.access.gate import Access, Guard
-from services.ingest.access.limits import LIMITS
 from services.ingest.access.ownership import OWNED, WITHIN
+from services.ingest.limits.limits import LIMITS
 
 OPEN_PATHS = ("/healthz/live", "/healthz/ready", "/metrics", "/schema")
 """What has no gate: for those who watch the service, and the description of the API."""

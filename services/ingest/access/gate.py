@@ -18,10 +18,10 @@ from litestar.handlers import BaseRouteHandler
 from libs.contracts.errors import Permanent
 from libs.seal.addresses import EXPIRES, GET, PUT, SIGNATURE
 from services.ingest.access.callers import MACHINE, NOBODY, Caller, Scope
-from services.ingest.access.limits import LimitName, Limits
 from services.ingest.access.local import refuse_foreign
 from services.ingest.access.ownership import Owners
 from services.ingest.database import Database
+from services.ingest.limits.limits import LimitName, Limits
 from services.ingest.published import Published
 
 Access = Literal["open", "user", "signed", "link", "operator"]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from libs.contracts.errors import Permanent
 from services.ingest import tables as t
-from services.ingest.access.account_tables import api_keys
+from services.ingest.accounts.tables import api_keys
 from services.ingest.database import Database
 from services.ingest.my_data.tables import data_exports
 from services.ingest.uploads.tables import uploads

@@ -11,7 +11,7 @@ import msgspec
 from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Character
 from libs.contracts.facts import SourceFetched, StillRendered, TakeRendered, VideoComposed
-from services.ingest.state import Basis, Brief, Wanted
+from services.ingest.brief import Basis, Brief, Wanted
 
 Reason = Literal["take", "work", "source", "still", "output"]
 """A take's clip; a document or sound that the project is made of, a script among them; what a person sent; a

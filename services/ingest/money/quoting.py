@@ -11,10 +11,10 @@ from libs.contracts.facts import StoryboardPlanned
 from libs.contracts.storyboard import Shot
 from libs.media.frames import parse_fps
 from libs.money.amounts import Micros, micros_of, text_of
+from services.ingest.brief import Given
 from services.ingest.money.estimates import JobEstimate, estimate_job
 from services.ingest.money.figures import Figures
 from services.ingest.records import NewJob
-from services.ingest.state import Given
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

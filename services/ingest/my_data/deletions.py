@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.contracts.errors import Permanent
 from libs.contracts.jobs import State
 from services.ingest import tables as t
-from services.ingest.access.account_tables import api_keys, sessions, users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
-from services.ingest.access.people import change_user
+from services.ingest.accounts.people import change_user
+from services.ingest.accounts.tables import api_keys, sessions, users
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.my_data.tables import data_exports, deletions

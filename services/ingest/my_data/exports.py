@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.artifacts.store import ArtifactStore
 from libs.contracts.errors import InputMissing, Permanent
-from services.ingest.access.account_tables import users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
+from services.ingest.accounts.tables import users
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 from services.ingest.my_data.archive import Archive, Manifest

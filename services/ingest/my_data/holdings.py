@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.ingest import schema
 from services.ingest import tables as t
-from services.ingest.access.account_tables import users
+from services.ingest.accounts.tables import users
 from services.ingest.schema import metadata
 from services.ingest.webhooks.tables import deliveries
 

@@ -14,9 +14,9 @@ from libs.bus.connection import Bus
 from libs.bus.drains import Drains
 from libs.contracts import subjects
 from libs.contracts.pool import PoolReport
-from services.ingest.access.accounts import Accounts
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
+from services.ingest.accounts.accounts import Accounts
 from services.ingest.database import Database
 from services.ingest.operating.draining import Draining
 from services.ingest.operating.intake import Intake

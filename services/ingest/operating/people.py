@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 
 from libs.money.amounts import Micros, amount_of
-from services.ingest.access.accounts import Accounts
 from services.ingest.access.callers import Caller, Role
-from services.ingest.access.records import User
+from services.ingest.accounts.accounts import Accounts
+from services.ingest.accounts.records import User
 from services.ingest.database import Database
 from services.ingest.money.budgets import USER
 from services.ingest.money.tables import budgets

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from libs.money.amounts import amount_of
-from services.ingest.access.account_tables import users
+from services.ingest.accounts.tables import users
 from services.ingest.database import Database
 from services.ingest.money.tables import charges
 

@@ -18,8 +18,9 @@ from libs.contracts.storyboard import Shot
 from libs.storyboard.people import pictures_of
 from libs.storyboard.takes import Form
 from services.ingest import tables as t
+from services.ingest.brief import Basis, Brief, Told
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged, TakeChosen
-from services.ingest.state import Basis, Brief, RunState, Told, scene_of
+from services.ingest.state import RunState, scene_of
 
 FIRST_VERSION = 1
 """Of a project that no person has changed yet."""

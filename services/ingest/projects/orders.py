@@ -20,6 +20,7 @@ from libs.contracts.jobs import ASPECTS, Aspect, JobKind, JobOptions, check_mean
 from libs.contracts.projects import ASPECT_OF
 from libs.contracts.storyboard import Storyboard
 from services.ingest import tables as t
+from services.ingest.brief import Given, Wanted
 from services.ingest.ledger import Ledger
 from services.ingest.projects.characters import read_characters
 from services.ingest.projects.editing import Editing
@@ -27,7 +28,6 @@ from services.ingest.projects.opened import Opened, TakeRow, as_told, script_of,
 from services.ingest.projects.records import Project
 from services.ingest.projects.store import read_project
 from services.ingest.records import Accepted, NewJob
-from services.ingest.state import Given, Wanted
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from libs.contracts.artifacts import Blob
 from libs.contracts.jobs import State
 from libs.contracts.projects import ProjectSettings
-from services.ingest.state import Told
+from services.ingest.brief import Told
 
 
 class NewProject(msgspec.Struct, frozen=True, kw_only=True):

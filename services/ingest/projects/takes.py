@@ -19,13 +19,13 @@ from libs.storyboard.rules import refuse_locked
 from libs.storyboard.scene_edit import SceneEdit, edit_scene
 from libs.storyboard.takes import MOST_TAKES, Reason, clip_of, varied
 from services.ingest import tables as t
+from services.ingest.brief import Given, Wanted
 from services.ingest.ledger import Ledger
 from services.ingest.projects.editing import Change, Editing
 from services.ingest.projects.events import TakeChosen
 from services.ingest.projects.opened import TAKE, Opened, TakeRow, as_told, script_of, staleness
 from services.ingest.projects.store import bump
 from services.ingest.records import Accepted, NewJob
-from services.ingest.state import Given, Wanted
 
 PICTURE_LOOK = "film"
 """The look of the user's own picture in a scene whose look shows none: the picture as it is."""

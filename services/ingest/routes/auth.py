@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from libs.contracts.errors import Permanent
-from services.ingest.access.accounts import Accounts
-from services.ingest.access.people import LONGEST_EMAIL
-from services.ingest.access.records import Login
+from services.ingest.accounts.accounts import Accounts
+from services.ingest.accounts.people import LONGEST_EMAIL
+from services.ingest.accounts.records import Login
 from services.ingest.parts import Parts
 from services.ingest.routes.documents import COMMON, exemplified, problem
 

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
 from services.ingest.access.callers import Means, Role, Scope
-from services.ingest.access.records import ApiKey, KeyScope
+from services.ingest.accounts.records import ApiKey, KeyScope
 from services.ingest.parts import Parts
 from services.ingest.routes.auth import (
     NO_ACCOUNT,

@@ -26,8 +26,8 @@ from libs.runtime.settings import Shared
 from libs.runtime.workers import WorkerPool
 from libs.seal import Keyring
 from libs.seal.addresses import Addresses
-from services.ingest.access.accounts import Accounts
-from services.ingest.access.opening import open_accounts
+from services.ingest.accounts.accounts import Accounts
+from services.ingest.accounts.opening import open_accounts
 from services.ingest.database import Database
 from services.ingest.front import Front
 from services.ingest.keeping.quota import UNLIMITED, Quota

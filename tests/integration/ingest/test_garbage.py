@@ -14,13 +14,13 @@ from libs.artifacts.store import StoredObject
 from libs.contracts.artifacts import Blob, result_key
 from libs.contracts.facts import TrackAnalyzed, Usage
 from libs.contracts.projects import BrandKit, ProjectSettings
+from services.ingest.brief import Given, Wanted
 from services.ingest.database import Database
 from services.ingest.garbage import remove_garbage
 from services.ingest.ledger import Ledger
 from services.ingest.projects.characters import Characters
 from services.ingest.projects.records import NewProject
 from services.ingest.projects.store import Projects
-from services.ingest.state import Given, Wanted
 from services.ingest.uploads import records
 from services.ingest.uploads.records import Upload
 from tests.storyboards import shot

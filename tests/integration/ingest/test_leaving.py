@@ -16,9 +16,9 @@ from libs.media.ffmpeg import run_ffmpeg
 from libs.runtime.scratch import Scratch
 from libs.runtime.workers import WorkerPool
 from services.ingest.access.callers import MACHINE
-from services.ingest.access.limits import Limits, user_key
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
+from services.ingest.limits.limits import Limits, user_key
 from services.ingest.my_data.claims import LEASE
 from services.ingest.my_data.deletions import Deletions
 from services.ingest.my_data.exports import Exports

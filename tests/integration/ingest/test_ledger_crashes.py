@@ -24,10 +24,10 @@ from libs.contracts.facts import Fact, TaskAttemptFailed
 from libs.contracts.jobs import State
 from libs.contracts.messages import Control, DeadLetter
 from libs.contracts.tasks import Task
+from services.ingest.brief import blobs_in
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.outbox import KINDS, Outbox
-from services.ingest.state import blobs_in
 from services.ingest.sweeper import Sweeper
 from tests.unit.ingest.story import TASKS, fact, new_job, result
 

@@ -26,8 +26,9 @@ from libs.contracts.facts import (
 )
 from libs.contracts.jobs import JobOptions
 from libs.contracts.storyboard import Clip, Shot, Still
+from services.ingest.brief import Brief
 from services.ingest.records import NewJob
-from services.ingest.state import Brief, RunState
+from services.ingest.state import RunState
 from services.ingest.webhooks.records import Target
 from tests.storyboards import shot
 

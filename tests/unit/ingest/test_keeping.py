@@ -9,10 +9,10 @@ from libs.contracts.artifacts import Blob
 from libs.contracts.characters import Bible, Character
 from libs.runtime.settings import load
 from services.ingest.app import keeping_of, quota_of
+from services.ingest.brief import Basis, Given, Wanted
 from services.ingest.keeping.reasons import Reason, noted_in
 from services.ingest.keeping.rules import Due, Keeping, Standing, due
 from services.ingest.settings import IngestSettings
-from services.ingest.state import Basis, Given, Wanted
 from tests.storyboards import shot
 from tests.unit.ingest.story import SONG, blob, brief, result, spoken
 

@@ -7,8 +7,9 @@ from libs.contracts.facts import Fact, JobCompleted, JobFailed
 from libs.contracts.jobs import JobKind, State
 from libs.contracts.tasks import Animate, Compose, Task
 from services.ingest.apply import apply
+from services.ingest.brief import Given, Wanted
 from services.ingest.decide import Decision, GiveUp, Order, settle
-from services.ingest.state import Given, RunState, Wanted
+from services.ingest.state import RunState
 from services.ingest.webhooks.records import Target
 from tests.storyboards import shot
 from tests.unit.ingest.story import NOW, blob, brief, broke, done, fact, pictured, result, still

@@ -23,8 +23,9 @@ from libs.contracts.tasks import (
     Voice,
 )
 from services.ingest.apply import apply
+from services.ingest.brief import Given, Wanted
 from services.ingest.decide import Decision, GiveUp, Order, settle
-from services.ingest.state import Given, RunState, Wanted
+from services.ingest.state import RunState
 from services.ingest.usage import usage_of
 from services.ingest.webhooks.records import Target
 from tests.storyboards import shot

@@ -8,8 +8,9 @@ import msgspec
 
 from libs.contracts.facts import StoryboardPlanned
 from services.ingest.apply import apply
+from services.ingest.brief import Given
 from services.ingest.decide import settle
-from services.ingest.state import Given, RunState
+from services.ingest.state import RunState
 from services.ingest.turns import Caps, Waiting, next_of, places, rank_of
 from tests.unit.ingest.story import NOW, broke, done, fact, new_run, result
 

@@ -17,8 +17,8 @@ from litestar import Request, Response
 from libs.contracts.errors import Retryable
 from libs.runtime.problems import answer_of
 from services.ingest.access.callers import LOCAL, Caller
-from services.ingest.access.shared_windows import SharedWindows
-from services.ingest.access.windows import OwnWindows, Room, Windows
+from services.ingest.limits.shared_windows import SharedWindows
+from services.ingest.limits.windows import OwnWindows, Room, Windows
 from services.ingest.records import NewJob
 from services.ingest.settings import IngestSettings
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.access.account_tables import login_tries, reset_requests, sessions
+from services.ingest.accounts.tables import login_tries, reset_requests, sessions
 
 
 async def forget_expired(connection: AsyncConnection, now: datetime) -> None:

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Permanent, Retryable
-from services.ingest.access.account_tables import api_keys, reset_requests, sessions, users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
-from services.ingest.access.macs import Macs
-from services.ingest.access.passwords import Passwords, check_password
-from services.ingest.access.people import email_of
-from services.ingest.access.tries import by_account, by_address, count_try
+from services.ingest.accounts.macs import Macs
+from services.ingest.accounts.passwords import Passwords, check_password
+from services.ingest.accounts.people import email_of
+from services.ingest.accounts.tables import api_keys, reset_requests, sessions, users
+from services.ingest.accounts.tries import by_account, by_address, count_try
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 

@@ -11,12 +11,11 @@ import msgspec
 import sqlalchemy as sa
 
 from libs.contracts.errors import Permanent, Retryable
-from services.ingest.access.account_tables import api_keys, sessions, users
-from services.ingest.access.api_keys import PREFIX, ApiKeys, digest_of
 from services.ingest.access.callers import Caller, Role, Scope
-from services.ingest.access.logins import Logins
-from services.ingest.access.passwords import Passwords, check_password
-from services.ingest.access.people import (
+from services.ingest.accounts.api_keys import PREFIX, ApiKeys, digest_of
+from services.ingest.accounts.logins import Logins
+from services.ingest.accounts.passwords import Passwords, check_password
+from services.ingest.accounts.people import (
     OPERATOR,
     add_user,
     change_user,
@@ -27,10 +26,11 @@ from services.ingest.access.people import (
     new_user,
     read_user,
 )
-from services.ingest.access.records import KeyScope, User
-from services.ingest.access.reset_mails import ResetMails
-from services.ingest.access.resets import Resets
-from services.ingest.access.tokens import Claims, Tokens
+from services.ingest.accounts.records import KeyScope, User
+from services.ingest.accounts.reset_mails import ResetMails
+from services.ingest.accounts.resets import Resets
+from services.ingest.accounts.tables import api_keys, sessions, users
+from services.ingest.accounts.tokens import Claims, Tokens
 from services.ingest.database import Database
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import BeatloomError, Retryable
-from services.ingest.access.account_tables import reset_requests, users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
-from services.ingest.access.macs import Macs
+from services.ingest.accounts.macs import Macs
+from services.ingest.accounts.tables import reset_requests, users
 from services.ingest.database import Database
 
 log = logging.getLogger(__name__)

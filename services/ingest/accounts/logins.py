@@ -12,15 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Permanent
-from services.ingest.access.account_tables import sessions, users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller, Role
-from services.ingest.access.macs import Macs, Named
-from services.ingest.access.passwords import Passwords, check_password
-from services.ingest.access.people import add_user, email_of, is_email, new_user
-from services.ingest.access.records import Login
-from services.ingest.access.tokens import Tokens
-from services.ingest.access.tries import Limit, by_account, by_address, count_try, forget_tries, forgive_try
+from services.ingest.accounts.macs import Macs, Named
+from services.ingest.accounts.passwords import Passwords, check_password
+from services.ingest.accounts.people import add_user, email_of, is_email, new_user
+from services.ingest.accounts.records import Login
+from services.ingest.accounts.tables import sessions, users
+from services.ingest.accounts.tokens import Tokens
+from services.ingest.accounts.tries import Limit, by_account, by_address, count_try, forget_tries, forgive_try
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 

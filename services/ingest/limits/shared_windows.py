@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from libs.contracts.errors import Permanent
-from services.ingest.access.windows import Room, Windows
+from services.ingest.limits.windows import Room, Windows
 
 log = logging.getLogger(__name__)
 

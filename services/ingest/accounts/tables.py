@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from services.ingest.access.records import KeyScope
+from services.ingest.accounts.records import KeyScope
 from services.ingest.columns import DIGEST, JOB, KEY, SHORT, Document, Moment
 from services.ingest.tables import metadata
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Permanent
-from services.ingest.access.account_tables import sessions, users
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller, Role
-from services.ingest.access.records import User
+from services.ingest.accounts.records import User
+from services.ingest.accounts.tables import sessions, users
 from services.ingest.database import Database
 from services.ingest.ids import new_id
 

@@ -12,9 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.errors import Retryable
-from services.ingest.access.account_tables import login_tries
-from services.ingest.access.limits import address_key
+from services.ingest.accounts.tables import login_tries
 from services.ingest.database import Database
+from services.ingest.limits.limits import address_key
 
 
 class Limit(NamedTuple):

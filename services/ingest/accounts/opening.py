@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from libs.seal import Keyring
-from services.ingest.access.accounts import Accounts
-from services.ingest.access.api_keys import ApiKeys
-from services.ingest.access.logins import Logins
-from services.ingest.access.macs import Macs
-from services.ingest.access.mailing import Mail, mail_server
-from services.ingest.access.passwords import Passwords
-from services.ingest.access.reset_mails import ResetMails
-from services.ingest.access.resets import Resets
-from services.ingest.access.tokens import Signer, Tokens, rsa_signer, shared_signer
+from services.ingest.accounts.accounts import Accounts
+from services.ingest.accounts.api_keys import ApiKeys
+from services.ingest.accounts.logins import Logins
+from services.ingest.accounts.macs import Macs
+from services.ingest.accounts.mailing import Mail, mail_server
+from services.ingest.accounts.passwords import Passwords
+from services.ingest.accounts.reset_mails import ResetMails
+from services.ingest.accounts.resets import Resets
+from services.ingest.accounts.tokens import Signer, Tokens, rsa_signer, shared_signer
 from services.ingest.database import Database
 from services.ingest.settings import IngestSettings
 

@@ -1,0 +1,1 @@
+"""Users: logins, tokens, API keys, passwords, and the mails about them."""

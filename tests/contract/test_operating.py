@@ -80,7 +80,8 @@ async def test_what_was_made_and_spent_is_summed(database: Database) -> None:
     assert utc_now() - waits.outbox.oldest_at < timedelta(minutes=1)
     for scene, seconds in ((1, 4.0), (2, 2.0), (3, 9.0)):
         fact = msgspec.structs.replace(done(f"animate.s{scene:03d}"), job_id=job_id)
-        await ledger.apply(msgspec.structs.replace(fact, usage=Usage(wall_seconds=seconds, reused=scene == 3)))
+        usage = Usage(wall_seconds=seconds, reused=scene == 3)
+        await ledger.apply(msgspec.structs.replace(fact, usage=usage, at=utc_now()))
     found = await figures_view(database, utc_now(), 1)
     assert [(one.scenes, one.median_seconds) for one in found.by] == [(2, 3.0)]
 

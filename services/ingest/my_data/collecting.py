@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -62,13 +62,13 @@ async def collect(database: Database, owner: str, folder: Path, beat: Callable[[
 
 async def read_rows(connection: AsyncConnection, table: sa.Table, owner: str) -> AsyncIterator[list[Row]]:
     """The user's rows of a table as plain data, without what is secret, some at a time."""
-    secret = HOLDINGS[table.name].secret
-    columns = [column for column in table.c if column.name not in secret]
+    holding = HOLDINGS[table.name]
+    columns = [column for column in table.c if column.name not in holding.secret]
     key = [*table.primary_key]
     query = sa.select(*columns).where(rows_of(table, owner)).order_by(*key).limit(_ROWS)
     rows: Sequence[sa.RowMapping] = (await connection.execute(query)).mappings().all()
     while rows:
-        yield [_shown({name: _plain(value) for name, value in row.items()}, owner) for row in rows]
+        yield [_shown(_plain(row, holding.documents), owner) for row in rows]
         last = [sa.literal(rows[-1][column.name], column.type) for column in key]
         more = query.where(sa.tuple_(*key) > sa.tuple_(*last))
         rows = (await connection.execute(more)).mappings().all()
@@ -93,11 +93,9 @@ def _shown(row: dict[str, Any], owner: str) -> dict[str, Any]:
     return row | {"actor": "operator", "address": ""} if row.get("actor", owner) != owner else row
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can say; text that is a JSON object becomes one."""
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            return msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            return value
-    return msgspec.to_builtins(value)
+def _plain(row: Mapping[str, Any], documents: Collection[str]) -> dict[str, Any]:
+    """What JSON can say of a row. documents: columns whose text is JSON already."""
+    return {
+        name: msgspec.json.decode(value) if name in documents else msgspec.to_builtins(value)
+        for name, value in row.items()
+    }

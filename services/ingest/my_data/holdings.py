@@ -27,6 +27,9 @@ class Holding(NamedTuple):
     exported: bool = True
     secret: frozenset[str] = frozenset()
     """Columns that no export shows: hashes, sealed secrets, messages between services."""
+    documents: frozenset[str] = frozenset()
+    """Columns of text that this service writes as JSON objects. No others are read as such: what a user has written
+    may look like one, and name a file of somebody else's."""
     kept: str = ""
     """Why rows outlive their user; "": they don't."""
 
@@ -71,6 +74,7 @@ def _mailed(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
     return (table.c.owner == owner) | table.c.email.in_(address)
 
 
+_DATA, _MESSAGE, _DETAIL = frozenset({"data"}), frozenset({"message"}), frozenset({"detail"})
 _NOTHING = Holding(None, exported=False)
 
 HOLDINGS: Mapping[str, Holding] = MappingProxyType(
@@ -85,19 +89,19 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "scenes": Holding(_of_project),
         "takes": Holding(_of_project),
         "exports": Holding(_of_project),
-        "project_events": Holding(_of_project),
+        "project_events": Holding(_of_project, documents=_DATA),
         "artifact_references": Holding(_of_project),
         "jobs": Holding(_owned),
         "runs": Holding(_of_job),
-        "tasks": Holding(_of_job, secret=frozenset({"message"})),
-        "facts": Holding(_of_job),
-        "events": Holding(_of_job),
+        "tasks": Holding(_of_job, secret=_MESSAGE),
+        "facts": Holding(_of_job, documents=_MESSAGE),
+        "events": Holding(_of_job, documents=_DATA),
         "outbox": Holding(_posted, exported=False),
         "dead_letters": Holding(_of_job),
         "idempotency_keys": Holding(_owned),
         "uploads": Holding(_owned),
         "webhook_endpoints": Holding(_owned, secret=frozenset({"secret", "old_secret"})),
-        "deliveries": Holding(_owned, secret=frozenset({"message"})),
+        "deliveries": Holding(_owned, secret=_MESSAGE),
         "charges": Holding(_owned),
         "budgets": Holding(_owned),
         "delivery_attempts": Holding(_of_delivery),
@@ -105,7 +109,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "data_export_blobs": Holding(_of_data_export, exported=False),
         "deletions": Holding(None, exported=False, kept="a date, and no user"),
         "deletion_items": _NOTHING,
-        "audit": Holding(_done_or_met, kept="under a pseudonym: operators can be asked what was done"),
+        "audit": Holding(
+            _done_or_met, documents=_DETAIL, kept="under a pseudonym: operators can be asked what was done"
+        ),
         "drained_servers": _NOTHING,
         "intake_pauses": _NOTHING,
         "figures": _NOTHING,

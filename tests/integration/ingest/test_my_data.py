@@ -107,6 +107,9 @@ async def test_everything_is_in_the_archive_and_a_broken_download_goes_on(
 ) -> None:
     await fill(places, "local")
     theirs = await fill(places, "somebody")
+    stolen = await places.store.put_bytes(b"what nobody of these has", "text/plain")
+    title = json.dumps({"sha256": stolen.sha256, "size": stolen.size, "media_type": stolen.media_type})
+    (await api.http.post("/api/v1/projects", json={"title": title})).raise_for_status()
     view = await exported(api, scratch)
     whole = await api.http.get(view["download"])
     assert len(whole.content) == view["size"] == int(whole.headers["Content-Length"])
@@ -122,8 +125,11 @@ async def test_everything_is_in_the_archive_and_a_broken_download_goes_on(
         jobs = [json.loads(line) for line in archive.read("data/jobs.jsonl").splitlines()]
         assert len(jobs) == 3
         assert "secret" not in json.loads(archive.read("data/webhook_endpoints.jsonl"))
+        assert title in [json.loads(line)["title"] for line in archive.read("data/projects.jsonl").splitlines()]
+        lines = archive.read("data/events.jsonl").splitlines()
+        assert all(isinstance(json.loads(line)["data"], dict) for line in lines)
         text = b"".join(archive.read(name) for name in names).decode(errors="replace")
-    assert not [one for one in theirs | {"somebody"} if one in text]
+    assert not [one for one in theirs | {"somebody", "what nobody of these has"} if one in text]
     half = view["size"] // 2
     tag = whole.headers["ETag"]
     rest = await api.http.get(view["download"], headers={"Range": f"bytes={half}-", "If-Range": tag})

@@ -14,6 +14,7 @@ from libs.contracts.errors import Permanent, Retryable
 from libs.contracts.facts import Fact
 from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
+from libs.money.amounts import amount_of
 from libs.money.prices import Prices
 from libs.telemetry.metrics import LedgerMetrics
 from services.ingest import tables as t
@@ -108,12 +109,14 @@ class Ledger(Reader):
         self,
         order: NewJob,
         *,
+        by: Caller = MACHINE,
         key: str = "",
         body_digest: str = "",
         first: Callable[[AsyncConnection], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Open a job. `key` is the client's idempotency key (kept 24 h, by owner), `body_digest` its body's digest.
 
+        by: who orders, for the audit log, which has what may cost something.
         first: done in the same transaction, unless the key finds a job; what it raises refuses the order.
         Raises `Permanent("idempotency_conflict")` when the key was used with another digest, BudgetExceeded for an
         order that will cost more than it may, and `Retryable("intake_paused")`.
@@ -132,6 +135,8 @@ class Ledger(Reader):
             figures = await self.learning.figures(connection, now)
             if figures is not None:
                 refuse_too_dear(order, figures, self.treasury.caps.job)
+                estimate = amount_of(quote(order, figures).total.cost)
+                await note(connection, by, "job.ordered", job_id, now, kind=order.kind, estimate=estimate)
             await self._line.enter(connection)
             if first is not None:
                 await first(connection)
@@ -258,7 +263,7 @@ class Ledger(Reader):
         await self._database.transact(change)
         await self._committed(job_id)
 
-    async def retry(self, job_id: str) -> int:
+    async def retry(self, job_id: str, by: Caller = MACHINE) -> int:
         """Open the next run of an ended job; its number.
 
         Raises `Permanent`: job_not_found, job_running; project_busy, job_outdated when it would mix songs or undo
@@ -268,7 +273,10 @@ class Ledger(Reader):
         async def change(connection: AsyncConnection) -> int:
             await refuse_paused(connection)
             await self._line.enter(connection)
-            return await self._next_run(connection, job_id)
+            run = await self._next_run(connection, job_id)
+            if self.learning.prices:
+                await note(connection, by, "job.retried", job_id, self._clock(), run=run)
+            return run
 
         run = await self._database.transact(change)
         await self._committed(job_id)

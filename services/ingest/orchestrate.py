@@ -91,10 +91,10 @@ async def start(parts: Parts, order: Start, *, key: str) -> Accepted:
     else:
         job = seeded(job)
     if key:
-        return await parts.ledger.accept(job, key=key, body_digest=_digest(order))
+        return await parts.ledger.accept(job, by=parts.caller, key=key, body_digest=_digest(order))
     # A flow that runs again may sign its addresses anew: the run's name alone says that it is the same.
     named = f"run_id {hashlib.sha256(run_id.encode()).hexdigest()}" if run_id else ""
-    return await parts.ledger.accept(job, key=named, body_digest="run_id")
+    return await parts.ledger.accept(job, by=parts.caller, key=named, body_digest="run_id")
 
 
 HINT = "Give `audio_url`: the address of an MP3, M4A, WAV, FLAC or OGG file; or a `script`."

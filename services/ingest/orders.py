@@ -149,7 +149,7 @@ async def place(parts: Parts, order: Order, *, key: str) -> Accepted:
         notices=sound.facts.notices if sound else (),
     )
     job = await narrated(parts, job, order.script) if order.script else seeded(job)
-    return await parts.ledger.accept(job, key=key, body_digest=order.digest)
+    return await parts.ledger.accept(job, by=parts.caller, key=key, body_digest=order.digest)
 
 
 def seeded(job: NewJob) -> NewJob:

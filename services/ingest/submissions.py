@@ -111,7 +111,7 @@ async def submit(parts: Parts, submission: Submission, *, key: str) -> Accepted:
                 job = await narrated(parts, job, script)
             else:
                 job = seeded(job)
-            return await parts.ledger.accept(job, key=key, body_digest=digest)
+            return await parts.ledger.accept(job, by=parts.caller, key=key, body_digest=digest)
         if submission.image_url:
             image = await desk.fetching.fetch(submission.image_url, "image", folder)
         order = Order(song=sound, script=script, image=image, lyrics=lyrics, options=encoded, digest=digest)

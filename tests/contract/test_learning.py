@@ -16,6 +16,8 @@ from libs.contracts.jobs import JobOptions
 from libs.money.amounts import amount_of, micros_of
 from libs.money.prices import prices_of
 from services.ingest import tables as t
+from services.ingest.access.callers import Caller
+from services.ingest.access.tables import audit
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.money.figure_tables import figures
@@ -23,6 +25,7 @@ from services.ingest.money.learning import Learning
 from services.ingest.money.treasury import Treasury
 from tests.unit.ingest.story import broke, done, new_job
 
+ADA = Caller(owner="ada", means="token")
 PRICES = prices_of("*=3.60")
 """A thousandth of the currency a second."""
 
@@ -115,11 +118,23 @@ async def test_an_order_that_would_cost_too_much_is_refused_and_leaves_nothing(
     with pytest.raises(BudgetExceeded, match="estimated to cost"):
         await ledger.accept(dear, key="k", body_digest="d")
     async with database.read() as connection:
-        for table in (t.jobs, t.projects, t.outbox):
+        for table in (t.jobs, t.projects, t.outbox, audit):
             assert (await connection.execute(sa.select(sa.func.count()).select_from(table))).scalar_one() == 0
     enough = amount_of(quote.estimate.total.cost)
     paid = msgspec.structs.replace(new_job(), options=JobOptions(seed=7, budget_cap_usd=enough))
-    assert (await ledger.accept(paid, key="k", body_digest="another")).created
+    accepted = [await ledger.accept(paid, by=ADA, key="k", body_digest="another") for _ in range(2)]
+    assert [one.created for one in accepted] == [True, False]
+    job_id = accepted[0].job_id
+    await ledger.cancel(job_id)
+    await ledger.retry(job_id, ADA)
+    async with database.read() as connection:
+        noted = [
+            tuple(row) for row in await connection.execute(sa.select(audit.c.actor, audit.c.action, audit.c.detail))
+        ]
+    assert noted == [
+        ("ada", "job.ordered", f'{{"kind":"full","estimate":{enough}}}'),
+        ("ada", "job.retried", '{"run":2}'),
+    ]
 
 
 async def test_where_clips_are_drawn_after_all_the_estimate_falls(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from libs.contracts.errors import Permanent
 from libs.contracts.jobs import check_style
 from libs.contracts.projects import BrandKit, ProjectSettings
 from libs.media.frames import parse_fps
+from services.ingest.access.callers import Caller
 from services.ingest.projects.bodies import SETTINGS, BrandKitBody, ProjectBody
 from services.ingest.projects.editing import refuse_narrated
 from services.ingest.projects.records import NewProject, Project
@@ -36,7 +37,9 @@ async def create(desk: Desk, projects: Projects, owner: str, body: ProjectBody) 
     return await projects.create(NewProject(owner=owner, title=title, settings=settings, **columns))
 
 
-async def change(desk: Desk, projects: Projects, project: Project, version: int, body: ProjectBody) -> Project:
+async def change(
+    desk: Desk, projects: Projects, project: Project, version: int, body: ProjectBody, *, by: Caller
+) -> Project:
     """The project once the change is written. A new song takes the storyboard away, unless it has the same beats.
 
     Raises Permanent as the uploads do; version_conflict, bad_options, project_busy, song_differs, narrated.
@@ -55,7 +58,8 @@ async def change(desk: Desk, projects: Projects, project: Project, version: int,
             values |= {"analysis": None, "storyboard": None}
         elif abs(values["duration"] - project.duration) > SAME_LENGTH_S:
             raise Permanent("song_differs")
-    return await projects.change(owner, project.id, version, values)
+    capped = values["settings"].budget_cap_usd != project.settings.budget_cap_usd
+    return await projects.change(owner, project.id, version, values, capped_by=by if capped else None)
 
 
 async def _settings(desk: Desk, owner: str, settings: ProjectSettings, body: ProjectBody) -> ProjectSettings:

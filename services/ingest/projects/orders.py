@@ -20,6 +20,7 @@ from libs.contracts.jobs import ASPECTS, Aspect, JobKind, JobOptions, check_mean
 from libs.contracts.projects import ASPECT_OF
 from libs.contracts.storyboard import Storyboard
 from services.ingest import tables as t
+from services.ingest.access.callers import MACHINE, Caller
 from services.ingest.brief import Given, Wanted
 from services.ingest.ledger import Ledger
 from services.ingest.projects.characters import read_characters
@@ -45,9 +46,10 @@ class Orders:
     """Every method raises `Permanent`: project_not_found, no_song, bad_options. They take an idempotency key, and
     the digest of what it stands for: see `Ledger.accept`."""
 
-    def __init__(self, editing: Editing, ledger: Ledger) -> None:
+    def __init__(self, editing: Editing, ledger: Ledger, by: Caller = MACHINE) -> None:
         self._editing = editing
         self._ledger = ledger
+        self._by = by
 
     async def project(self) -> Project:
         """The project as it stands."""
@@ -89,12 +91,12 @@ class Orders:
 
         made = await self._heard(project)
         order = await self._order(project, "storyboard", made, wish)
-        return await self._ledger.accept(order, key=key, body_digest=digest, first=first)
+        return await self._ledger.accept(order, by=self._by, key=key, body_digest=digest, first=first)
 
     async def video(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
         """Make the video: scenes without a take, and those whose take is stale, are made; others stay."""
         order = await self.composing("full", wish)
-        return await self._ledger.accept(order, key=key, body_digest=digest)
+        return await self._ledger.accept(order, by=self._by, key=key, body_digest=digest)
 
     async def export(self, wish: Wish, *, key: str = "", digest: str = "") -> Accepted:
         """Cut what the scenes show, stale or not; only what isn't there is made.
@@ -102,7 +104,7 @@ class Orders:
         Raises Permanent("no_storyboard").
         """
         order = await self.composing("export", wish)
-        return await self._ledger.accept(order, key=key, body_digest=digest)
+        return await self._ledger.accept(order, by=self._by, key=key, body_digest=digest)
 
     async def composing(self, kind: Literal["full", "export"], wish: Wish) -> NewJob:
         """What would be ordered for the video, or for an export. Raises Permanent("no_storyboard")."""

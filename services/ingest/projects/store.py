@@ -15,6 +15,8 @@ from libs.contracts.facts import Usage
 from libs.contracts.jobs import State
 from libs.contracts.projects import ProjectSettings
 from services.ingest import tables as t
+from services.ingest.access.audit import note
+from services.ingest.access.callers import Caller
 from services.ingest.database import Database, note_change
 from services.ingest.ids import new_id
 from services.ingest.keeping.references import note_use, refer
@@ -91,9 +93,18 @@ class Projects:
         async with self._database.read() as connection:
             return [_project(row) for row in (await connection.execute(query)).mappings()]
 
-    async def change(self, owner: str, project_id: str, version: int, values: Mapping[str, Any]) -> Project:
+    async def change(
+        self,
+        owner: str,
+        project_id: str,
+        version: int,
+        values: Mapping[str, Any],
+        *,
+        capped_by: Caller | None = None,
+    ) -> Project:
         """Write columns, if the project is still at this version. Files can't be changed under a running job.
 
+        capped_by: who says anew what it may cost, for the audit log.
         Raises Permanent: version_conflict, project_busy.
         """
 
@@ -102,6 +113,9 @@ class Projects:
             if _FILES & values.keys() and await busy(connection, project_id):
                 raise Permanent("project_busy")
             await bump(connection, owner, project_id, version, values, now=now)
+            if capped_by is not None:
+                cap = values["settings"].budget_cap_usd
+                await note(connection, capped_by, "budget.capped", project_id, now, scope="project", cap=cap)
             if {"storyboard", "analysis"} & values.keys():
                 await tell(connection, project_id, [ScenesChanged(at=now)], now)
             await refer(self._database, connection, project_id, tuple(values.values()), now, reason="source")

@@ -19,6 +19,7 @@ from libs.storyboard.rules import refuse_locked
 from libs.storyboard.scene_edit import SceneEdit, edit_scene
 from libs.storyboard.takes import MOST_TAKES, Reason, clip_of, varied
 from services.ingest import tables as t
+from services.ingest.access.callers import MACHINE, Caller
 from services.ingest.brief import Given, Wanted
 from services.ingest.ledger import Ledger
 from services.ingest.projects.editing import Change, Editing
@@ -48,9 +49,10 @@ class Takes:
     Orders take an idempotency key, and the digest of what it stands for: see `Ledger.accept`.
     """
 
-    def __init__(self, editing: Editing, ledger: Ledger, scene_id: str) -> None:
+    def __init__(self, editing: Editing, ledger: Ledger, scene_id: str, by: Caller = MACHINE) -> None:
         self._editing = editing
         self._ledger = ledger
+        self._by = by
         self._scene_id = scene_id
         self._database = editing.database
         self._this = (editing.project_id, scene_id)
@@ -192,7 +194,11 @@ class Takes:
             given=Given(made=at.made, takes=wanted, characters=at.characters, script=script_of(project)),
         )
         return await self._ledger.accept(
-            order, key=key, body_digest=digest, first=lambda connection: self._editing.write(connection, change)
+            order,
+            by=self._by,
+            key=key,
+            body_digest=digest,
+            first=lambda connection: self._editing.write(connection, change),
         )
 
 

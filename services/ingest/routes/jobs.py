@@ -177,7 +177,7 @@ async def cancel_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.JobA
 )
 async def retry_job(job_id: JobId, parts: NamedDependency[Parts]) -> views.RunOpened:
     """Run an ended job again."""
-    run = await parts.ledger.retry(job_id_of(job_id))
+    run = await parts.ledger.retry(job_id_of(job_id), parts.caller)
     snapshot = await parts.ledger.snapshot(job_id)
     return views.RunOpened(job_id=job_id, run=run, status=snapshot.state, links=views.links(job_id, snapshot.state))
 

@@ -57,7 +57,7 @@ class StoryboardBody(Body, frozen=True, kw_only=True):
 def orders_of(parts: Parts, project_id: str) -> Orders:
     """Orders over a project."""
     editing = Editing(parts.desk.database, parts.documents, parts.owner, project_id_of(project_id))
-    return Orders(editing, parts.ledger)
+    return Orders(editing, parts.ledger, parts.caller)
 
 
 def digest_of(project_id: str, what: str, body: object) -> str:

@@ -126,7 +126,7 @@ async def update_project(
     """Change a project."""
     version = version_of(if_match)
     project = await _projects(parts).get(parts.owner, project_id_of(project_id))
-    changed = await changing.change(parts.desk, _projects(parts), project, version, data)
+    changed = await changing.change(parts.desk, _projects(parts), project, version, data, by=parts.caller)
     return Response(project_view(changed), headers=etag(changed.version))
 
 

@@ -63,7 +63,7 @@ TakeId = Annotated[int, PathParameter(ge=1, le=2**62, description="The take's id
 
 def takes_of(parts: Parts, project_id: str, scene_id: str) -> Takes:
     """Those of a scene."""
-    return Takes(editing(parts, project_id), parts.ledger, scene_id)
+    return Takes(editing(parts, project_id), parts.ledger, scene_id, parts.caller)
 
 
 @get(

@@ -31,9 +31,19 @@ async def test_a_paused_job_goes_on_when_its_owner_says_so(api: Api) -> None:
     assert (month["cap"], month["spent"], month["reserved"]) == (None, 0.02, amount_of(2 * CLIP))
     refused = await api.http.post("/api/v1/me/budget/approve", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "no_cap")
-    project = (await api.http.get(f"/api/v1/projects/{job['project_id']}")).json()
+    answer = await api.http.get(f"/api/v1/projects/{job['project_id']}")
+    project, project_tag = answer.json(), answer.headers["ETag"]
     assert project["costs"]["kinds"] == {
         "animate": {"cost": 0.02, "gpuSeconds": 20.0, "tokens": 0, "characters": 0}
     }
+    capped = await api.http.patch(
+        f"/api/v1/projects/{job['project_id']}", json={"budgetCapUsd": 7}, headers={"If-Match": project_tag}
+    )
+    assert capped.status_code == 200, capped.text
+    lines = (await api.http.get("/api/v1/admin/audit?action=budget")).json()["lines"]
+    assert [(line["action"], line["subject"]) for line in lines] == [
+        ("budget.capped", job["project_id"]),
+        ("budget.approved", job_id),
+    ]
     stranger = await api.http.post("/api/v1/jobs/01a2/approve-budget", json={})
     assert (stranger.status_code, stranger.json()["code"]) == (404, "job_not_found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -65,6 +66,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Applied(NamedTuple):
+    """What has become of a fact."""
+
+    outcome: str
+    room: bool = False
+    """Whether another run can begin now."""
+    frees: str | None = None
+    """Whose runs may find money now that was reserved before."""
+
+
 class Ledger(Reader):
     """The one owner of the database. Every method raises `Retryable("ledger_unavailable")` when it is away.
 
@@ -95,7 +106,6 @@ class Ledger(Reader):
         self.treasury = treasury or Treasury(database)
         self.learning = learning or Learning(database, Prices())
         self._line = line or Line(database, Caps())
-        self._room_made = False
         self._on_order = on_order
         self._quota = quota
         self._standing = standing
@@ -181,53 +191,54 @@ class Ledger(Reader):
         Facts of jobs and runs that are not in the ledger change nothing.
         """
 
-        async def change(connection: AsyncConnection) -> str:
+        async def change(connection: AsyncConnection) -> _Applied:
             now = self._clock()
             job = await lock_job(self._database, connection, fact.job_id)
             before = None if job is None else await load_run(connection, fact.job_id, fact.run)
             if job is None and await note_answer(self._database, connection, fact, now):
-                return "applied"
-            if job is None or before is None or len(fact.task) > LONGEST_KEY:
-                return "stale"
+                return _Applied("applied")
+            if job is None:
+                return _Applied("stale", frees=await self.treasury.answer_late(connection, fact, now))
+            if before is None or len(fact.task) > LONGEST_KEY:
+                return _Applied("stale")
             if not await insert_fact(self._database, connection, fact, now):
-                return "duplicate"
+                return _Applied("duplicate")
             change = await self._settle(connection, job, before, apply(before, fact), now, fact=fact)
             await write_change(self._database, connection, job, change, now)
             await self.learning.learn(connection, change.after, fact)
-            self._count_end(before, change.after)
-            waiting.append((job.owner, change.frees))
-            return "applied" if fact.run == job.run else "stale"
+            return _Applied(
+                "applied" if fact.run == job.run else "stale",
+                room=self._count_end(before, change.after),
+                frees=job.owner if change.frees else None,
+            )
 
-        waiting: list[tuple[str, bool]] = []
-        outcome = await self._database.transact(change)
+        applied = await self._database.transact(change)
         if self._metrics is not None:
-            self._metrics.fact(fact.name, outcome)
-        if outcome != "duplicate":
-            await self._committed(fact.job_id)
-        for owner, freed in waiting[-1:]:
-            if freed:
-                await self.spend(owner)
+            self._metrics.fact(fact.name, applied.outcome)
+        if applied.outcome != "duplicate":
+            await self._committed(fact.job_id, room=applied.room)
+        if applied.frees is not None:
+            await self.spend(applied.frees)
 
     async def look_again(self, job_id: str) -> bool:
         """Decide anew for the current run: what it waited for may be there. Whether that changed anything."""
 
-        async def change(connection: AsyncConnection) -> bool:
+        async def change(connection: AsyncConnection) -> tuple[bool, bool]:
             now = self._clock()
             job = await lock_job(self._database, connection, job_id)
             before = None if job is None else await load_run(connection, job_id, job.run)
             if job is None or before is None:
-                return False
+                return False, False
             change = await self._settle(connection, job, before, before, now)
             after = change.after
             if (after.waits_for, after.paused) == (before.waits_for, before.paused) and not change.decided:
-                return False
+                return False, False
             await write_change(self._database, connection, job, change, now)
-            self._count_end(before, after)
-            return True
+            return True, self._count_end(before, after)
 
-        changed = await self._database.transact(change)
+        changed, room = await self._database.transact(change)
         if changed:
-            await self._committed(job_id)
+            await self._committed(job_id, room=room)
         return changed
 
     async def spend(self, owner: str) -> None:
@@ -251,17 +262,17 @@ class Ledger(Reader):
     async def cancel(self, job_id: str) -> None:
         """End the current run. Raises `Permanent` job_not_found or job_ended."""
 
-        async def change(connection: AsyncConnection) -> None:
+        async def change(connection: AsyncConnection) -> bool:
             now = self._clock()
             job, state = await self._current(connection, job_id)
             if state.ending is not None:
                 raise Permanent("job_ended")
             change = await self._settle(connection, job, state, state, now, first=cancel(state, now))
             await write_change(self._database, connection, job, change, now)
-            self._count_end(state, change.after)
+            return self._count_end(state, change.after)
 
-        await self._database.transact(change)
-        await self._committed(job_id)
+        room = await self._database.transact(change)
+        await self._committed(job_id, room=room)
 
     async def retry(self, job_id: str, by: Caller = MACHINE) -> int:
         """Open the next run of an ended job; its number.
@@ -336,12 +347,12 @@ class Ledger(Reader):
 
     # How.
 
-    async def _committed(self, job_id: str) -> None:
+    async def _committed(self, job_id: str, *, room: bool = False) -> None:
+        """Say so. room: what was committed has made room for a run that waits for its turn."""
         if self._on_commit is not None:
             await self._on_commit(job_id)
-        if not self._room_made:
+        if not room:
             return
-        self._room_made = False
         try:
             await self.let_in()
         except Retryable as error:
@@ -458,8 +469,8 @@ class Ledger(Reader):
         job_id, _, rest = letter_id.partition("/")
         await note(connection, by, f"dead_letter.{how}", job_id, now, letter=rest)
 
-    def _count_end(self, before: RunState, after: RunState) -> None:
-        if before.runs and not after.runs:
-            self._room_made = self._line.caps.hold
+    def _count_end(self, before: RunState, after: RunState) -> bool:
+        """Count it, if it is one. Whether there is room for another run once it is committed."""
         if self._metrics is not None and before.ending is None and after.ending is not None:
             self._metrics.ended(after.stage.value)
+        return self._line.caps.hold and before.runs and not after.runs

@@ -20,9 +20,10 @@ from services.ingest.access.callers import MACHINE, Caller
 from services.ingest.access.tables import audit
 from services.ingest.database import Database
 from services.ingest.money.approving import Approvals
-from services.ingest.money.budgets import Caps
+from services.ingest.money.budgets import Caps, Payer
 from services.ingest.money.costs import read_job_costs, read_project_costs
 from services.ingest.money.tables import budgets, charges
+from services.ingest.projects.store import Projects
 from services.ingest.webhooks.deliveries import Deliveries
 from services.ingest.webhooks.records import Standing
 from tests.contract.tills import CEILING, CLIP, Till
@@ -38,6 +39,11 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await made.migrate()
     yield made
     await made.close()
+
+
+def approvals_of(till: Till) -> Approvals:
+    """What raises caps."""
+    return Approvals(till.database, till.ledger, lambda: till.now)
 
 
 async def state_of(till: Till, job_id: str) -> State:
@@ -61,7 +67,7 @@ async def test_a_job_pauses_at_its_cap_and_goes_on_when_more_is_approved(databas
     assert (await till.events(job_id, "cost_update"))[-1]["cost"] == 0.044
     told = await Deliveries(database).page("local", limit=9)
     assert {delivery.event for delivery, _ in told} == {"budget_warning", "budget_paused"}
-    raised = await Approvals(database, till.ledger, lambda: till.now).job(USER, job_id, None)
+    raised = await approvals_of(till).job(USER, job_id, None)
     assert [one.scope for one in raised] == ["job"]
     (third,) = await till.clips()
     assert await state_of(till, job_id) is State.GENERATING
@@ -77,12 +83,12 @@ async def test_a_job_pauses_at_its_cap_and_goes_on_when_more_is_approved(databas
     project = (await till.ledger.snapshot(job_id)).project_id
     assert (await database.look(read_project_costs, project)).kinds["animate"].gpu_seconds == 69.0
     with pytest.raises(Permanent, match="job_ended"):
-        await Approvals(database, till.ledger, lambda: till.now).job(USER, job_id, None)
+        await approvals_of(till).job(USER, job_id, None)
 
 
 async def test_a_month_is_one_for_all_jobs_and_another_one_begins(database: Database) -> None:
     till = Till(database, caps=Caps(month=3 * CLIP))
-    approvals = Approvals(database, till.ledger, lambda: till.now)
+    approvals = approvals_of(till)
     one, two = await till.job(), await till.job()
     assert len(await till.clips()) == 3
     assert (await till.rows(t.runs))[1].waits_for == "money"
@@ -157,6 +163,58 @@ async def test_what_an_ended_run_holds_is_let_go_when_nobody_answers(database: D
     await till.done(lost, 5_000)  # real money, however late
     await till.check(exact=False)
     assert (await database.look(read_job_costs, one)).cost == 0.01
+
+
+async def test_what_a_deleted_project_has_cost_stays_paid(database: Database) -> None:
+    till = Till(database, caps=Caps(month=3 * CLIP))
+    one, two = await till.job(), await till.job()
+    done, late, lost = await till.clips(one)
+    await till.done(done, 20_000)
+    await till.ledger.cancel(one)
+    await Projects(database).remove("local", (await till.ledger.snapshot(one)).project_id)
+    await till.check()
+    fact = await till.failed(late, 4_000, "job_cancelled")
+    await till.ledger.apply(fact)
+    await till.check()
+    assert (await approvals_of(till).standing("local")).spent == 24_000
+    assert len(await till.clips(two)) == 1
+    till.later(minutes=31)
+    payer = Payer(owner="local", project_id="", job_id=one)
+    released = [await database.transact(lambda it: till.treasury.release(it, payer, till.now)) for _ in range(2)]
+    assert released == [1, 0]
+    await till.done(lost, 5_000)  # too late: nobody can tell by now whether it is told twice
+    assert (await approvals_of(till).standing("local")).spent == 24_000
+
+
+async def test_an_approval_is_enough_and_given_once(database: Database) -> None:
+    till = Till(database, caps=Caps(job=3 * CLIP))
+    job_id = await till.job()
+    one, two, three = await till.clips()
+    for task in (one, two):
+        await till.done(task, CLIP)
+    await till.failed(three, CLIP)
+    raised = await approvals_of(till).job(MACHINE, job_id, 1_000)
+    assert [amount.by for amount in raised] == [1_000]
+    assert await state_of(till, job_id) is State.AWAITING_FEEDBACK
+    till.treasury.caps = Caps(job=CLIP)
+    await till.waiting.sweep()
+    assert len(await approvals_of(till).job(MACHINE, job_id, None)) == 1
+    assert await state_of(till, job_id) is State.GENERATING, "although more was spent than the cap is by now"
+    await till.check()
+
+
+async def test_letting_go_leaves_a_cap_as_it_was_ordered(database: Database) -> None:
+    till = Till(database, caps=Caps(job=100 * CLIP))
+    job_id = await till.job(cap=5 * CLIP)
+    one, two, three = await till.clips()
+    await till.failed(three, 0, "worker_lost")
+    for task in (one, two):
+        await till.done(task, 2 * CLIP)
+    till.later(minutes=61)
+    await till.waiting.sweep()
+    await till.done((await till.clips())[0], 1)
+    assert len(await till.events(job_id, "budget_warning")) == 1
+    await till.check(exact=False)
 
 
 async def test_where_nothing_costs_anything_nothing_is_kept(database: Database) -> None:
@@ -246,7 +304,7 @@ async def _live(till: Till, steps: list[tuple[str, int, int]]) -> None:
     told: list[Fact] = []
     lost: list[Task] = []
     given_up: set[str] = set()
-    approvals = Approvals(till.database, till.ledger, lambda: till.now)
+    approvals = approvals_of(till)
     for step, which, share in steps:
         open_ = [task for task in await till.clips() if task.message_id not in given_up]
         task = open_[which % len(open_)] if open_ else None

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.announcements import BudgetScope
 from libs.contracts.errors import Permanent
-from libs.contracts.jobs import State
 from libs.money.amounts import Micros, amount_of
 from services.ingest.access.audit import note
 from services.ingest.access.callers import Caller
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
-from services.ingest.money.budgets import Budget, month_of, open_month, set_month_cap
-from services.ingest.money.purse import SCOPES
+from services.ingest.money.budgets import Budget, month_of, read_month, set_month_cap
 from services.ingest.money.waiting import waiting_for_money
 from services.ingest.rows import load_run, lock_job
+from services.ingest.tables import jobs, runs
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 50
 """Runs that are looked at before an approval is answered; the sweeper looks at the rest."""
@@ -42,17 +45,20 @@ class Approvals:
         self._clock = clock
 
     async def job(self, caller: Caller, job_id: str, amount: Micros | None) -> list[Raised]:
-        """Let a job go on: raise the caps that it is paused by, one after the other, or else its own.
+        """Let a job go on: raise the caps that it is paused by, each once, or else its own.
 
         amount: how much more; None: as much again as the cap, or what the next task needs. Raises Permanent:
         job_not_found, job_ended, no_cap, approval_by_operator.
         """
-        raised: list[Raised] = []
-        while len(raised) < len(SCOPES):
-            raised.append(await self._database.transact(lambda it: self._raise(it, caller, job_id, amount)))
-            await self._ledger.look_again(job_id)
-            if (await self._ledger.snapshot(job_id)).state is not State.AWAITING_FEEDBACK:
+        raised = [await self._database.transact(lambda it: self._raise(it, caller, job_id, amount))]
+        await self._ledger.look_again(job_id)
+        while await self._paused_by(job_id) not in (None, *(one.scope for one in raised)):
+            try:
+                raised.append(await self._database.transact(lambda it: self._raise(it, caller, job_id, amount)))
+            except Permanent as error:
+                log.info("what was raised is not enough: %s", error)
                 break
+            await self._ledger.look_again(job_id)
         return raised
 
     async def month(self, caller: Caller, owner: str, amount: Micros | None) -> Budget:
@@ -76,11 +82,9 @@ class Approvals:
         return raised
 
     async def standing(self, owner: str) -> Budget:
-        """How a user's month stands. Nothing is written where nothing was spent."""
-        now = self._clock()
-        return await self._database.transact(
-            lambda it: open_month(self._database, it, owner, month_of(now), self._treasury.caps)
-        )
+        """How a user's month stands."""
+        async with self._database.read() as connection:
+            return await read_month(connection, owner, month_of(self._clock()), self._treasury.caps)
 
     async def set_cap(self, caller: Caller, owner: str, cap: Micros | None) -> None:
         """Say what a user may spend in each month; None: as much as they like. For operators."""
@@ -113,6 +117,13 @@ class Approvals:
             connection, caller, "budget.approved", job_id, now, scope=key.scope, month=key.month, by=amount_of(by)
         )
         return Raised(scope=key.scope, by=by)
+
+    async def _paused_by(self, job_id: str) -> str | None:
+        """The cap that the job's current run is paused by."""
+        this = (jobs.c.id == runs.c.job_id) & (jobs.c.run == runs.c.run)
+        query = sa.select(runs.c.paused_by).join(jobs, this).where(jobs.c.id == job_id)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
 
     def _check(self, caller: Caller) -> None:
         """Return when this caller may raise the cap of a month."""

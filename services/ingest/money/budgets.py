@@ -110,6 +110,20 @@ async def write_budget(connection: AsyncConnection, budget: Budget) -> None:
     await connection.execute(sa.update(budgets).where(*_is(budget.key)).values(**values))
 
 
+async def add_to(connection: AsyncConnection, key: Key, *, spent: Micros, reserved: Micros) -> None:
+    """Change the sums of a row, whatever its cap is. It is locked until the transaction ends."""
+    b = budgets.c
+    sums = {"spent": b.spent + spent, "reserved": b.reserved + reserved}
+    await connection.execute(sa.update(budgets).where(*_is(key)).values(**sums))
+
+
+async def read_month(connection: AsyncConnection, owner: str, month: str, caps: Caps) -> Budget:
+    """How a user's month stands, with its cap as of now."""
+    key, cap = Key("month", owner, month), await month_cap(connection, owner, caps)
+    found = await _find(connection, key)
+    return Budget(key=key, cap=cap) if found is None else msgspec.structs.replace(found, cap=cap)
+
+
 async def month_cap(connection: AsyncConnection, owner: str, caps: Caps) -> Micros | None:
     """What a user may spend in a month, without what was approved."""
     b = budgets.c
@@ -136,21 +150,21 @@ def approve(budget: Budget, amount: Micros) -> Budget:
 async def _open(
     database: Database, connection: AsyncConnection, key: Key, owner: str, cap: Micros | None
 ) -> Budget:
-    found = await _lock(database, connection, key)
+    found = await _find(connection, key, lock=database.locks_rows)
     if found is None:
         row = {**msgspec.structs.asdict(key), "owner": owner}
         await database.insert_new(connection, budgets, [row])
-        found = await _lock(database, connection, key)
+        found = await _find(connection, key, lock=database.locks_rows)
         assert found is not None
     if found.cap != cap:  # what was told of the cap before says nothing of this one
         found = msgspec.structs.replace(found, cap=cap, warned_at=None, paused_at=None)
     return found
 
 
-async def _lock(database: Database, connection: AsyncConnection, key: Key) -> Budget | None:
+async def _find(connection: AsyncConnection, key: Key, *, lock: bool = False) -> Budget | None:
     names = [name for name in Budget.__struct_fields__ if name != "key"]
     query = sa.select(*(budgets.c[name] for name in names)).where(*_is(key))
-    if database.locks_rows:
+    if lock:
         query = query.with_for_update()
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else Budget(key=key, **row)

@@ -87,6 +87,16 @@ async def reserve(
     return total
 
 
+async def payer_of(database: Database, connection: AsyncConnection, fact: Fact) -> Payer | None:
+    """Whose money is set aside for an attempt of which nothing was heard yet; None: nobody's. Its row is locked."""
+    c = charges.c
+    query = sa.select(c.owner, c.project_id, c.job_id).where(*_is(fact), c.settled_at.is_(None), c.spent.is_(None))
+    if database.locks_rows:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else Payer(**row)
+
+
 async def overdue(connection: AsyncConnection, now: datetime) -> list[Payer]:
     """Whose attempts won't tell any more what they have cost."""
     c = charges.c
@@ -98,11 +108,13 @@ async def let_go(connection: AsyncConnection, payer: Payer, now: datetime) -> Se
     """Let go of what is reserved for attempts of this job that won't tell any more."""
     c = charges.c
     rows = (await connection.execute(sa.select(charges).where(c.job_id == payer.job_id, _overdue(now)))).all()
+    moved = []
     for row in rows:
         same = (c.job_id == row.job_id, c.run == row.run, c.task == row.task, c.attempt == row.attempt)
-        query = sa.update(charges).where(*same).values(spent=row.spent or 0, settled_at=now)
-        await connection.execute(query)
-    return [Moved(month=row.month, held=-_held(row.reserved, row.spent, None)) for row in rows]
+        query = sa.update(charges).where(*same, c.settled_at.is_(None))
+        if (await connection.execute(query.values(spent=row.spent or 0, settled_at=now))).rowcount:
+            moved.append(Moved(month=row.month, held=-_held(row.reserved, row.spent, None)))
+    return moved
 
 
 def _overdue(now: datetime) -> sa.ColumnElement[bool]:

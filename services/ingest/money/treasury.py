@@ -22,6 +22,7 @@ from services.ingest.money.budgets import (
     Caps,
     Key,
     Payer,
+    add_to,
     approve,
     keys_of,
     month_of,
@@ -29,7 +30,7 @@ from services.ingest.money.budgets import (
     open_month,
     write_budget,
 )
-from services.ingest.money.charges import Moved, answer, consumed, let_go, reserve
+from services.ingest.money.charges import Moved, answer, consumed, let_go, payer_of, reserve
 from services.ingest.money.costs import read_totals
 from services.ingest.money.figures import Figures
 from services.ingest.money.purse import SCOPES, Purse
@@ -146,7 +147,7 @@ class Treasury:
         budget = budgets[key]
         if budget.cap is None:
             return None
-        lacking = after.lacks - (budget.room.left or 0)
+        lacking = after.lacks + budget.spent + budget.reserved - budget.cap - budget.approved
         by = max(budget.cap, lacking, 1) if amount is None else amount
         await write_budget(connection, approve(budget, by))
         return key, by
@@ -166,12 +167,17 @@ class Treasury:
         """Let go of what attempts hold that won't tell any more what they have cost; how many. The job's row has
         to be locked, if it is still there."""
         moved = await let_go(connection, payer, now)
-        if moved:
-            found = await open_budgets(self._database, connection, payer, [one.month for one in moved], self.caps)
-            for key, budget in found.items():
-                held = sum(one.held for one in moved if key.month in ("", one.month))
-                await write_budget(connection, msgspec.structs.replace(budget, reserved=budget.reserved + held))
+        await _add_up(connection, payer, moved)
         return len(moved)
+
+    async def answer_late(self, connection: AsyncConnection, fact: Fact, now: datetime) -> str | None:
+        """Book what an attempt has cost whose job was deleted meanwhile; whose money it was. None: nobody's."""
+        payer = await payer_of(self._database, connection, fact)
+        if payer is None:
+            return None
+        moved = await answer(connection, payer, fact, now)
+        await _add_up(connection, payer, [moved] if moved is not None else [])
+        return payer.owner
 
     async def _open(
         self,
@@ -201,6 +207,14 @@ class Treasury:
 
 def _payer(state: RunState, project_id: str) -> Payer:
     return Payer(owner=state.brief.owner, project_id=project_id, job_id=state.brief.job_id)
+
+
+async def _add_up(connection: AsyncConnection, payer: Payer, moved: Sequence[Moved]) -> None:
+    """Put into the budgets what became of attempts; their rows are there since money was set aside."""
+    for key in keys_of(payer, [one.month for one in moved]) if moved else ():
+        here = [one for one in moved if key.month in ("", one.month)]
+        spent, held = sum(one.spent for one in here), sum(one.held for one in here)
+        await add_to(connection, key, spent=spent, reserved=held)
 
 
 def _cost_of(decided: Sequence[Decision]) -> Micros:

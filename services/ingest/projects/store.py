@@ -21,6 +21,7 @@ from services.ingest.database import Database, note_change
 from services.ingest.ids import new_id
 from services.ingest.keeping.references import note_use, refer
 from services.ingest.ledger import utc_now
+from services.ingest.money.tables import charges
 from services.ingest.projects.events import ProjectChanged, ProjectEvent, ScenesChanged
 from services.ingest.projects.records import NewProject, Project, ProjectEventRow, Spent
 from services.ingest.projects.tables import project_events
@@ -197,10 +198,12 @@ async def busy(connection: AsyncConnection, project_id: str) -> bool:
 
 
 async def remove_rows(connection: AsyncConnection, project_id: str) -> None:
-    """Whatever names the project or one of its jobs, those that refer to others first."""
+    """Whatever names the project or one of its jobs, those that refer to others first. What was paid stays paid."""
     query = sa.select(t.jobs.c.id).where(t.jobs.c.project_id == project_id)
     jobs = (await connection.execute(query)).scalars().all()
     for table in reversed(metadata.sorted_tables):
+        if table is charges:
+            continue
         if "project_id" in table.c:
             await connection.execute(sa.delete(table).where(table.c.project_id == project_id))
         elif "job_id" in table.c:

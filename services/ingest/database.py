@@ -59,6 +59,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        # Parameters are hidden in errors, and so in the log: hashes of passwords and texts of users among them.
         self.on_change: Callable[[str], Awaitable[None]] | None = None
         parsed = sa.engine.make_url(url)
         self.dialect = parsed.get_backend_name()
@@ -69,7 +70,9 @@ class Database:
                 self._looker = _sqlite_looker(parsed)
             self._engine = _sqlite_engine(parsed, _on_sqlite_connect)
         else:
-            self._engine = create_async_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
+            self._engine = create_async_engine(
+                parsed, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True
+            )
         self._glances = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = self._engine.execution_options(**{_WRITES: True})
         # SQLite has one writer: in this process they wait in line here, not in its busy handler's sleeps.
@@ -246,7 +249,8 @@ def _translated(error: BaseException) -> BaseException:
 
 
 def _sqlite_engine(url: sa.URL, on_connect: Callable[[DBAPIConnection, ConnectionPoolEntry], None]) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "async_creator_fn": connect})
+    arguments = {"timeout": _BUSY_MS / 1000, "async_creator_fn": connect}
+    engine = create_async_engine(url, connect_args=arguments, hide_parameters=True)
     sa.event.listen(engine.sync_engine, "connect", on_connect)
     sa.event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
     return engine
@@ -254,7 +258,9 @@ def _sqlite_engine(url: sa.URL, on_connect: Callable[[DBAPIConnection, Connectio
 
 def _sqlite_looker(url: sa.URL) -> sa.Engine:
     """For `look`: it shares nothing with the other connections, and waits for none of them."""
-    engine = sa.create_engine(url.set(drivername="sqlite"), poolclass=sa.StaticPool, connect_args={"timeout": 0})
+    engine = sa.create_engine(
+        url.set(drivername="sqlite"), poolclass=sa.StaticPool, connect_args={"timeout": 0}, hide_parameters=True
+    )
     sa.event.listen(engine, "connect", _on_sqlite_connect_to_look)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
     return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from litestar.params import FromPath
 from litestar.routes import HTTPRoute
 from litestar.testing import create_test_client
 
+from services.ingest.access import gate
 from services.ingest.access.declared import OPEN_PATHS, check_routes
 from services.ingest.access.ownership import OWNED
 from services.ingest.front import Front
@@ -32,6 +34,8 @@ OPEN = {
     "GET /api/v1/deletions/{deletion_id}",
 }
 """What needs no login. Whoever adds to it says in the pull request why."""
+
+JSON = {"Content-Type": "application/json"}
 
 STANDING = "127.0.0.1:7"
 """Where the endpoint of the settings is: for operators to know."""
@@ -258,6 +262,8 @@ async def test_an_api_key_is_good_for_its_scopes(here: Town) -> None:
     job = f"/api/v1/jobs/{here.things['running_job_id']}"
     assert (await here.stranger.get(job, headers=reads)).status_code == 200
     assert code(await here.stranger.post(f"{job}/cancel", headers=reads)) == (403, "scope_missing")
+    archive = f"/api/v1/me/exports/{here.things['data_export_id']}/download"
+    assert code(await here.stranger.get(archive, headers=reads)) == (403, "scope_missing")
     for ask in asks(here):
         if "/me/" in ask.name and ask.method in ("POST", "PUT", "PATCH", "DELETE"):
             made_for = await here.ada.post("/api/v1/me/api-keys", json={"name": "w", "scopes": ["read", "write"]})
@@ -265,6 +271,29 @@ async def test_an_api_key_is_good_for_its_scopes(here: Town) -> None:
             answer = await ask.by(here.stranger, headers={"Authorization": bearer})
             assert code(answer) == (403, "scope_missing"), ask.name
             await here.ada.delete(f"/api/v1/me/api-keys/{made_for.json()['id']}")
+
+
+@pytest.mark.parametrize("path", ["me/api-keys", "uploads", "jobs/estimate"])
+async def test_a_body_that_is_held_back_orders_nothing_once_its_sender_is_shut_out(
+    here: Town, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(gate, "SLOW_S", 0.0)
+    credentials = {"email": f"late{len(path)}@example.com", "password": PASSWORD}
+    (await here.operator.post("/api/v1/admin/users", json=credentials)).raise_for_status()
+    login = (await here.stranger.post("/api/v1/auth/login", json=credentials)).raise_for_status().json()
+    headers = {"Authorization": f"Bearer {login['access_token']}", **JSON}
+    body = json.dumps(here.examples.get((f"/api/v1/{path}", "POST"))).encode()
+    if path == "uploads":
+        form = httpx.Request("POST", "http://x", files={"lyrics": ("words.txt", b"la la")})
+        body, headers["Content-Type"] = form.read(), form.headers["Content-Type"]
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:9]
+        (await here.stranger.post("/api/v1/auth/logout", json={}, headers=headers | JSON)).raise_for_status()
+        yield body[9:]
+
+    late = await here.stranger.post(f"/api/v1/{path}", content=slowly(), headers=headers)
+    assert code(late) == (401, "bad_token")
 
 
 async def test_a_signed_address_is_its_owners_for_one_thing(here: Town) -> None:

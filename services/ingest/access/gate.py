@@ -8,12 +8,13 @@ that says nothing is for users who log in, and needs `read` for GET and HEAD and
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from litestar.connection import ASGIConnection, Request
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from libs.contracts.errors import Permanent
 from libs.seal.addresses import EXPIRES, GET, PUT, SIGNATURE
@@ -31,6 +32,10 @@ Bound = Callable[[Database, Mapping[str, Any]], Awaitable[str]]
 """What else than its path a signed address stands for, by the parameters of the path: `bound=` of a route."""
 
 CALLER = "beatloom_caller"
+_STILL = "beatloom_still_in"
+
+SLOW_S = 1.0
+"""Whoever takes longer to send a body is asked again who they are."""
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
@@ -63,6 +68,17 @@ class Door(NamedTuple):
     async def let_in(self, connection: AnyConnection, handler: BaseRouteHandler) -> Caller:
         """Who asks, when they may. Raises Permanent for those who may not."""
         access: Access = handler.opt.get("access", "user")
+        caller = await self.known(connection, handler)
+        if self.limits is not None:
+            limit: LimitName = handler.opt.get("limit") or ("reads" if _method(connection) in _LOOKS else "writes")
+            await self.limits.admit(caller, limit, keyed=_KEYED in _said(connection))
+        if access not in ("open", "operator"):
+            await self.owners.check(caller.owner, connection.path_params)
+        return caller
+
+    async def known(self, connection: AnyConnection, handler: BaseRouteHandler) -> Caller:
+        """Who asks, when their role and scopes allow it now. Raises Permanent."""
+        access: Access = handler.opt.get("access", "user")
         said = _said(connection)
         if self.accounts is None:
             refuse_foreign(said.get(b"host", ""), said.get(b"origin"), self.origins)
@@ -70,11 +86,6 @@ class Door(NamedTuple):
         caller = msgspec.structs.replace(await self._caller(connection, handler, access, said), address=address)
         if access != "open" and caller.means != "link":
             _check_scope(caller, access, handler.opt.get("scope") or _usual(connection, access))
-        if self.limits is not None:
-            limit: LimitName = handler.opt.get("limit") or ("reads" if _method(connection) in _LOOKS else "writes")
-            await self.limits.admit(caller, limit, keyed=_KEYED in said)
-        if access not in ("open", "operator"):
-            await self.owners.check(caller.owner, connection.path_params)
         return caller
 
     async def _caller(
@@ -112,13 +123,36 @@ def gate_at(door: Callable[[], Door]) -> Guard:
     """The guard of a door, which need not be there yet. door: raises Retryable until it is."""
 
     async def gate(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+        state = connection.scope["state"]
         if _method(connection) == "OPTIONS":
-            caller = NOBODY
-        else:
-            caller = await door().let_in(connection, handler)
-        connection.scope["state"][CALLER] = caller
+            state[CALLER] = NOBODY
+            return
+        state[CALLER] = await door().let_in(connection, handler)
+        began = time.monotonic()
+
+        async def still() -> None:
+            if time.monotonic() - began > SLOW_S:
+                state[CALLER] = await door().known(connection, handler)
+
+        revocable = state[CALLER].means in ("token", "key")
+        state[_STILL] = still if revocable else _nothing
+        if revocable and _method(connection) not in _LOOKS and _has_document(handler):
+            assert isinstance(connection, Request)
+            await connection.body()  # kept there for the route
+            await still()
 
     return gate
+
+
+async def _nothing() -> None:
+    """Nobody shuts out a machine's one user, or whoever holds a signed address."""
+
+
+async def still_in(connection: AnyConnection) -> None:
+    """To be called once a body has come that the route reads by itself. Whoever was let in may have been shut out
+    since: a body that is held back would get what it orders done long after. Raises Permanent then.
+    """
+    await connection.scope["state"][_STILL]()
 
 
 def caller_of(connection: AnyConnection) -> Caller:
@@ -129,6 +163,11 @@ def caller_of(connection: AnyConnection) -> Caller:
 
 def _method(connection: AnyConnection) -> str:
     return str(connection.scope.get("method", ""))
+
+
+def _has_document(handler: BaseRouteHandler) -> bool:
+    """Whether a body is read whole before the route sees it: those without a limit it reads by itself."""
+    return isinstance(handler, HTTPRouteHandler) and handler.resolve_request_max_body_size() is not None
 
 
 def _said(connection: AnyConnection) -> dict[bytes, str]:

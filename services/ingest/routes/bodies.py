@@ -12,6 +12,7 @@ from litestar.exceptions import InternalServerException
 from litestar.params import QueryParameter
 
 from libs.contracts.errors import BeatloomError, Permanent
+from services.ingest.access.gate import still_in
 from services.ingest.uploads.receive import drain
 
 DRAIN_SECONDS = 3.0
@@ -46,3 +47,4 @@ async def _chunks(request: AnyRequest) -> AsyncGenerator[bytes, None]:
             yield chunk
     except InternalServerException as error:
         raise Permanent("bad_request", "The request ended early.") from error
+    await still_in(request)

@@ -133,6 +133,7 @@ async def delete_data_export(data_export_id: ExportId, parts: NamedDependency[Pa
     "/me/exports/{data_export_id:str}/download",
     http_method=["GET", "HEAD"],
     access="signed",
+    scope="account",
     operation_id=operation_name("DataExportArchive"),
     tags=[MY_DATA],
     summary="Download a data export",

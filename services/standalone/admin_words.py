@@ -41,7 +41,7 @@ def add_admin(command: argparse.ArgumentParser) -> None:
     spending = add("spending", "who spent what")
     spending.add_argument("--month", default="", metavar="YYYY-MM", help="default: all")
     spending.add_argument("--user", default="", metavar="ID", help="default: all")
-    spending.add_argument("--by", default="user", choices=("user", "project", "kind"))
+    spending.add_argument("--by", default="user", choices=("user", "project", "job", "kind"))
     audit = add("audit", "who changed access, and who spent or allowed money")
     audit.add_argument("--actor", default="", metavar="ID", help="what this user did")
     audit.add_argument("--subject", default="", metavar="ID", help="what was done to this")

@@ -184,6 +184,8 @@ def problem_of(status: int, body: bytes) -> BeatloomError:
     try:
         told = msgspec.json.decode(body)
         code, detail, hint = str(told["code"]), str(told.get("detail", "")), str(told.get("hint", ""))
+        if wrong := [f"{one['key']}: {one['message']}" for one in told.get("errors", ())]:
+            detail = "; ".join(wrong)
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         code, detail, hint = "unexpected", f"The server answered {status}.", ""
     kind = Permanent if httpx.codes.is_client_error(status) else Retryable

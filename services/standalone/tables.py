@@ -59,7 +59,7 @@ def _pool(answer: Answer) -> Iterable[str]:
     ]
     names = ("server", "device", "memory", "standing", "running", "queue", "loaded", "left alone")
     yield from _table(names, rows, "No GPU server is known.")
-    yield f"{answer['generators']} generators answered; {answer['waiting']} pieces of work wait for a server"
+    yield f"generators that answered: {answer['generators']}; work that waits for a server: {answer['waiting']}"
 
 
 def _intake(answer: Answer) -> Iterable[str]:
@@ -104,7 +104,7 @@ def _spending(answer: Answer) -> Iterable[str]:
         (
             one["email"] or one["owner"],
             one["month"],
-            one["project_id"] or one["kind"] or "",
+            one["project_id"] or one["job_id"] or one["kind"] or "",
             f"{one['cost']:.2f}",
             f"{one['reserved']:.2f}",
             f"{one['gpu_seconds']:.0f} s",
@@ -126,7 +126,7 @@ def _audit(answer: Answer) -> Iterable[str]:
             line["means"],
             line["action"],
             line["subject"],
-            ", ".join(f"{name} {told}" for name, told in line["detail"].items()),
+            ", ".join(f"{name} {_told(told)}" for name, told in line["detail"].items()),
         )
         for line in answer["lines"]
     ]
@@ -149,9 +149,9 @@ def _users(answer: Answer) -> Iterable[str]:
 
 
 def _budget(answer: Answer) -> Iterable[str]:
-    cap = "no cap" if answer["cap"] is None else f"of {answer['cap']:.2f}"
+    cap = ", no cap" if answer["cap"] is None else f" of {answer['cap']:.2f}"
     spent, reserved, currency = answer["spent"], answer["reserved"], answer["currency"]
-    yield f"{answer['month']}: {spent:.2f} {currency} {cap} spent, {reserved:.2f} reserved"
+    yield f"{answer['month']}: {spent:.2f} {currency} spent{cap}, {reserved:.2f} reserved"
 
 
 def _approve(answer: Answer) -> Iterable[str]:
@@ -189,6 +189,12 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[object]], nothing: str)
 def _plain(text: str) -> str:
     """What a terminal only shows."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "none" if value is None else str(value)
 
 
 def _score(value: float | None) -> str:

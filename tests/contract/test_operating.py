@@ -119,4 +119,6 @@ async def test_what_was_made_and_spent_is_summed(database: Database) -> None:
     ((first, second),) = [await spending(database, month="", owner="ann", by="user")]
     assert (first.month, first.cost, first.gpu_seconds, first.tokens) == ("2026-11", 0.400001, 1.0, 3)
     assert (second.month, second.reserved, second.characters, second.email) == ("2026-12", 0.000005, 7, None)
+    (job,) = await spending(database, month="2026-11", owner="", by="job")
+    assert (job.job_id, job.cost, job.reserved) == (job_id, 0.400001, 0.5)
     assert await spending(database, month="", owner="bob", by="project") == []

@@ -12,18 +12,19 @@ from services.ingest.accounts.tables import users
 from services.ingest.database import Database
 from services.ingest.money.tables import charges
 
-By = Literal["user", "project", "kind"]
+By = Literal["user", "project", "job", "kind"]
 MOST = 1000
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's month, project or kind of task. Amounts are in the currency of the settings."""
+    """A user's month, project, job or kind of task. Amounts are in the currency of the settings."""
 
     owner: str
     """A user's id; `local` on a machine without logins."""
     email: str | None
     month: str
     project_id: str | None = None
+    job_id: str | None = None
     kind: str | None = None
     cost: float
     reserved: float
@@ -39,7 +40,7 @@ async def spending(database: Database, *, month: str, owner: str, by: By) -> lis
     Raises Retryable("ledger_unavailable").
     """
     c = charges.c
-    further = {"user": [], "project": [c.project_id], "kind": [c.kind]}[by]
+    further = {"user": [], "project": [c.project_id], "job": [c.job_id], "kind": [c.kind]}[by]
     spent = sa.func.coalesce(c.spent, 0)
     held = sa.case((c.settled_at.is_not(None) | (c.reserved <= spent), 0), else_=c.reserved - spent)
     total = sa.func.sum(spent)
@@ -72,6 +73,7 @@ async def spending(database: Database, *, month: str, owner: str, by: By) -> lis
             email=row["email"],
             month=row["month"],
             project_id=row.get("project_id"),
+            job_id=row.get("job_id"),
             kind=row.get("kind"),
             cost=amount_of(int(row["spent"])),
             reserved=amount_of(int(row["held"])),

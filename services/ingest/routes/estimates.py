@@ -114,7 +114,9 @@ async def estimate_job(request: AnyRequest, parts: NamedDependency[Parts]) -> Es
     kinds = {
         kind: KindEstimate(**_amounts(one), characters=one.characters) for kind, one in found.estimate.kinds.items()
     }
-    return EstimateView(seconds=order.duration, kinds=kinds, **_view(found, parts.ledger.treasury.currency))
+    return EstimateView(
+        seconds=round(order.duration, 3), kinds=kinds, **_view(found, parts.ledger.treasury.currency)
+    )
 
 
 @post(

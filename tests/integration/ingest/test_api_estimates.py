@@ -50,6 +50,7 @@ async def test_the_length_comes_from_the_upload_the_script_or_the_client(api: Ap
     priced(api, cap=2.0)
     upload = await uploaded(api, "audio", "song.wav", SONG)
     song = await estimated(api, audio_upload_id=upload)
+    assert song["seconds"] == round(song["seconds"], 3)
     asked = await estimated(api, audio_url="https://outside.example/song.mp3", duration=song["seconds"])
     assert song == asked
     assert song["kinds"]["animate"]["cost"] == pytest.approx(0.01 * song["seconds"], rel=0.01)

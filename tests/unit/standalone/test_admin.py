@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from libs.contracts.errors import Permanent
 from services.standalone.admin import Call, call_of
 from services.standalone.cli import parser
+from services.standalone.client import problem_of
 from services.standalone.tables import show
 
 AT = "2026-11-22T03:00:00Z"
@@ -39,6 +41,12 @@ def test_words_are_requests(words: str) -> None:
     assert call(words)[:3] == CALLS[words]
 
 
+def test_what_is_not_valid_is_named() -> None:
+    errors = [{"key": "days", "message": "Expected `int` >= 1"}]
+    body = {"code": "bad_request", "detail": "Validation failed", "hint": "See /schema.", "errors": errors}
+    assert problem_of(400, msgspec.json.encode(body)).message == "days: Expected `int` >= 1"
+
+
 def test_an_amount_is_a_number() -> None:
     with pytest.raises(Permanent):
         call("users cap u1 much")
@@ -66,7 +74,12 @@ USER = {"id": "u1", "email": "ann@example.com", "role": "user", "enabled": False
 ANSWERS: dict[str, tuple[dict[str, object], list[str]]] = {
     "pool": (
         {"generators": 3, "waiting": 4, "servers": [SERVER]},
-        ["gpu-1:8188  NVIDIA L40S", "40 of 48 GB free", "by 2 of 3", "4 pieces of work wait"],
+        [
+            "gpu-1:8188  NVIDIA L40S",
+            "40 of 48 GB free",
+            "by 2 of 3",
+            "answered: 3; work that waits for a server: 4",
+        ],
     ),
     "queues": (
         {
@@ -84,7 +97,7 @@ ANSWERS: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "budget": (
         {"month": "2026-11", "currency": "USD", "cap": 50.0, "spent": 1.5, "reserved": 0.25},
-        ["2026-11: 1.50 USD of 50.00 spent, 0.25 reserved"],
+        ["2026-11: 1.50 USD spent of 50.00, 0.25 reserved"],
     ),
     "holdings": ({"projects": 2, "running_jobs": 1, "confirm": "ab"}, ["running jobs 1", "--confirm ab"]),
     "approve": (
@@ -103,11 +116,11 @@ ANSWERS: dict[str, tuple[dict[str, object], list[str]]] = {
                     "means": "key",
                     "action": "intake.paused",
                     "subject": "intake",
-                    "detail": {"retry_after": 5},
+                    "detail": {"retry_after": 5, "scopes": ["admin", "read"], "cap": None},
                 }
             ]
         },
-        ["ann  key  intake.paused  intake   retry_after 5"],
+        ["ann  key  intake.paused  intake   retry_after 5, scopes admin read, cap none"],
     ),
 }
 

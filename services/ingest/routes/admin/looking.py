@@ -64,7 +64,7 @@ async def get_figures(
     operation_id="getSpending",
     tags=[OPERATING],
     summary="See who spent what",
-    description="By user and month, or further by project or kind of task. At most 1,000 rows.",
+    description="By user and month, or further by project, job or kind of task. At most 1,000 rows.",
     responses={**COMMON},
 )
 async def get_spending(

@@ -28,7 +28,8 @@ from services.ingest.webhooks.deliveries import Deliveries
 from services.ingest.webhooks.records import Standing
 from tests.contract.tills import CEILING, CLIP, Till
 
-USER = Caller(owner="local", means="token")
+USER = Caller(owner="local", means="token", scopes=frozenset({"read", "write", "account"}))
+KEY = Caller(owner="local", means="key", scopes=frozenset({"read", "write"}))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -98,6 +99,8 @@ async def test_a_month_is_one_for_all_jobs_and_another_one_begins(database: Data
     assert len(await till.clips(two)) == 1
     await till.done((await till.clips(two))[0], 28_000)
     assert await state_of(till, two) is State.AWAITING_FEEDBACK
+    with pytest.raises(Permanent, match="scope_missing"):
+        await approvals.job(KEY, two, None)
     till.treasury.users_approve = False
     with pytest.raises(Permanent, match="approval_by_operator"):
         await approvals.month(USER, "local", None)

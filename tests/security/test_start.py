@@ -88,6 +88,7 @@ def test_logins_are_needed_where_others_can_call() -> None:
     assert not needs_login(settings(host="::1"))
     assert needs_login(settings(login="required"))
     assert needs_login(settings(host="0.0.0.0"))
+    assert needs_login(settings(trusted_proxies=("127.0.0.1",)))
     for own in (IngestSettings(login="required"), *(IngestSettings(host=host) for host in ("::", "example.com"))):
         with pytest.raises(Permanent, match="BEATLOOM_SECRET_KEY is not set"):
             needs_login(own)

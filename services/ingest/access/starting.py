@@ -23,14 +23,16 @@ class Users(Protocol):
 
 
 def needs_login(settings: IngestSettings) -> bool:
-    """Whether nobody gets in without a login: wherever another machine can call, and where the settings want it.
+    """Whether nobody gets in without a login: wherever another machine can call, also by a proxy that the settings
+    name, and where they want it.
 
     Raises Permanent("bad_setting") when logins can't work.
     """
-    if settings.login == "auto" and is_loopback(settings.host):
+    alone = is_loopback(settings.host) and not settings.trusted_proxies
+    if settings.login == "auto" and alone:
         return False
     if not settings.shared.secret_key:
-        why = "BEATLOOM_INGEST_LOGIN is `required`" if is_loopback(settings.host) else "other machines can call it"
+        why = "BEATLOOM_INGEST_LOGIN is `required`" if alone else "other machines can call it"
         raise Permanent("bad_setting", f"BEATLOOM_SECRET_KEY is not set: users have to log in here, since {why}.")
     return True
 

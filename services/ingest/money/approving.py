@@ -48,7 +48,7 @@ class Approvals:
         """Let a job go on: raise the caps that it is paused by, each once, or else its own.
 
         amount: how much more; None: as much again as the cap, or what the next task needs. Raises Permanent:
-        job_not_found, job_ended, no_cap, approval_by_operator.
+        job_not_found, job_ended, no_cap, approval_by_operator, scope_missing.
         """
         raised = [await self._database.transact(lambda it: self._raise(it, caller, job_id, amount))]
         await self._ledger.look_again(job_id)
@@ -64,7 +64,7 @@ class Approvals:
     async def month(self, caller: Caller, owner: str, amount: Micros | None) -> Budget:
         """Let a user spend more this month; how it stands then. amount: as for a job.
 
-        Raises Permanent: no_cap, approval_by_operator.
+        Raises Permanent: no_cap, approval_by_operator, scope_missing.
         """
         self._check(caller)
 
@@ -126,9 +126,15 @@ class Approvals:
             return (await connection.execute(query)).scalar_one_or_none()
 
     def _check(self, caller: Caller) -> None:
-        """Return when this caller may raise the cap of a month."""
-        if not (caller.is_operator or self._treasury.users_approve):
+        """Return when this caller may raise the cap of a month: a person does, no program of theirs."""
+        if caller.is_operator:
+            return
+        if not self._treasury.users_approve:
             raise Permanent("approval_by_operator")
+        if "account" not in caller.scopes:
+            raise Permanent(
+                "scope_missing", "The cap of a month is raised by a login: it needs the scope `account`."
+            )
 
     async def _go_on(self, owner: str) -> None:
         for job_id in (await waiting_for_money(self._database, owner, paused=True))[:AT_ONCE]:

@@ -16,10 +16,12 @@ from litestar.params import FromPath
 from litestar.routes import HTTPRoute
 from litestar.testing import create_test_client
 
+from services.ingest import streams
 from services.ingest.access import gate
 from services.ingest.access.declared import OPEN_PATHS, check_routes
 from services.ingest.access.ownership import OWNED
 from services.ingest.front import Front
+from services.ingest.routes import stream
 from services.ingest.schema import metadata
 from tests.security.town import MARK, PASSWORD, Town, town, unused_id
 
@@ -113,6 +115,14 @@ def asks(here: Town, **instead: str) -> Iterator[Ask]:
 
 def _is_open(path: str) -> bool:
     return any(path == one or path.startswith(f"{one}/") for one in OPEN_PATHS)
+
+
+async def newcomer(here: Town, email: str) -> dict[str, str]:
+    """The headers of a new user who has logged in."""
+    credentials = {"email": email, "password": PASSWORD}
+    (await here.operator.post("/api/v1/admin/users", json=credentials)).raise_for_status()
+    login = (await here.stranger.post("/api/v1/auth/login", json=credentials)).raise_for_status().json()
+    return {"Authorization": f"Bearer {login['access_token']}", **JSON}
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -278,10 +288,7 @@ async def test_a_body_that_is_held_back_orders_nothing_once_its_sender_is_shut_o
     here: Town, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(gate, "SLOW_S", 0.0)
-    credentials = {"email": f"late{len(path)}@example.com", "password": PASSWORD}
-    (await here.operator.post("/api/v1/admin/users", json=credentials)).raise_for_status()
-    login = (await here.stranger.post("/api/v1/auth/login", json=credentials)).raise_for_status().json()
-    headers = {"Authorization": f"Bearer {login['access_token']}", **JSON}
+    headers = await newcomer(here, f"late{len(path)}@example.com")
     body = json.dumps(here.examples.get((f"/api/v1/{path}", "POST"))).encode()
     if path == "uploads":
         form = httpx.Request("POST", "http://x", files={"lyrics": ("words.txt", b"la la")})
@@ -294,6 +301,20 @@ async def test_a_body_that_is_held_back_orders_nothing_once_its_sender_is_shut_o
 
     late = await here.stranger.post(f"/api/v1/{path}", content=slowly(), headers=headers)
     assert code(late) == (401, "bad_token")
+
+
+async def test_a_stream_ends_for_whom_is_logged_out(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "SLOW_S", 0.0)
+    monkeypatch.setattr(stream, "ASKED_EVERY_S", 0.0)
+    monkeypatch.setattr(streams, "KEEP_ALIVE_SECONDS", 0.05)
+    headers = await newcomer(here, "watcher@example.com")
+    own = (await here.stranger.post("/api/v1/projects", json={"title": "W"}, headers=headers)).json()["id"]
+    async with here.stranger.stream("GET", f"/api/v1/projects/{own}/stream", headers=headers) as answer:
+        told = answer.aiter_lines()
+        while await anext(told) != ": keep-alive":
+            pass
+        (await here.stranger.post("/api/v1/auth/logout", json={}, headers=headers)).raise_for_status()
+        assert [line async for line in told if line][-1] == ": bad_token"
 
 
 async def test_a_signed_address_is_its_owners_for_one_thing(here: Town) -> None:

@@ -238,7 +238,9 @@ CODES: dict[str, Code] = {
     "bus_unavailable": Code(503, "The message bus does not answer.", "Check nats-server; work is tried again."),
     "ledger_unavailable": Code(503, "The database does not answer.", "Check the database; try again."),
     "output_check_failed": Code(500, "The finished file failed its checks.", "See the report; please report it."),
-    "budget_exceeded": Code(402, "The work would cost more than its ceiling.", "Raise the budget and retry."),
+    "budget_exceeded": Code(
+        402, "It would cost more than it may.", "Raise its cap, or order less; see docs/budgets.md."
+    ),
     "no_cap": Code(409, "There is no cap to raise.", "Nothing holds the spending back; look at the job's state."),
     "approval_by_operator": Code(
         403, "Only an operator may approve more this month.", "Ask one, or wait for the next month."

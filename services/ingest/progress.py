@@ -30,7 +30,7 @@ _WORDS: dict[State, str] = {
     State.ANALYZING: "listening to the song",
     State.PLANNING: "planning the scenes",
     State.REVIEWING: "reviewing the scenes",
-    State.AWAITING_FEEDBACK: "waiting for feedback",
+    State.AWAITING_FEEDBACK: "waiting until more money is approved",
     State.COMPOSING: "cutting the video to the song",
 }
 _TOLD_WORDS: dict[State, str] = {

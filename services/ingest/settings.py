@@ -23,8 +23,8 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     login: Annotated[
         Literal["auto", "required"],
         Meta(
-            description="`auto`: users log in unless the address is this machine's own (127.0.0.1). `required`:"
-            " they do there as well, as behind a proxy."
+            description="`auto`: users log in unless the address is this machine's own (127.0.0.1) and no proxy is"
+            " named in BEATLOOM_INGEST_TRUSTED_PROXIES. `required`: they do in any case."
         ),
     ] = "auto"
     operator_email: Annotated[

@@ -277,7 +277,7 @@ def _add_dead(command: argparse.ArgumentParser) -> None:
 
 def _add_estimate(command: argparse.ArgumentParser) -> None:
     command.set_defaults(command=_estimate)
-    command.add_argument("song", type=Path, nargs="?", metavar="SONG")
+    command.add_argument("song", type=Path, nargs="?", metavar="SONG", help="its length is sent, not the song")
     command.add_argument("--preview", action="store_true", help="of a small, quick one")
     command.add_argument("--url", default="", help="the stack's address (default: the one that runs here)")
     command.add_argument("--json", action="store_true", help="one object on stdout")

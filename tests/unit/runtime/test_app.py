@@ -110,7 +110,7 @@ async def test_a_check_that_does_not_answer_is_not_waited_for(monkeypatch: pytes
 
 PROBLEMS = [
     ("/jobs/404?more=1", 404, "job_not_found", "There is no job 404.", "Look elsewhere."),
-    ("/poor", 402, "budget_exceeded", "It costs 5.", "Raise the budget and retry."),
+    ("/poor", 402, "budget_exceeded", "It costs 5.", "Raise its cap, or order less; see docs/budgets.md."),
     ("/nowhere", 404, "not_found", "There is no such thing.", "Check the address."),
     ("/jobs/text", 404, "not_found", "There is no such thing.", "Check the address."),
 ]

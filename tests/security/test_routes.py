@@ -24,6 +24,7 @@ from services.ingest.front import Front
 from services.ingest.routes import stream
 from services.ingest.schema import metadata
 from tests.security.town import MARK, PASSWORD, Town, town, unused_id
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -199,6 +200,16 @@ async def test_users_see_no_deliveries_to_the_endpoint_of_the_settings(here: Tow
     for id_ in standing:
         for method, path in (("GET", f"deliveries/{id_}"), ("POST", f"deliveries/{id_}/redeliver")):
             assert code(await here.ada.request(method, f"/api/v1/{path}")) == (404, "delivery_not_found")
+    export = f"/api/v1/me/exports/{here.things['data_export_id']}"
+    await until(lambda: _is_ready(here.ada, export))
+    archive = (await here.ada.get(f"{export}/download")).raise_for_status().content
+    assert MARK.encode() in archive
+    assert STANDING.encode() not in archive
+
+
+async def _is_ready(http: httpx.AsyncClient, export: str) -> bool:
+    status: str = (await http.get(export)).json()["status"]
+    return status == "ready"
 
 
 async def test_operators_routes_are_for_operators(here: Town) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.artifacts import Blob
 from services.ingest.database import Database
-from services.ingest.my_data.holdings import HOLDINGS, exported_tables, rows_of
+from services.ingest.my_data.holdings import HOLDINGS, exported_tables, shown_of
 from services.ingest.my_data.paths import blobs_of, path_of
 
 _ROWS = 500
@@ -65,7 +65,7 @@ async def read_rows(connection: AsyncConnection, table: sa.Table, owner: str) ->
     holding = HOLDINGS[table.name]
     columns = [column for column in table.c if column.name not in holding.secret]
     key = [*table.primary_key]
-    query = sa.select(*columns).where(rows_of(table, owner)).order_by(*key).limit(_ROWS)
+    query = sa.select(*columns).where(shown_of(table, owner)).order_by(*key).limit(_ROWS)
     rows: Sequence[sa.RowMapping] = (await connection.execute(query)).mappings().all()
     while rows:
         yield [_shown(_plain(row, holding.documents), owner) for row in rows]
@@ -93,7 +93,7 @@ def _shown(row: dict[str, Any], owner: str) -> dict[str, Any]:
     return row | {"actor": "operator", "address": ""} if row.get("actor", owner) != owner else row
 
 
-def _plain(row: Mapping[str, Any], documents: Collection[str]) -> dict[str, Any]:
+def _plain(row: sa.RowMapping, documents: Collection[str]) -> dict[str, Any]:
     """What JSON can say of a row. documents: columns whose text is JSON already."""
     return {
         name: msgspec.json.decode(value) if name in documents else msgspec.to_builtins(value)

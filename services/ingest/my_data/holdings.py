@@ -13,6 +13,7 @@ from services.ingest import schema
 from services.ingest import tables as t
 from services.ingest.accounts.tables import users
 from services.ingest.schema import metadata
+from services.ingest.webhooks.rows import SETTINGS_TASK
 from services.ingest.webhooks.tables import deliveries
 
 Mine = Callable[[sa.Table, str], sa.ColumnElement[bool]]
@@ -146,3 +147,15 @@ def rows_of(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
     """Which rows of one of these tables are the user's."""
     mine = HOLDINGS[table.name].mine
     return sa.false() if mine is None else mine(table, owner)
+
+
+def shown_of(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    """Which of them an export shows: all but those about the endpoint of the settings, whose address is the
+    operators' secret."""
+    mine = rows_of(table, owner)
+    if "task" in table.c:
+        return mine & (table.c.task != SETTINGS_TASK)
+    if "delivery_id" in table.c:
+        theirs = sa.select(deliveries.c.id).where(deliveries.c.task == SETTINGS_TASK)
+        return mine & table.c.delivery_id.not_in(theirs)
+    return mine

@@ -70,7 +70,15 @@ _CALLS: dict[str, Callable[[argparse.Namespace], Call]] = {
     "audit": lambda a: Call(
         "GET",
         "audit",
-        query={"actor": a.actor, "subject": a.subject, "action": a.of, "limit": a.limit, "before": a.before},
+        query={
+            "actor": a.actor,
+            "subject": a.subject,
+            "action": a.of,
+            "since": a.since,
+            "until": a.until,
+            "limit": a.limit,
+            "before": a.before,
+        },
     ),
 }
 

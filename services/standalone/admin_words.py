@@ -46,6 +46,8 @@ def add_admin(command: argparse.ArgumentParser) -> None:
     audit.add_argument("--actor", default="", metavar="ID", help="what this user did")
     audit.add_argument("--subject", default="", metavar="ID", help="what was done to this")
     audit.add_argument("--of", default="", metavar="NAME", help="as in user.disabled, or user for all of these")
+    audit.add_argument("--since", default="", metavar="TIME", help="not before, as in 2026-11-22T09:00:00Z")
+    audit.add_argument("--until", default="", metavar="TIME", help="before it")
     audit.add_argument("--limit", type=int, default=100, metavar="N", help="lines (default 100)")
     audit.add_argument("--before", type=int, metavar="ID", help="only older lines than this one")
     dead = add("dead", "work that was given up")

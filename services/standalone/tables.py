@@ -131,6 +131,7 @@ def _audit(answer: Answer) -> Iterable[str]:
         for line in answer["lines"]
     ]
     yield from _table(("id", "when", "who", "by", "what", "to what", ""), rows, "The log has no such line.")
+    yield from _more(answer, answer["lines"])
 
 
 def _users(answer: Answer) -> Iterable[str]:
@@ -146,6 +147,13 @@ def _users(answer: Answer) -> Iterable[str]:
         for one in answer.get("users", [answer] if "id" in answer else [])
     ]
     yield from _table(("id", "email", "role", "", "a month", "last login"), rows, "There are no users.")
+    yield from _more(answer, answer.get("users", ()))
+
+
+def _more(answer: Answer, page: Sequence[Answer]) -> Iterable[str]:
+    """How older ones are seen, where there may be any."""
+    if answer.get("next"):
+        yield f"older ones: --before {page[-1]['id']}"
 
 
 def _budget(answer: Answer) -> Iterable[str]:

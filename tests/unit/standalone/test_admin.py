@@ -118,9 +118,10 @@ ANSWERS: dict[str, tuple[dict[str, object], list[str]]] = {
                     "subject": "intake",
                     "detail": {"retry_after": 5, "scopes": ["admin", "read"], "cap": None},
                 }
-            ]
+            ],
+            "next": "/api/v1/admin/audit?before=9",
         },
-        ["ann  key  intake.paused  intake   retry_after 5, scopes admin read, cap none"],
+        ["older ones: --before 9", "ann  key  intake.paused  intake   retry_after 5, scopes admin read, cap none"],
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,15 +33,20 @@ async def refer(
 ) -> None:
     """Note that the project refers to every blob in `body`. What was let go is referred to again, and a finished
     file that is made again is as new. reason: of blobs whose place in the body tells none."""
-    build: Any = postgresql.insert if database.locks_rows else sqlite.insert
     rows = [{**noted._asdict(), "project_id": project_id, "created_at": now} for noted in noted_in(body, reason)]
-    if not rows:
-        return
+    if rows:
+        await connection.execute(_noting(database.dialect), rows)
+
+
+@cache
+def _noting(dialect: str) -> sa.Insert:
+    """The statement that notes references, which is long: building it anew for each fact would cost a lot."""
+    build: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     query, c = build(t.references), t.references.c
     new = query.excluded
     made_again = (c.reason == "output") & (new.reason == "output") & (c.created_at < new.created_at)
     longer = rank(new.reason) < rank(c.reason)
-    query = query.on_conflict_do_update(
+    noting: sa.Insert = query.on_conflict_do_update(
         index_elements=[c.sha256, c.project_id],
         set_={
             "reason": sa.case((longer, new.reason), else_=c.reason),
@@ -51,7 +57,7 @@ async def refer(
         },
         where=c.let_go_at.is_not(None) | longer | made_again,
     )
-    await connection.execute(query, rows)
+    return noting
 
 
 def referred_to(now: datetime) -> sa.ColumnElement[bool]:

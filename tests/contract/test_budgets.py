@@ -175,7 +175,7 @@ async def test_what_a_deleted_project_has_cost_stays_paid(database: Database) ->
     await till.done(done, 20_000)
     await till.ledger.cancel(one)
     await Projects(database).remove("local", (await till.ledger.snapshot(one)).project_id)
-    await till.check()
+    await till.waiting.sweep()
     fact = await till.failed(late, 4_000, "job_cancelled")
     await till.ledger.apply(fact)
     await till.check()

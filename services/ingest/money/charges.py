@@ -122,7 +122,8 @@ def _overdue(now: datetime) -> sa.ColumnElement[bool]:
     same = (runs.c.job_id == c.job_id) & (runs.c.run == c.run)
     alive = runs.c.ended_at.is_(None) | (runs.c.ended_at > now - HELD_AFTER_END)
     under_way = sa.select(runs.c.run).where(same, alive).exists()
-    return c.settled_at.is_(None) & (~under_way | (c.spent.is_not(None) & (c.at < now - LOST_HELD)))
+    over = ~under_way & (c.at < now - HELD_AFTER_END)  # of a job that was deleted nobody knows when it ended
+    return c.settled_at.is_(None) & (over | (c.spent.is_not(None) & (c.at < now - LOST_HELD)))
 
 
 def _held(reserved: Micros, spent: Micros | None, settled_at: datetime | None) -> Micros:

@@ -7,6 +7,7 @@ import pytest
 
 from libs.contracts.errors import Permanent
 from services.ingest.ids import new_id
+from services.ingest.my_data.deletions import Deletions
 from services.ingest.uploads import records
 from services.ingest.uploads.kinds import FileFacts
 from services.ingest.uploads.records import Upload
@@ -34,8 +35,11 @@ async def test_an_upload_is_one_owners_and_becomes_ready_once(books: Books) -> N
     upload = waiting(books)
     await records.insert(books.database, upload)
     assert await records.find(books.database, "ann", upload.id, books.clock()) == upload
-    with pytest.raises(Permanent, match="upload_not_found"):
-        await records.find(books.database, "bob", upload.id, books.clock())
+    for owner, named in (("bob", upload.id), ("ann", "\0"), ("ann", "")):
+        with pytest.raises(Permanent, match="upload_not_found"):
+            await records.find(books.database, owner, named, books.clock())
+    with pytest.raises(Permanent, match="deletion_not_found"):
+        await Deletions(books.database, books.clock).get("\0")
     with pytest.raises(Permanent, match="upload_not_ready"):
         _ = upload.blob
     facts = FileFacts(duration=6.5, title="Ä")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -106,8 +106,9 @@ async def test_a_key_ends_when_it_is_revoked_expires_or_its_user_is_switched_off
     assert [key.name for key in await keys.list(ada)] == ["lasting", "short"]
     await house.accounts.change_user(MACHINE, ada.owner, enabled=False)
     assert await refused(house, lasting) == "bad_token"
-    with pytest.raises(Permanent, match="bad_options"):
-        await keys.create(ada, "late", READ, house.clock())
+    for end in (house.clock(), datetime.max.replace(tzinfo=timezone(timedelta(hours=-23)))):
+        with pytest.raises(Permanent, match="bad_options"):
+            await keys.create(ada, "late", READ, end)
 
 
 async def test_keys_of_others_are_not_seen_and_not_revoked(house: House) -> None:

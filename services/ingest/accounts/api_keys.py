@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +22,8 @@ from services.ingest.ids import new_id
 PREFIX = "bl_"
 SHOWN = len(PREFIX) + 5
 """Characters of a key that lists show."""
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""A time that can be said with any offset."""
 MOST = 50
 """Keys that one user may have."""
 
@@ -40,14 +42,16 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """A new key, and the secret itself, which nobody is told again. expires_at: None: never.
 
-        Raises Permanent: operators_only (the scope admin), bad_options (an end that has passed),
-        too_many_api_keys.
+        Raises Permanent: operators_only (the scope admin), bad_options (an end that has passed, or is after
+        `LATEST`), too_many_api_keys.
         """
         now = self._clock()
         if "admin" in scopes and not by.is_operator:
             raise Permanent("operators_only", "Only a key of an operator's can have the scope admin.")
         if expires_at is not None and expires_at <= now:
             raise Permanent("bad_options", "`expires_at` has passed.")
+        if expires_at is not None and expires_at > LATEST:
+            raise Permanent("bad_options", f"`expires_at` is after the year {LATEST.year}: leave it out.")
         secret = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
         key = ApiKey(
             id=new_id(),

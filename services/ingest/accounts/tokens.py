@@ -42,6 +42,9 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True):
     verifying: dict[str, Any] = {}
     """Every key that is understood, by its `kid`."""
 
+    def __repr__(self) -> str:
+        return f"Signer({self.algorithm}, {self.kid})"
+
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """What a token says, once it is known to be ours."""

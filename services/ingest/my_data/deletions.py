@@ -81,8 +81,10 @@ class Deletions:
 
     async def get(self, deletion_id: str) -> Deletion:
         """One. Raises Permanent("deletion_not_found")."""
-        async with self._database.read() as connection:
-            found = await _read(connection, deletions.c.id == deletion_id)
+        found = None
+        if deletion_id.isalnum():  # PostgreSQL takes no NUL, and strangers may ask
+            async with self._database.read() as connection:
+                found = await _read(connection, deletions.c.id == deletion_id)
         if found is None:
             raise Permanent("deletion_not_found")
         return found

@@ -123,6 +123,8 @@ class Characters:
             await connection.execute(query.values(primary=False))
 
     def _this(self, character_id: str) -> sa.ColumnElement[bool]:
+        if not character_id.isalnum():  # PostgreSQL takes no NUL
+            raise Permanent("character_not_found")
         return (characters.c.id == character_id) & (characters.c.project_id == self._project_id)
 
 

@@ -65,8 +65,10 @@ async def find(database: Database, owner: str, upload_id: str, now: datetime) ->
     """An upload that has not expired. Raises Permanent("upload_not_found")."""
     c = uploads.c
     query = sa.select(uploads).where(c.id == upload_id, c.owner == owner, c.expires_at > now)
-    async with database.read() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
+    row = None
+    if upload_id.isalnum():  # PostgreSQL takes no NUL
+        async with database.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise Permanent("upload_not_found")
     return Upload(**row)

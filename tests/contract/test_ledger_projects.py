@@ -20,6 +20,7 @@ from services.ingest import tables as t
 from services.ingest.brief import Given, Wanted
 from services.ingest.database import MIGRATIONS, Database
 from services.ingest.ledger import Ledger
+from services.ingest.projects.store import read_project, remove_rows
 from tests.storyboards import shot
 from tests.unit.ingest.story import TASKS, blob, done, fact, new_job, result
 
@@ -246,3 +247,24 @@ async def test_a_picture_that_a_take_is_made_of_is_kept(ledger: Ledger, database
     own = {"animate.s002.1": Wanted(shot=shot(2), image=blob("own picture"), show=True)}
     await an_order(ledger, project, wanted=own)
     assert blob("own picture").sha256 in {row.sha256 for row in await rows(database, t.references)}
+
+
+async def test_an_order_over_a_project_that_is_just_removed_finds_none(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    await database.migrate()
+    ledger = Ledger(database)
+    try:
+        first = (await ledger.accept(new_job())).job_id
+        await ledger.cancel(first)
+        project_id = (await ledger.snapshot(first)).project_id
+        async with database.write() as connection:
+            await read_project(connection, "local", project_id, lock=True)
+            await remove_rows(connection, project_id)
+            late = asyncio.create_task(ledger.apply(msgspec.structs.replace(done("analyze"), job_id=first)))
+            order = asyncio.create_task(ledger.accept(msgspec.structs.replace(new_job(), project_id=project_id)))
+            await asyncio.sleep(0.2)
+        await late
+        with pytest.raises(Permanent, match="project_not_found"):
+            await order
+    finally:
+        await database.close()

@@ -87,9 +87,13 @@ def _told(state: RunState) -> Told | None:
 
 
 async def read_basis(connection: AsyncConnection, project_id: str) -> Basis:
-    """What an order over the project is based on. Raises Permanent("project_not_found")."""
+    """What an order over the project is based on; nobody removes it until the transaction ends.
+
+    Raises Permanent("project_not_found").
+    """
     c = t.projects.c
-    row = (await connection.execute(sa.select(c.song, c.storyboard).where(c.id == project_id))).one_or_none()
+    query = sa.select(c.song, c.storyboard).where(c.id == project_id).with_for_update(read=True, key_share=True)
+    row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise Permanent("project_not_found")
     return Basis(song=row.song, storyboard=row.storyboard)

@@ -200,7 +200,7 @@ async def busy(connection: AsyncConnection, project_id: str) -> bool:
 async def remove_rows(connection: AsyncConnection, project_id: str) -> None:
     """Whatever names the project or one of its jobs, those that refer to others first. What was paid stays paid."""
     query = sa.select(t.jobs.c.id).where(t.jobs.c.project_id == project_id)
-    jobs = (await connection.execute(query)).scalars().all()
+    jobs = (await connection.execute(query.with_for_update())).scalars().all()  # and so wait for facts in work
     for table in reversed(metadata.sorted_tables):
         if table is charges:
             continue

@@ -26,6 +26,7 @@ from typing import Literal
 import msgspec
 
 from libs.contracts.codes import CODES
+from libs.contracts.errors import BeatloomError
 from libs.contracts.facts import (
     Fact,
     JobCancelled,
@@ -191,6 +192,11 @@ def _give_up(state: RunState, key: str, attempt: int, failure: TaskAttemptFailed
 def cancel(state: RunState, now: datetime, reason: str = "") -> list[Decision]:
     """End the run because somebody says so; nothing when it has ended."""
     return [] if state.ending is not None else _end(state, JobCancelled(reason=reason), "cancelled", now)
+
+
+def refuse(state: RunState, error: BeatloomError, now: datetime) -> list[Decision]:
+    """End the run because of what its fetched files have shown."""
+    return _end(state, JobFailed(code=error.code, message=error.message, task="fetch"), "failed", now)
 
 
 def supersede(state: RunState, now: datetime) -> list[Decision]:

@@ -11,8 +11,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.contracts.errors import Permanent, Retryable
-from libs.contracts.facts import Fact
+from libs.contracts.errors import BudgetExceeded, Permanent, Retryable
+from libs.contracts.facts import Fact, SourceFetched
 from libs.contracts.jobs import State
 from libs.contracts.tasks import RUN_INDEPENDENT
 from libs.money.amounts import amount_of
@@ -24,14 +24,14 @@ from services.ingest.access.callers import MACHINE, Caller
 from services.ingest.apply import apply
 from services.ingest.brief import Brief
 from services.ingest.database import Database
-from services.ingest.decide import Decision, cancel, notify_again, settle, supersede
+from services.ingest.decide import Decision, cancel, notify_again, refuse, settle, supersede
 from services.ingest.idempotency import Key, claim_key, find_key
 from services.ingest.ids import new_id
 from services.ingest.keeping.quota import UNLIMITED, Quota
 from services.ingest.keeping.references import note_use, refer, refuse_gone
 from services.ingest.line import TURN, Line
 from services.ingest.money.learning import Learning
-from services.ingest.money.quoting import Quote, cap_of, quote, refuse_too_dear
+from services.ingest.money.quoting import Quote, cap_of, quote, refuse_fetched, refuse_too_dear
 from services.ingest.money.treasury import Treasury
 from services.ingest.money.waiting import waiting_for_money
 from services.ingest.new_jobs import insert_job
@@ -432,6 +432,8 @@ class Ledger(Reader):
         go on. fact: what was heard just now; `state` has it already."""
         share = await self._line.clips(connection, state.brief.owner)
         state = msgspec.structs.replace(state, clips_at_once=share)
+        if first is None and fact is not None and isinstance(fact.body, SourceFetched) and state.ending is None:
+            first = await self._refusal(connection, state, now)
         settled = await self.treasury.settle(connection, job.project_id, state, now, first=first, fact=fact)
         after, decided = settled.after, settled.decided
         told = await self.treasury.book(connection, job.project_id, before, settled, now)
@@ -442,6 +444,17 @@ class Ledger(Reader):
         taken = (fact,) if fact is not None else ()
         frees = settled.moved is not None and settled.moved.frees
         return Change(before=before, after=after, taken=taken, decided=decided, told=told, frees=frees)
+
+    async def _refusal(self, connection: AsyncConnection, state: RunState, now: datetime) -> list[Decision] | None:
+        """The end of a run whose song, now that its length is known, would cost more than it may."""
+        figures = await self.learning.figures(connection, now)
+        if figures is None:
+            return None
+        try:
+            refuse_fetched(state.order, figures, self.treasury.caps.job)
+        except BudgetExceeded as error:
+            return refuse(state, error, now)
+        return None
 
     async def _tell_again(
         self, connection: AsyncConnection, job: JobRow, run: int, key: str, now: datetime

@@ -11,19 +11,21 @@ import pytest
 import sqlalchemy as sa
 
 from libs.contracts.errors import BudgetExceeded
-from libs.contracts.facts import Fact, TakeRendered, Usage
-from libs.contracts.jobs import JobOptions
+from libs.contracts.facts import Fact, SourceFetched, TakeRendered, Usage
+from libs.contracts.jobs import JobOptions, State
+from libs.contracts.tasks import Fetch
 from libs.money.amounts import amount_of, micros_of
 from libs.money.prices import prices_of
 from services.ingest import tables as t
 from services.ingest.access.callers import Caller
 from services.ingest.access.tables import audit
+from services.ingest.brief import Given
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.money.figure_tables import figures
 from services.ingest.money.learning import Learning
 from services.ingest.money.treasury import Treasury
-from tests.unit.ingest.story import broke, done, new_job
+from tests.unit.ingest.story import SONG, broke, done, new_job
 
 ADA = Caller(owner="ada", means="token")
 PRICES = prices_of("*=3.60")
@@ -135,6 +137,26 @@ async def test_an_order_that_would_cost_too_much_is_refused_and_leaves_nothing(
         ("ada", "job.ordered", f'{{"kind":"full","estimate":{enough}}}'),
         ("ada", "job.retried", '{"run":2}'),
     ]
+
+
+@pytest.mark.parametrize(("seconds", "goes_on"), [(12.0, True), (600.0, False)])
+async def test_a_song_that_turns_out_too_long_once_it_is_fetched(
+    ledger: Ledger, *, seconds: float, goes_on: bool
+) -> None:
+    given = Given(source=Fetch(audio_url="https://example.com/song.mp3"))
+    cap = amount_of((await ledger.quote(msgspec.structs.replace(new_job(), duration=60.0))).estimate.total.cost)
+    options = JobOptions(seed=7, budget_cap_usd=cap)
+    order = msgspec.structs.replace(new_job(), song=None, duration=0.0, given=given, options=options)
+    job_id = (await ledger.accept(order)).job_id
+    body = SourceFetched(song=SONG, song_name="song.mp3", duration=seconds)
+    await tell(ledger, job_id, msgspec.structs.replace(done("analyze"), task="fetch", body=body))
+    standing = await ledger.snapshot(job_id)
+    if goes_on:
+        assert standing.state is State.ANALYZING
+        return
+    assert standing.state is State.FAILED
+    assert standing.error is not None
+    assert (standing.error.code, standing.error.task) == ("budget_exceeded", "fetch")
 
 
 async def test_where_clips_are_drawn_after_all_the_estimate_falls(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from libs.contracts.facts import StoryboardPlanned
 from libs.contracts.storyboard import Shot
 from libs.media.frames import parse_fps
 from libs.money.amounts import Micros, micros_of, text_of
-from services.ingest.brief import Given
+from services.ingest.brief import Brief, Given
 from services.ingest.money.estimates import JobEstimate, estimate_job
 from services.ingest.money.figures import Figures
 from services.ingest.records import NewJob
@@ -73,6 +73,21 @@ def refuse_too_dear(order: NewJob, figures: Figures, usual: Micros | None) -> No
     if found.cap is not None and not found.fits:
         cost, cap = text_of(found.estimate.total.cost), text_of(found.cap)
         raise BudgetExceeded(f"It is estimated to cost {cost} and may cost {cap}.")
+
+
+def refuse_fetched(brief: Brief, figures: Figures, usual: Micros | None) -> None:
+    """As `refuse_too_dear`, once the song is fetched and its length known; of a script it was known before."""
+    if brief.given.script is None:
+        order = NewJob(
+            owner=brief.owner,
+            kind=brief.kind,
+            options=brief.options,
+            given=brief.given,
+            song=brief.song,
+            song_name="",
+            duration=brief.duration,
+        )
+        refuse_too_dear(order, figures, usual)
 
 
 def _missing(given: Given, board: StoryboardPlanned) -> list[Shot]:

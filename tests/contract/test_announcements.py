@@ -1,11 +1,9 @@
 """Webhooks about no run's end, on SQLite and on a real PostgreSQL."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from standardwebhooks import Webhook
 
 from libs.artifacts import open_store
@@ -22,16 +20,6 @@ from tests.raw_receiver import Receiver, answer, listening
 NEWS = BudgetNews(
     scope="month", job_id="j1", project_id="p1", month="2026-11", cap=50.0, spent=40.0, reserved=1.5, currency="USD"
 )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database of either kind, with its tables."""
-    sqlite = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    made = Database(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
-    await made.migrate()
-    yield made
-    await made.close()
 
 
 async def tell(

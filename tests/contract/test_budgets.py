@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
@@ -30,16 +29,6 @@ from tests.contract.tills import CEILING, CLIP, Till
 
 USER = Caller(owner="local", means="token", scopes=frozenset({"read", "write", "account"}))
 KEY = Caller(owner="local", means="key", scopes=frozenset({"read", "write"}))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database of either kind, with its tables."""
-    sqlite = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    made = Database(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
-    await made.migrate()
-    yield made
-    await made.close()
 
 
 def approvals_of(till: Till) -> Approvals:

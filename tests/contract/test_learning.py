@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -30,19 +28,6 @@ from tests.unit.ingest.story import SONG, broke, done, new_job
 ADA = Caller(owner="ada", means="token")
 PRICES = prices_of("*=3.60")
 """A thousandth of the currency a second."""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty ledger of either kind."""
-    sqlite = request.param == "sqlite"
-    url: str = f"sqlite+aiosqlite:///{tmp_path}/ledger.db" if sqlite else request.getfixturevalue("postgres_url")
-    made = Database(url)
-    try:
-        await made.migrate()
-        yield made
-    finally:
-        await made.close()
 
 
 @pytest.fixture

@@ -128,26 +128,6 @@ class Books:
         return [(row.name, msgspec.json.decode(row.data)) for row in await self.ledger.events(job_id, after=0)]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/folder/ledger.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """The database with its tables."""
-    made = Database(database_url)
-    try:
-        await made.migrate()
-        yield made
-    finally:
-        await made.close()
-
-
 @pytest.fixture
 def books(database: Database) -> Books:
     """A ledger on an empty database."""

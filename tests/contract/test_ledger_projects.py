@@ -1,9 +1,7 @@
 """Jobs over a project, on SQLite and on a real PostgreSQL: old rows are kept, scenes know what they show."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,22 +21,6 @@ from services.ingest.ledger import Ledger
 from services.ingest.projects.store import read_project, remove_rows
 from tests.storyboards import shot
 from tests.unit.ingest.story import TASKS, blob, done, fact, new_job, result
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    made = Database(database_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from libs.contracts.tasks import Task
 from services.ingest.database import Database
 from services.ingest.ledger import Ledger
 from services.ingest.outbox import Outbox
-from tests.contract.test_ledger import FIRST_TRIES, Books, Clock, Wire, books, database, database_url
+from tests.contract.test_ledger import FIRST_TRIES, Books, Clock, Wire, books
 from tests.unit.ingest.story import broke
 
-__all__ = ["books", "database", "database_url"]
+__all__ = ["books"]
 
 
 async def test_a_clock_that_is_set_back_holds_up_nothing(books: Books) -> None:

@@ -1,7 +1,6 @@
 """Webhooks in the ledger, on SQLite and on a real PostgreSQL."""
 
 import base64
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,22 +23,6 @@ from tests.faults.post_office import KEY, PostOffice
 from tests.raw_receiver import Receiver, answer, listening
 
 GOLDEN = Path(__file__).with_name("golden")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database of either kind."""
-    sqlite = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    made = Database(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def database(bare: Database) -> Database:
-    """The same with its tables."""
-    await bare.migrate()
-    return bare
 
 
 async def test_the_way_of_a_webhook(database: Database) -> None:

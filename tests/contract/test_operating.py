@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -29,19 +27,6 @@ from services.ingest.operating.spending import spending
 from tests.unit.ingest.story import done, new_job
 
 AWAY = Bus(Topology(), "never connected")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty ledger of either kind."""
-    sqlite = request.param == "sqlite"
-    url: str = f"sqlite+aiosqlite:///{tmp_path}/ledger.db" if sqlite else request.getfixturevalue("postgres_url")
-    made = Database(url)
-    try:
-        await made.migrate()
-        yield made
-    finally:
-        await made.close()
 
 
 async def test_switches_outlive_everybody_and_are_thrown_once(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -25,22 +24,6 @@ from services.ingest.turns import Caps
 from tests.contract.test_ledger import Clock
 from tests.storyboards import shot
 from tests.unit.ingest.story import TASKS, done, new_job
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of either kind."""
-    sqlite = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    return sqlite if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """The same with its tables."""
-    made = Database(database_url)
-    await made.migrate()
-    yield made
-    await made.close()
 
 
 class Shop:

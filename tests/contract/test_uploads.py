@@ -11,9 +11,9 @@ from services.ingest.my_data.deletions import Deletions
 from services.ingest.uploads import records
 from services.ingest.uploads.kinds import FileFacts
 from services.ingest.uploads.records import Upload
-from tests.contract.test_ledger import Books, books, database, database_url, sweeper
+from tests.contract.test_ledger import Books, books, sweeper
 
-__all__ = ["books", "database", "database_url"]
+__all__ = ["books"]
 
 
 def waiting(books: Books) -> Upload:

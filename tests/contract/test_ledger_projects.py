@@ -40,14 +40,14 @@ async def tell(ledger: Ledger, job_id: str, *keys: str) -> None:
         await ledger.apply(msgspec.structs.replace(done(key), job_id=job_id))
 
 
-async def test_a_filled_ledger_of_the_second_version_is_brought_up_to_date(database: Database) -> None:
+async def test_a_filled_ledger_of_the_second_version_is_brought_up_to_date(bare: Database) -> None:
     def upgrade(connection: sa.Connection, to: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
         command.upgrade(config, to)
 
-    async with database.write() as connection:
+    async with bare.write() as connection:
         await connection.run_sync(upgrade, "0002")
         for table, values in {
             "projects": "'p1', 'local', 'a song', '{}', null, null, 1.5, null, null, '2026-11-01 10:00:00+00:00'",
@@ -55,14 +55,14 @@ async def test_a_filled_ledger_of_the_second_version_is_brought_up_to_date(datab
             " '2026-11-01 10:00:00+00:00', '2026-11-01 10:00:00+00:00'",
         }.items():
             await connection.execute(sa.text(f"INSERT INTO {table} VALUES ({values})"))
-    await database.migrate()
-    async with database.read() as connection:
+    await bare.migrate()
+    async with bare.read() as connection:
         found = (await connection.execute(sa.text("SELECT id, project_id, caption, client_run FROM jobs"))).all()
         kept = (await connection.execute(sa.text("SELECT id, song, title, version FROM projects"))).all()
     assert [tuple(row) for row in found] == [("j1", "p1", "", "")]
     assert [tuple(row) for row in kept] == [("p1", "{}", "", 1)]
     with pytest.raises(sa.exc.IntegrityError):
-        async with database.write() as connection:
+        async with bare.write() as connection:
             await connection.execute(sa.text("DELETE FROM projects"))
 
 

@@ -41,7 +41,7 @@ class Client:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str, body: bytes
     ) -> tuple[int, bytes]:
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
-        writer.write(f"{head} HTTP/1.1\r\nHost: x\r\n{kind}\r\n".encode() + body)
+        writer.write(f"{head} HTTP/1.1\r\nHost: localhost\r\n{kind}\r\n".encode() + body)
         told = await reader.readuntil(b"\r\n\r\n")
         length = int(told.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
         return int(told[9:12]), await reader.readexactly(length)
@@ -59,7 +59,7 @@ class Follower(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """Ask."""
-        transport.write(f"GET {self._path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n".encode())
+        transport.write(f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n".encode())
 
     def data_received(self, data: bytes) -> None:
         """Look for events; what was told before the stream was opened is not counted."""

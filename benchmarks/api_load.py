@@ -59,7 +59,8 @@ class Follower(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """Ask."""
-        transport.write(f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n".encode())
+        head = f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+        transport.write(head.encode())
 
     def data_received(self, data: bytes) -> None:
         """Look for events; what was told before the stream was opened is not counted."""
